@@ -1,0 +1,162 @@
+/** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
+import { hostname } from 'node:os'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
+import type { Logger } from 'pino'
+import { DEFAULT_RULES } from './collectors/process-groups/default-rules.ts'
+import { compileRules } from './collectors/process-groups/rules/matcher.ts'
+import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
+import type { Config } from './config/config.ts'
+import { readMachine } from './kernel/machine.ts'
+import { Procfs } from './kernel/procfs/procfs.ts'
+import { ObservableMeter } from './telemetry/meter.ts'
+import { OtlpReader } from './telemetry/otlp/reader.ts'
+import { PrometheusReader } from './telemetry/prometheus/reader.ts'
+import { CONTENT_TYPE } from './telemetry/prometheus/serializer.ts'
+import { type CollectorRun, Sampler } from './telemetry/sampler.ts'
+import { snapshotProducer } from './telemetry/snapshot-producer.ts'
+import { now } from './telemetry/time.ts'
+import { TimeSlice } from './telemetry/time-slice.ts'
+import { Vocabulary } from './telemetry/vocabulary.ts'
+import { metricsRoute } from './web/metrics-route.ts'
+import { plainText, startWebServer, type WebServer } from './web/server.ts'
+import { statusRoute } from './web/status-page.ts'
+import { userNames } from './workloads/users.ts'
+
+export interface Agent {
+  /** Where it serves, if it does. */
+  readonly url: string | undefined
+  /** The Prometheus text of one collection. */
+  scrape(): Promise<string>
+  /** Pushes once more, then ends everything, within the milliseconds given. */
+  stop(milliseconds: number): Promise<void>
+}
+
+/** How long a collection may hold the event loop in one piece. */
+const SLICE_MILLISECONDS = 10
+
+/**
+ * Starts the agent.
+ *
+ * @throws Error when procfs can't be read or the port can't be had; nothing is left running then.
+ */
+export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
+  const runs = new Map<string, CollectorRun>()
+  const { meters, vocabulary } = createCollectors(config, version, runs)
+  const sampler = new Sampler({
+    meters,
+    maxAge: config.collection.max_age,
+    onRun: (run) => {
+      reportChange(logger, runs.get(run.name), run)
+      runs.set(run.name, run)
+    },
+  })
+  const prometheus = new PrometheusReader({
+    producer: snapshotProducer(sampler, vocabulary, config.prometheus.naming),
+    targetInfo: config.prometheus.target_info,
+    scopeLabels: config.prometheus.scope_labels,
+  })
+  const readers: MetricReader[] = [prometheus]
+  if (config.exporters.includes('otlp')) {
+    const producer = snapshotProducer(sampler, vocabulary, config.otlp.naming)
+    readers.push(new OtlpReader({ producer, settings: config.otlp, logger }))
+  }
+  const provider = new MeterProvider({ resource: createResource(config, version), readers })
+
+  // The first collection sets the baseline of all counters; it also shows at once what can't be read.
+  const first = sampler.snapshot()
+  let server: WebServer | undefined
+  if (config.exporters.includes('prometheus')) {
+    server = await startServer(config, version, sampler, prometheus, runs)
+    logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
+  }
+  await first
+  return {
+    url: server?.url,
+    scrape: () => prometheus.scrape(),
+    stop: async (milliseconds) => {
+      await Promise.all([
+        server?.close(milliseconds),
+        provider.shutdown({ timeoutMillis: milliseconds }),
+      ])
+    },
+  }
+}
+
+function createCollectors(
+  config: Config,
+  version: string,
+  runs: ReadonlyMap<string, CollectorRun>,
+): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
+  const settings: CollectorSettings = {
+    process_groups: {
+      ...config.process_groups,
+      rules: compileRules(config.process_names ?? DEFAULT_RULES),
+    },
+  }
+  const sources = {
+    procfs: new Procfs(config.procfs.root),
+    machine: readMachine(),
+    username: userNames(),
+    slice: new TimeSlice(SLICE_MILLISECONDS),
+    version,
+    runs: () => runs.values(),
+  }
+  const start = now()
+  const enabled = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings))
+  const meters = enabled.map(({ name, register }) => {
+    const meter = new ObservableMeter({ name, version }, start)
+    register(meter, settings, sources)
+    return meter
+  })
+  return { meters, vocabulary: new Vocabulary(enabled.flatMap(({ tables }) => tables)) }
+}
+
+async function startServer(
+  config: Config,
+  version: string,
+  sampler: Sampler,
+  prometheus: PrometheusReader,
+  runs: ReadonlyMap<string, CollectorRun>,
+): Promise<WebServer> {
+  const { host, port, path, max_scrapes } = config.prometheus
+  const metrics = metricsRoute({
+    contentType: CONTENT_TYPE,
+    scrape: () => prometheus.scrape(),
+    maxScrapes: max_scrapes,
+  })
+  const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })
+  const routes = new Map([
+    ['/', statusRoute([path, '/healthz', '/readyz'], status)],
+    [path, metrics],
+    ['/healthz', () => plainText(200, 'ok\n')],
+    [
+      '/readyz',
+      () =>
+        sampler.latest === undefined
+          ? plainText(503, 'the first collection is under way\n')
+          : plainText(200, 'ok\n'),
+    ],
+  ])
+  return startWebServer({ host, port, routes })
+}
+
+function createResource(config: Config, version: string) {
+  return resourceFromAttributes({
+    'host.name': config.node.name ?? hostname(),
+    ...config.resource.attributes,
+    'service.name': config.service.name,
+    'service.version': version,
+  })
+}
+
+/** One line when a collector begins to fail, and one when it is well again. */
+function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {
+  const { name: collector, errors } = run
+  const hadErrors = (before?.errors.length ?? 0) > 0
+  if (errors.length > 0 && !hadErrors) {
+    logger.error({ collector, err: errors[0] }, 'collector failed; its metrics are missing')
+  } else if (errors.length === 0 && hadErrors) {
+    logger.info({ collector }, 'collector is well again')
+  }
+}

@@ -1,0 +1,54 @@
+/** The collector of the agent itself. It comes last, so that it sees how the others did in the same snapshot. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Meter } from '@opentelemetry/api'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import type { CollectorRun } from '../../telemetry/sampler.ts'
+import { now } from '../../telemetry/time.ts'
+import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
+import { registerRuns } from './runs.ts'
+
+export interface AgentSources {
+  readonly version: string
+  /** What each collector before this one did in this collection. */
+  readonly runs: () => Iterable<CollectorRun>
+}
+
+/** Milliseconds between two looks at the event loop: rare enough to cost nothing. */
+const EVENT_LOOP_RESOLUTION = 50
+
+export function registerAgent(meter: Meter, { version, runs }: AgentSources): void {
+  const created = now()
+  registerRuns(meter, runs, created)
+  registerProcess(meter, new Entity({}, created))
+  const { measurements, observables } = createInstruments(meter, BUILD_METRICS)
+  const build = new Entity(
+    { version, nodejs_version: process.versions.node, arch: process.arch },
+    created,
+  )
+  meter.addBatchObservableCallback(
+    (result) => measurements.info.observe(result, build, 1),
+    observables,
+  )
+}
+
+function registerProcess(meter: Meter, agent: Entity): void {
+  const { measurements: m, observables } = createInstruments(meter, PROCESS_METRICS)
+  const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION })
+  delay.enable()
+  meter.addBatchObservableCallback((result) => {
+    const { user, system } = process.cpuUsage()
+    m.cpuUser.observe(result, agent, user / 1e6)
+    m.cpuSystem.observe(result, agent, system / 1e6)
+    m.memory.observe(result, agent, process.memoryUsage.rss())
+    m.uptime.observe(result, agent, process.uptime())
+    m.eventLoopP99.observe(result, agent, delaySeconds(delay.percentile(99)))
+    m.eventLoopMax.observe(result, agent, delaySeconds(delay.max))
+    delay.reset()
+  }, observables)
+}
+
+/** The histogram counts whole intervals; the delay is what goes beyond the one that was asked for. */
+function delaySeconds(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e9 - EVENT_LOOP_RESOLUTION / 1000)
+}

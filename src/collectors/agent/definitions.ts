@@ -1,0 +1,121 @@
+/** What the agent says of itself: its collectors, its exports, its process, its build. */
+import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
+
+const SCOPE = 'agent'
+export const COLLECTOR_KEY = 'otel_interrogator.collector'
+
+/** One series for each collector. */
+export const COLLECTOR_METRICS = metricTable({
+  scope: SCOPE,
+  keys: { [COLLECTOR_KEY]: { description: 'Name of the collector' } },
+  metrics: {
+    timestamp: {
+      description: 'When the collection of this snapshot began, in seconds since the epoch',
+      kind: 'gauge',
+      valueType: 'double',
+      otel: { name: 'otel_interrogator.collector.timestamp', unit: 's' },
+    },
+    duration: {
+      description: 'Wall-clock time of the last collection, pauses for other work included',
+      kind: 'gauge',
+      valueType: 'double',
+      otel: { name: 'otel_interrogator.collector.duration', unit: 's' },
+    },
+    success: {
+      description: '1 if the last collection gave all metrics of the collector, else 0',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.collector.success', unit: '' },
+    },
+    series: {
+      description: 'Series of the last collection',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.collector.series', unit: '{series}' },
+    },
+  },
+})
+
+/** One series for each collector and kind of failure. */
+export const FAILURE_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    [COLLECTOR_KEY]: { description: 'Name of the collector' },
+    'error.type': { description: "The system's error code, or the name of the error" },
+  },
+  metrics: {
+    errors: {
+      description: 'Failed collections, by reason',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.collector.errors', unit: '{error}' },
+    },
+  },
+})
+
+/** One series for each row. */
+export const PROCESS_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {},
+  metrics: {
+    cpuUser: cpuTime('user'),
+    cpuSystem: cpuTime('system'),
+    memory: {
+      description: "The agent's own resident memory",
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'process.memory.usage', unit: 'By' },
+    },
+    uptime: {
+      description: 'Time since the agent started',
+      kind: 'gauge',
+      valueType: 'double',
+      otel: { name: 'process.uptime', unit: 's' },
+    },
+    eventLoopP99: eventLoopDelay('p99', '99th percentile'),
+    eventLoopMax: eventLoopDelay('max', 'Longest'),
+  },
+})
+
+/** The build, as attributes of a constant 1. */
+export const BUILD_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    version: { description: "The agent's version" },
+    nodejs_version: { description: 'Version of the Node.js runtime' },
+    arch: { description: 'Processor architecture' },
+  },
+  metrics: {
+    info: {
+      description: 'What is running: always 1',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.build.info', unit: '' },
+    },
+  },
+})
+
+export const AGENT_TABLES: readonly MetricTable[] = [
+  COLLECTOR_METRICS,
+  FAILURE_METRICS,
+  PROCESS_METRICS,
+  BUILD_METRICS,
+]
+
+function cpuTime(mode: 'user' | 'system') {
+  return {
+    description: "The agent's own CPU time",
+    kind: 'counter',
+    valueType: 'double',
+    otel: { name: 'process.cpu.time', unit: 's', attributes: { 'cpu.mode': mode } },
+  } as const
+}
+
+function eventLoopDelay(tail: 'p99' | 'max', which: string) {
+  return {
+    description: `${which} delay of the agent's event loop since the snapshot before`,
+    kind: 'gauge',
+    valueType: 'double',
+    otel: { name: `nodejs.eventloop.delay.${tail}`, unit: 's' },
+  } as const
+}

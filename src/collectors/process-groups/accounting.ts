@@ -1,0 +1,132 @@
+/**
+ * Adds a process to its group: what it used since the last collection, and what it holds now.
+ *
+ * A process that started before the agent counts from its first reading on, a later one from its birth.
+ * What a member used stays with the group when the member ends, so no counter of a group ever falls.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { add, increase } from '../../kernel/u64.ts'
+import type { Group } from './group.ts'
+import type { KnownProcess, KnownThread } from './process.ts'
+import type { ProcessReader } from './process-reader.ts'
+import { isGone, type ReadingErrors } from './reading-errors.ts'
+import { type Account, credit, noUsage, openAccount } from './usage.ts'
+
+/** One collection, as accounting sees it. */
+export interface Pass {
+  readonly number: number
+  /** Since when a group, or a thread name, that is new in this collection counts. */
+  readonly since: HrTime
+}
+
+export interface AccountingOptions {
+  /** Whether threads are read: a directory listing for each process, and four files for each thread. */
+  readonly threads: boolean
+}
+
+export class Accounting {
+  readonly #procfs: Procfs
+  readonly #reader: ProcessReader
+  readonly #errors: ReadingErrors
+  readonly #options: AccountingOptions
+
+  constructor(
+    procfs: Procfs,
+    reader: ProcessReader,
+    errors: ReadingErrors,
+    options: AccountingOptions,
+  ) {
+    this.#procfs = procfs
+    this.#reader = reader
+    this.#errors = errors
+    this.#options = options
+  }
+
+  /**
+   * Adds the process that the reader holds, and its threads.
+   *
+   * @param fromBirth whether a process at first sight is credited with all it has used so far.
+   */
+  add(process: KnownProcess, group: Group, pass: Pass, fromBirth: boolean): void {
+    const reader = this.#reader
+    const isNew = process.account === undefined
+    process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
+    group.addHoldings(reader)
+    const { threads } = this.#options
+    if (threads && (reader.stat.threads > 1 || process.threads !== undefined)) {
+      process.threads ??= isNew ? new Map() : leaderOnly(process, process.account)
+      this.#addThreads(process, process.account, process.threads, group, pass, isNew && !fromBirth)
+      return
+    }
+    group.addThread(reader.stat.state, reader.wchan)
+    const named = threads ? group.addNamedThread(reader.comm, pass.since) : undefined
+    credit(process.account, reader.usage, reader.hasIo, group.total, named)
+  }
+
+  /** @param isBaseline whether what the threads used so far is nobody's. */
+  #addThreads(
+    process: KnownProcess,
+    account: Account,
+    threads: Map<number, KnownThread>,
+    group: Group,
+    pass: Pass,
+    isBaseline: boolean,
+  ): void {
+    const reader = this.#reader
+    // The reader is about to hold the threads, one after the other.
+    const usage = { ...reader.usage }
+    const { hasIo } = reader
+    // The kernel counts the switches of live threads only; a sum of what each thread added doesn't fall
+    // when one of them ends.
+    usage.voluntary = account.last.voluntary
+    usage.nonvoluntary = account.last.nonvoluntary
+    for (const tid of this.#tids(process)) {
+      const directory = this.#procfs.taskDirectory(process.directory, tid)
+      let thread = threads.get(tid)
+      if (!reader.readThread(directory, thread?.comm)) continue
+      if (thread?.start !== reader.stat.starttime) {
+        const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
+        thread = { start: reader.stat.starttime, comm: '', pass: 0, account }
+        threads.set(tid, thread)
+      }
+      thread.comm = reader.comm
+      thread.pass = pass.number
+      group.addThread(reader.stat.state, reader.wchan)
+      const { last } = thread.account
+      usage.voluntary = add(usage.voluntary, increase(last.voluntary, reader.usage.voluntary))
+      usage.nonvoluntary = add(
+        usage.nonvoluntary,
+        increase(last.nonvoluntary, reader.usage.nonvoluntary),
+      )
+      credit(
+        thread.account,
+        reader.usage,
+        reader.hasIo,
+        group.addNamedThread(reader.comm, pass.since),
+      )
+    }
+    for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
+    credit(account, usage, hasIo, group.total)
+  }
+
+  #tids(process: KnownProcess): number[] {
+    try {
+      return this.#procfs.tids(process.directory)
+    } catch (error) {
+      if (!isGone(error)) this.#errors.count('task', error)
+      return []
+    }
+  }
+}
+
+/** The threads of a process that had only one until now: that one goes on with the process's account. */
+function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownThread> {
+  const leader = {
+    start: process.start,
+    comm: process.comm,
+    pass: 0,
+    account: openAccount(account.last, account.hasIo),
+  }
+  return new Map([[process.pid, leader]])
+}

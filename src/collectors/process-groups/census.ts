@@ -1,0 +1,206 @@
+/**
+ * Goes through all processes once per collection: who is new, who belongs where, who has ended.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { toSeconds } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Accounting, Pass } from './accounting.ts'
+import { Group } from './group.ts'
+import type { KnownProcess } from './process.ts'
+import type { ProcessReader } from './process-reader.ts'
+import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
+
+export interface CensusOptions {
+  /** Whether a process that no rule matches joins its nearest ancestor's group. */
+  readonly children: boolean
+  /** Whether a group without members is forgotten, with its counters. */
+  readonly remove_empty: boolean
+}
+
+export interface CensusParts {
+  readonly procfs: Procfs
+  readonly reader: ProcessReader
+  readonly accounting: Accounting
+  readonly errors: ReadingErrors
+  readonly slice: TimeSlice
+  /**
+   * The name of the group to which the rules assign the process.
+   *
+   * @throws NodeJS.ErrnoException when what the rules need can't be read.
+   */
+  readonly groupName: (process: KnownProcess) => string | undefined
+  /** Start of a process in seconds since the epoch, from clock ticks after boot. */
+  readonly startTime: (ticks: number) => number
+}
+
+/** What became of the processes that the last collection listed. */
+export interface Outcome {
+  grouped: number
+  ignored: number
+  vanished: number
+  failed: number
+}
+
+/** The boot time has whole seconds only, so a start time may be early by as much. */
+const START_TIME_ERROR_SECONDS = 1
+
+export class Census {
+  readonly groups = new Map<string, Group>()
+  outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
+  readonly #parts: CensusParts
+  readonly #options: CensusOptions
+  readonly #processes = new Map<number, KnownProcess>()
+  #first: HrTime | undefined
+  #previous: HrTime
+  #number = 0
+
+  /** @param created the time now: since when the groups of the first collection count. */
+  constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
+    this.#parts = parts
+    this.#options = options
+    this.#previous = created
+  }
+
+  /**
+   * Reads every process once.
+   *
+   * @param time when the collection began.
+   * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
+   */
+  async take(time: HrTime): Promise<void> {
+    this.#parts.slice.begin()
+    const pids = this.#parts.procfs.pids()
+    this.#first ??= time
+    const pass: Pass = { number: ++this.#number, since: this.#previous }
+    for (const group of this.groups.values()) group.beginPass()
+    this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
+
+    const unmatched = new Set<KnownProcess>()
+    for (const pid of pids) {
+      if (this.#parts.slice.isOver()) await this.#parts.slice.next()
+      this.#visit(pid, pass, unmatched)
+    }
+    for (const process of unmatched) {
+      if (this.#parts.slice.isOver()) await this.#parts.slice.next()
+      this.#inherit(process, unmatched, pass)
+    }
+    this.#forgetEnded(pass)
+    this.#previous = time
+  }
+
+  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): void {
+    const { procfs, reader } = this.#parts
+    const known = this.#processes.get(pid)
+    const directory = known?.directory ?? procfs.directory(pid)
+    const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
+    if (known !== undefined) known.pass = pass.number
+    if (!hasStat) return
+    if (known !== undefined && known.start === reader.stat.starttime) {
+      this.#count(known, pass)
+      return
+    }
+    const process: KnownProcess = {
+      pid,
+      start: reader.stat.starttime,
+      directory,
+      ppid: reader.stat.ppid,
+      comm: reader.comm,
+      group: undefined,
+      pass: pass.number,
+      account: undefined,
+      threads: undefined,
+    }
+    let name: string | undefined
+    const isJudged = this.#attempt('cmdline', () => {
+      name = this.#parts.groupName(process)
+    })
+    // One that could not be judged is new again next time.
+    if (!isJudged) return
+    this.#processes.set(pid, process)
+    if (name !== undefined) {
+      process.group = this.#group(name, pass)
+      this.#count(process, pass)
+    } else {
+      unmatched.add(process)
+    }
+  }
+
+  /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
+  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): void {
+    const { reader } = this.#parts
+    process.group = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
+    if (process.group === undefined) {
+      this.outcome.ignored++
+      return
+    }
+    const hasStat = this.#attempt('stat', () => reader.readStat(process.directory, process.comm))
+    if (hasStat && reader.stat.starttime === process.start) this.#count(process, pass)
+  }
+
+  /** A parent that was judged before and belongs to no group ends the search. */
+  #ancestorsGroup(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>): Group | undefined {
+    let ancestor = this.#processes.get(process.ppid)
+    // Bounded, for a procfs that is read while it changes may show a circle.
+    for (let steps = 0; steps <= unmatched.size && ancestor !== undefined; steps++) {
+      if (ancestor.group !== undefined || !unmatched.has(ancestor)) return ancestor.group
+      ancestor = this.#processes.get(ancestor.ppid)
+    }
+    return undefined
+  }
+
+  /** Adds the process that the reader holds to its group. */
+  #count(process: KnownProcess, pass: Pass): void {
+    const { reader, accounting } = this.#parts
+    const { group } = process
+    if (group === undefined) {
+      this.outcome.ignored++
+    } else if (this.#attempt('status', () => reader.readRest(process.directory))) {
+      accounting.add(process, group, pass, this.#startedLater(process))
+      this.outcome.grouped++
+    }
+  }
+
+  /** Whether the process started after the first collection, so that all it used is to be counted. */
+  #startedLater(process: KnownProcess): boolean {
+    if (this.#number === 1 || this.#first === undefined) return false
+    const start = this.#parts.startTime(process.start) + START_TIME_ERROR_SECONDS
+    return start > toSeconds(this.#first)
+  }
+
+  #group(name: string, pass: Pass): Group {
+    let group = this.groups.get(name)
+    if (group === undefined) {
+      group = new Group(name, pass.since)
+      this.groups.set(name, group)
+    }
+    return group
+  }
+
+  #forgetEnded(pass: Pass): void {
+    for (const [pid, process] of this.#processes) {
+      if (process.pass !== pass.number) this.#processes.delete(pid)
+    }
+    for (const [name, group] of this.groups) {
+      if (group.processes === 0 && this.#options.remove_empty) this.groups.delete(name)
+      else group.endPass()
+    }
+  }
+
+  /** Whether `read` succeeded; a process that ended meanwhile is no failure. */
+  #attempt(file: ProcessFile, read: () => void): boolean {
+    try {
+      read()
+      return true
+    } catch (error) {
+      if (isGone(error)) {
+        this.outcome.vanished++
+      } else {
+        this.outcome.failed++
+        this.#parts.errors.processes++
+        this.#parts.errors.count(file, error)
+      }
+      return false
+    }
+  }
+}

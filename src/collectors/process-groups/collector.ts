@@ -1,0 +1,88 @@
+/** The collector of process groups: from procfs to instruments. */
+import type { Meter } from '@opentelemetry/api'
+import type { Machine } from '../../kernel/machine.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { now } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import { Accounting } from './accounting.ts'
+import { Census } from './census.ts'
+import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS } from './definitions.ts'
+import { processFacts } from './facts.ts'
+import { observeGroup } from './observe.ts'
+import { ProcessReader } from './process-reader.ts'
+import { registerReading } from './reading.ts'
+import { ReadingErrors } from './reading-errors.ts'
+import type { Rules } from './rules/matcher.ts'
+
+export interface ProcessGroupsOptions {
+  readonly rules: Rules
+  /** Whether processes that no rule matches join their nearest ancestor's group. */
+  readonly children: boolean
+  /** Whether threads are read. */
+  readonly threads: boolean
+  /** Whether proportional memory is read. */
+  readonly smaps: boolean
+  /** Whether groups without members are forgotten. */
+  readonly remove_empty: boolean
+}
+
+export interface ProcessGroupsSources {
+  readonly procfs: Procfs
+  readonly machine: Machine
+  /** The name of a user id. */
+  readonly username: (uid: number) => string
+  readonly slice: TimeSlice
+}
+
+/**
+ * Registers the collector's instruments on the meter.
+ *
+ * @throws NodeJS.ErrnoException when procfs has no readable `stat`.
+ */
+export function registerProcessGroups(
+  meter: Meter,
+  options: ProcessGroupsOptions,
+  { procfs, machine, username, slice }: ProcessGroupsSources,
+): void {
+  const units = { ...machine, bootTime: procfs.bootTime() }
+  const errors = new ReadingErrors()
+  const reader = new ProcessReader(procfs, options, errors)
+  const accounting = new Accounting(procfs, reader, errors, options)
+  const facts = { procfs, ...units, username }
+  const created = now()
+  const census = new Census(
+    {
+      procfs,
+      reader,
+      accounting,
+      errors,
+      slice,
+      groupName: (process) => options.rules.match(processFacts(facts, process)),
+      startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
+    },
+    options,
+    created,
+  )
+  const groups = createInstruments(meter, GROUP_METRICS)
+  const waits = createInstruments(meter, WAIT_METRICS)
+  const threads = createInstruments(meter, THREAD_METRICS)
+  const measurements = {
+    group: groups.measurements,
+    wait: waits.measurements,
+    thread: threads.measurements,
+  }
+  meter.addBatchObservableCallback(
+    async (result) => {
+      try {
+        await census.take(now())
+      } catch (error) {
+        errors.collections++
+        throw error
+      }
+      for (const group of census.groups.values()) observeGroup(result, measurements, group, units)
+    },
+    [...groups.observables, ...waits.observables, ...threads.observables],
+  )
+  registerReading(meter, census, errors, created)
+}

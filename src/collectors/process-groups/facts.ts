@@ -1,0 +1,47 @@
+/** What rules and name templates may ask about a process, each read when it is asked for the first time. */
+import { posix } from 'node:path'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStatus } from '../../kernel/procfs/status.ts'
+import type { KnownProcess } from './process.ts'
+import type { ProcessFacts } from './rules/facts.ts'
+
+export interface FactSources {
+  readonly procfs: Procfs
+  /** Seconds since the epoch. */
+  readonly bootTime: number
+  readonly ticksPerSecond: number
+  readonly username: (uid: number) => string
+}
+
+/** @throws NodeJS.ErrnoException when the command line can't be read. */
+export function processFacts(sources: FactSources, process: KnownProcess): ProcessFacts {
+  const { procfs } = sources
+  const { directory, comm } = process
+  return {
+    comm,
+    pid: process.pid,
+    argv: procfs.cmdline(directory),
+    startTime: sources.bootTime * 1000 + (process.start * 1000) / sources.ticksPerSecond,
+    username: () => {
+      const status = emptyStatus()
+      procfs.status(directory, status)
+      return sources.username(status.euid)
+    },
+    cgroups: () => procfs.cgroups(directory),
+    program: () => programName(procfs, directory) ?? comm,
+  }
+}
+
+/** The name of the file that the process executes; undefined where it can't be seen or there is none. */
+function programName(procfs: Procfs, directory: string): string | undefined {
+  try {
+    const path = procfs.executable(directory).replace(DELETED, '')
+    // A program in memory has a made-up name that differs from one start to the next.
+    return path.startsWith('/memfd:') ? undefined : posix.basename(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** What the kernel appends to the path of a file that was removed or replaced meanwhile. */
+const DELETED = / \(deleted\)$/

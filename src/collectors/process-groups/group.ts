@@ -1,0 +1,151 @@
+/** A process group: what its members used so far, and what they hold now. */
+import type { HrTime } from '@opentelemetry/api'
+import { Entity } from '../../telemetry/entity.ts'
+import type { ProcessReader } from './process-reader.ts'
+import { noUsage, type Usage } from './usage.ts'
+
+/** Threads by scheduling state, in the order of the letters R, S, D, Z and everything else. */
+export interface States {
+  running: number
+  sleeping: number
+  waiting: number
+  zombie: number
+  other: number
+}
+
+/** All threads of a group that bear the same name. */
+export interface ThreadGroup {
+  readonly entity: Entity
+  readonly total: Usage
+  count: number
+}
+
+export class Group {
+  readonly name: string
+  readonly entity: Entity
+  /** Usage of all members, past ones included: it never falls. */
+  readonly total = noUsage()
+  readonly threads = new Map<string, ThreadGroup>()
+  readonly waits = new Map<string, { readonly entity: Entity; count: number }>()
+
+  processes = 0
+  threadCount = 0
+  /** Bytes. */
+  virtual = 0
+  swapped = 0
+  proportional = 0
+  proportionalSwapped = 0
+  /** Pages. */
+  resident = 0
+  openDescriptors = 0
+  worstDescriptorRatio = 0
+  /** Clock ticks after boot; Infinity without members. */
+  oldestStart = Number.POSITIVE_INFINITY
+  states: States = noStates()
+  /** Whether any member could be read in this respect: where none could, there is no value, not a zero. */
+  knowsDescriptors = false
+  knowsMemory = false
+  /** Whether the I/O of any member could ever be read. */
+  knowsIo = false
+
+  readonly #start: HrTime
+
+  /** @param start since when its counters count. */
+  constructor(name: string, start: HrTime) {
+    this.name = name
+    this.#start = start
+    this.entity = new Entity({ 'procgroup.name': name }, start)
+  }
+
+  /** Forgets what members hold; what they used stays. */
+  beginPass(): void {
+    this.processes = 0
+    this.threadCount = 0
+    this.virtual = 0
+    this.swapped = 0
+    this.proportional = 0
+    this.proportionalSwapped = 0
+    this.resident = 0
+    this.openDescriptors = 0
+    this.worstDescriptorRatio = 0
+    this.oldestStart = Number.POSITIVE_INFINITY
+    this.states = noStates()
+    for (const thread of this.threads.values()) thread.count = 0
+    for (const wait of this.waits.values()) wait.count = 0
+  }
+
+  /**
+   * Forgets thread names and kernel functions that no member has any more. A group without members
+   * keeps its threads' usage: it goes on when the program comes back.
+   */
+  endPass(): void {
+    for (const [channel, { count }] of this.waits) if (count === 0) this.waits.delete(channel)
+    if (this.processes === 0) return
+    for (const [name, { count }] of this.threads) if (count === 0) this.threads.delete(name)
+  }
+
+  /** Adds what a process holds. */
+  addHoldings(process: ProcessReader): void {
+    const { stat } = process
+    this.processes++
+    this.threadCount += stat.threads
+    this.resident += stat.rss
+    this.virtual += stat.vsize
+    this.swapped += process.status.swap
+    if (stat.starttime < this.oldestStart) this.oldestStart = stat.starttime
+    // What was known of the last members stands until there are others.
+    const isFirst = this.processes === 1
+    this.knowsIo ||= process.hasIo
+    this.knowsDescriptors = process.hasDescriptors || (!isFirst && this.knowsDescriptors)
+    this.knowsMemory = process.hasMemory || (!isFirst && this.knowsMemory)
+    if (process.hasDescriptors) {
+      this.openDescriptors += process.openDescriptors
+      this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, process.descriptorRatio)
+    }
+    if (process.hasMemory) {
+      this.proportional += process.memory.pss
+      this.proportionalSwapped += process.memory.swapPss
+    }
+  }
+
+  /**
+   * Counts a thread under its name.
+   *
+   * @param since since when the name counts, if it is new.
+   * @returns the name's total, to be credited with the thread's usage.
+   */
+  addNamedThread(name: string, since: HrTime): Usage {
+    let threads = this.threads.get(name)
+    if (threads === undefined) {
+      const attributes = { ...this.entity.attributes, 'procgroup.thread.name': name }
+      threads = { entity: new Entity(attributes, since), total: noUsage(), count: 0 }
+      this.threads.set(name, threads)
+    }
+    threads.count++
+    return threads.total
+  }
+
+  /** Counts a thread by its state letter and the kernel function that it waits in ('' for none). */
+  addThread(state: number, wchan: string): void {
+    this.states[STATES.get(state) ?? 'other']++
+    if (wchan === '') return
+    const wait = this.waits.get(wchan)
+    if (wait !== undefined) {
+      wait.count++
+    } else {
+      const attributes = { ...this.entity.attributes, 'procgroup.wait.channel': wchan }
+      this.waits.set(wchan, { entity: new Entity(attributes, this.#start), count: 1 })
+    }
+  }
+}
+
+const STATES = new Map<number, keyof States>([
+  [0x52, 'running'],
+  [0x53, 'sleeping'],
+  [0x44, 'waiting'],
+  [0x5a, 'zombie'],
+])
+
+function noStates(): States {
+  return { running: 0, sleeping: 0, waiting: 0, zombie: 0, other: 0 }
+}

@@ -1,0 +1,86 @@
+/** From groups to measurements. */
+import type { BatchObservableResult } from '@opentelemetry/api'
+import type { Machine } from '../../kernel/machine.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
+import type { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS } from './definitions.ts'
+import type { Group, ThreadGroup } from './group.ts'
+
+type MeasurementsOf<Table extends { metrics: object }> = Instruments<
+  Extract<keyof Table['metrics'], string>
+>['measurements']
+
+export interface GroupMeasurements {
+  readonly group: MeasurementsOf<typeof GROUP_METRICS>
+  readonly wait: MeasurementsOf<typeof WAIT_METRICS>
+  readonly thread: MeasurementsOf<typeof THREAD_METRICS>
+}
+
+export interface Units extends Machine {
+  /** Boot time in seconds since the epoch. */
+  readonly bootTime: number
+}
+
+/** Observes everything about a group. What no member could be read for has no value. */
+export function observeGroup(
+  result: BatchObservableResult,
+  { group: m, wait, thread }: GroupMeasurements,
+  group: Group,
+  units: Units,
+): void {
+  const { entity, total, states } = group
+  const isEmpty = group.processes === 0
+  m.processes.observe(result, entity, group.processes)
+  m.threads.observe(result, entity, group.threadCount)
+  m.cpuUser.observe(result, entity, Number(total.utime) / units.ticksPerSecond)
+  m.cpuSystem.observe(result, entity, Number(total.stime) / units.ticksPerSecond)
+  if (group.knowsIo) {
+    m.diskRead.observe(result, entity, Number(total.readBytes))
+    m.diskWrite.observe(result, entity, Number(total.writeBytes))
+  }
+  m.majorFaults.observe(result, entity, Number(total.majflt))
+  m.minorFaults.observe(result, entity, Number(total.minflt))
+  m.voluntarySwitches.observe(result, entity, Number(total.voluntary))
+  m.involuntarySwitches.observe(result, entity, Number(total.nonvoluntary))
+  m.memoryResident.observe(result, entity, group.resident * units.pageSize)
+  m.memoryVirtual.observe(result, entity, group.virtual)
+  m.memorySwapped.observe(result, entity, group.swapped)
+  if (group.knowsMemory) {
+    m.memoryProportional.observe(result, entity, group.proportional)
+    m.memoryProportionalSwapped.observe(result, entity, group.proportionalSwapped)
+  }
+  if (group.knowsDescriptors) {
+    m.openDescriptors.observe(result, entity, group.openDescriptors)
+    m.worstDescriptorRatio.observe(result, entity, group.worstDescriptorRatio)
+  }
+  if (!isEmpty) {
+    const oldest = units.bootTime + Math.floor(group.oldestStart / units.ticksPerSecond)
+    m.oldestStart.observe(result, entity, oldest)
+  }
+  m.running.observe(result, entity, states.running)
+  m.sleeping.observe(result, entity, states.sleeping)
+  m.waiting.observe(result, entity, states.waiting)
+  m.zombie.observe(result, entity, states.zombie)
+  m.other.observe(result, entity, states.other)
+  for (const { entity: channel, count } of group.waits.values()) {
+    wait.waiting.observe(result, channel, count)
+  }
+  if (isEmpty) return
+  for (const threads of group.threads.values()) observeThreads(result, thread, threads, units)
+}
+
+function observeThreads(
+  result: BatchObservableResult,
+  m: GroupMeasurements['thread'],
+  { entity, total, count }: ThreadGroup,
+  units: Units,
+): void {
+  m.threads.observe(result, entity, count)
+  m.cpuUser.observe(result, entity, Number(total.utime) / units.ticksPerSecond)
+  m.cpuSystem.observe(result, entity, Number(total.stime) / units.ticksPerSecond)
+  m.diskRead.observe(result, entity, Number(total.readBytes))
+  m.diskWrite.observe(result, entity, Number(total.writeBytes))
+  m.majorFaults.observe(result, entity, Number(total.majflt))
+  m.minorFaults.observe(result, entity, Number(total.minflt))
+  m.voluntarySwitches.observe(result, entity, Number(total.voluntary))
+  m.involuntarySwitches.observe(result, entity, Number(total.nonvoluntary))
+}

@@ -1,0 +1,30 @@
+/** Processes that the collector knows, from their first sight to their end. */
+import type { Group } from './group.ts'
+import type { Account } from './usage.ts'
+
+/** A process: its identity is (pid, start), for PIDs are used again. */
+export interface KnownProcess {
+  readonly pid: number
+  /** Clock ticks after boot. */
+  readonly start: number
+  readonly directory: string
+  readonly ppid: number
+  /** Name at first sight. */
+  readonly comm: string
+  /** The group it belongs to; undefined for one that belongs to none. */
+  group: Group | undefined
+  /** The last collection that listed it. */
+  pass: number
+  /** What its group was credited with; undefined until it was read for the first time. */
+  account: Account | undefined
+  /** Its threads, by id, once it was seen with more than one. */
+  threads: Map<number, KnownThread> | undefined
+}
+
+export interface KnownThread {
+  readonly start: number
+  /** Its name when it was read last. */
+  comm: string
+  pass: number
+  readonly account: Account
+}

@@ -1,0 +1,36 @@
+/** What the collector says of its own reading; it is there also when a collection fails. */
+import type { HrTime, Meter } from '@opentelemetry/api'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import type { Census } from './census.ts'
+import { READING_METRICS } from './definitions.ts'
+import type { ReadingErrors } from './reading-errors.ts'
+
+/** @param created since when the errors are counted. */
+export function registerReading(
+  meter: Meter,
+  census: Census,
+  errors: ReadingErrors,
+  created: HrTime,
+): void {
+  const { measurements: m, observables } = createInstruments(meter, READING_METRICS)
+  const collector = new Entity({}, created)
+  const files = new Map<string, Entity>()
+  meter.addBatchObservableCallback((result) => {
+    m.collectionErrors.observe(result, collector, errors.collections)
+    m.processErrors.observe(result, collector, errors.processes)
+    m.partialErrors.observe(result, collector, errors.omissions)
+    for (const [file, reason, count] of errors.files()) {
+      const key = `${file} ${reason}`
+      const entity =
+        files.get(key) ?? new Entity({ 'process.file': file, 'error.type': reason }, created)
+      files.set(key, entity)
+      m.fileErrors.observe(result, entity, count)
+    }
+    const { outcome } = census
+    m.grouped.observe(result, collector, outcome.grouped)
+    m.ignored.observe(result, collector, outcome.ignored)
+    m.vanished.observe(result, collector, outcome.vanished)
+    m.failed.observe(result, collector, outcome.failed)
+  }, observables)
+}

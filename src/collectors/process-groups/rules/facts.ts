@@ -1,0 +1,24 @@
+/** What rules and name templates may ask about a process. */
+
+export interface ProcessFacts {
+  /** The task's own name, of at most 15 bytes for ordinary programs. */
+  readonly comm: string
+  /** The command line, argument by argument; empty for kernel threads and zombies. */
+  readonly argv: readonly string[]
+  readonly pid: number
+  /** Start in milliseconds since the epoch. */
+  readonly startTime: number
+  /** Name of the effective user. */
+  readonly username: () => string
+  /** Paths of the cgroups, in the order of `/proc/PID/cgroup`. */
+  readonly cgroups: () => readonly string[]
+  /** Name of the file that the process executes; `comm` where that can't be seen. */
+  readonly program: () => string
+}
+
+/** Go's filepath.Base: what follows the last slash, trailing slashes apart. */
+export function baseName(path: string): string {
+  if (path === '') return '.'
+  const trimmed = path.replace(/\/+$/, '')
+  return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1)
+}

@@ -1,0 +1,113 @@
+/**
+ * The rules that name process groups, with the meaning that process-exporter's have: the first rule all
+ * of whose selectors match names the group.
+ */
+import { RE2JS } from 're2js'
+import { baseName, type ProcessFacts } from './facts.ts'
+import { compileTemplate, type NameTemplate } from './name-template.ts'
+
+export interface ProcessNameItem {
+  readonly name?: string
+  readonly comm?: readonly string[]
+  readonly exe?: readonly string[]
+  readonly cmdline?: readonly string[]
+  /** Line in the configuration file; 0 for a built-in rule. */
+  readonly line: number
+}
+
+export interface Rules {
+  /** The name of the group that the first matching rule gives; undefined when none matches. */
+  match(facts: ProcessFacts): string | undefined
+}
+
+/** Rules that can't be used: every wrong template and regular expression, with its line. */
+export class RuleError extends Error {
+  override name = 'RuleError'
+  readonly problems: readonly { readonly line: number; readonly message: string }[]
+
+  constructor(problems: RuleError['problems']) {
+    super(problems.map(({ line, message }) => `line ${line}: ${message}`).join('\n'))
+    this.problems = problems
+  }
+}
+
+const DEFAULT_NAME = '{{.ExeBase}}'
+
+/** @throws RuleError */
+export function compileRules(items: readonly ProcessNameItem[]): Rules {
+  const problems: { line: number; message: string }[] = []
+  const rules = items.map((item) => compileRule(item, problems))
+  if (problems.length > 0) throw new RuleError(problems)
+  return {
+    match(facts) {
+      for (const { selectors, name } of rules) {
+        const matches = new Map<string, string>()
+        if (selectors.every((selector) => selector(facts, matches))) return name(facts, matches)
+      }
+      return undefined
+    },
+  }
+}
+
+/** Whether a process is selected; a selector may add what it captured. */
+type Selector = (facts: ProcessFacts, matches: Map<string, string>) => boolean
+
+interface Rule {
+  readonly selectors: readonly Selector[]
+  readonly name: NameTemplate
+}
+
+function compileRule(item: ProcessNameItem, problems: { line: number; message: string }[]): Rule {
+  const attempt = <T>(
+    what: string,
+    source: string,
+    compile: (source: string) => T,
+    instead: T,
+  ): T => {
+    try {
+      return compile(source)
+    } catch (error) {
+      const message = `${what} ${JSON.stringify(source)}: ${(error as Error).message}`
+      problems.push({ line: item.line, message })
+      return instead
+    }
+  }
+  const selectors: Selector[] = []
+  if (item.comm !== undefined) selectors.push(commSelector(item.comm))
+  if (item.exe !== undefined) selectors.push(exeSelector(item.exe))
+  for (const source of item.cmdline ?? []) {
+    selectors.push(attempt('cmdline', source, cmdlineSelector, () => false))
+  }
+  const name = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
+  return { selectors, name: attempt('name', name, compileTemplate, () => '') }
+}
+
+function commSelector(names: readonly string[]): Selector {
+  const wanted = new Set(names)
+  return ({ comm }) => wanted.has(comm)
+}
+
+/**
+ * Compares the first argument: with the whole of an entry that has a slash, with its base name alone
+ * otherwise. (It is not the executed file, which any process may name as it likes.)
+ */
+function exeSelector(entries: readonly string[]): Selector {
+  const names = new Set(entries.filter((entry) => !entry.includes('/')))
+  const paths = new Set(entries.filter((entry) => entry.includes('/') && !entry.endsWith('/')))
+  return ({ argv: [program] }) =>
+    program !== undefined && (paths.has(program) || names.has(baseName(program)))
+}
+
+/** Searches the arguments joined by spaces for a regular expression in Go's syntax. */
+function cmdlineSelector(source: string): Selector {
+  const pattern = RE2JS.compile(source)
+  const names = new Map(Object.entries(pattern.namedGroups()).map(([name, index]) => [index, name]))
+  return ({ argv }, matches) => {
+    const matcher = pattern.matcher(argv.join(' '))
+    if (!matcher.find()) return false
+    for (let group = 0; group <= matcher.groupCount(); group++) {
+      matches.set(names.get(group) ?? '', matcher.group(group) ?? '')
+    }
+    return true
+  }
+}

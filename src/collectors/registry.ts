@@ -1,0 +1,46 @@
+/**
+ * All collectors, in the order of their turns. A new one is a folder beside this file and an entry here.
+ */
+import type { Meter } from '@opentelemetry/api'
+import type { MetricTable } from '../telemetry/definitions.ts'
+import { type AgentSources, registerAgent } from './agent/collector.ts'
+import { AGENT_TABLES } from './agent/definitions.ts'
+import {
+  type ProcessGroupsOptions,
+  type ProcessGroupsSources,
+  registerProcessGroups,
+} from './process-groups/collector.ts'
+import { PROCESS_GROUP_TABLES } from './process-groups/definitions.ts'
+
+/** What collectors are told, by collector. */
+export interface CollectorSettings {
+  readonly process_groups: ProcessGroupsOptions & { readonly enabled: boolean }
+}
+
+/** What collectors read from. */
+export type CollectorSources = ProcessGroupsSources & AgentSources
+
+export interface Collector {
+  /** Also the name of its instrumentation scope. */
+  readonly name: string
+  readonly tables: readonly MetricTable[]
+  readonly isEnabled: (settings: CollectorSettings) => boolean
+  /** Creates the collector's instruments on a meter of its own. */
+  readonly register: (meter: Meter, settings: CollectorSettings, sources: CollectorSources) => void
+}
+
+export const COLLECTORS: readonly Collector[] = [
+  {
+    name: 'process_groups',
+    tables: PROCESS_GROUP_TABLES,
+    isEnabled: ({ process_groups }) => process_groups.enabled,
+    register: (meter, { process_groups }, sources) =>
+      registerProcessGroups(meter, process_groups, sources),
+  },
+  {
+    name: 'agent',
+    tables: AGENT_TABLES,
+    isEnabled: () => true,
+    register: (meter, _settings, sources) => registerAgent(meter, sources),
+  },
+]

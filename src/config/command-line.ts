@@ -1,0 +1,141 @@
+/**
+ * The command line, in the spelling of Go's flag package: one dash or two, `-name=value` or `-name value`,
+ * and a boolean takes a value only with `=`.
+ */
+import type { FlagValue } from './load.ts'
+import { ConfigError, suggestion } from './problems.ts'
+import { flagOf, SETTINGS } from './settings.ts'
+import { BOOLEAN } from './types.ts'
+
+export const COMMANDS = {
+  run: 'run the agent (the default)',
+  'check-config': 'say whether the configuration is right, and what is wrong with it',
+  'list-metrics': 'print all metrics, in both vocabularies, as Markdown',
+  'list-settings': 'print all settings, with their variables and flags, as Markdown',
+} as const
+
+export type Command = keyof typeof COMMANDS
+
+export interface CommandLine {
+  readonly command: Command
+  readonly help: boolean
+  readonly version: boolean
+  /** Whether to print one collection and end. */
+  readonly once: boolean
+  /** The configuration file. */
+  readonly config: string | undefined
+  readonly flags: ReadonlyMap<string, FlagValue>
+}
+
+/** Flags that are no settings. */
+export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boolean }>> = {
+  config: {
+    doc: 'Configuration file (YAML); a file of process-exporter is one.',
+    takesValue: true,
+  },
+  once: { doc: 'Print one collection as Prometheus text, and end.', takesValue: false },
+  debug: { doc: 'The same as --log.level=debug.', takesValue: false },
+  version: { doc: 'Print the version, and end.', takesValue: false },
+  help: { doc: 'Print this, and end.', takesValue: false },
+}
+
+const ALIASES: Readonly<Record<string, string>> = { 'config.path': 'config', h: 'help' }
+/** process-exporter's flag for host and port at once. */
+const LISTEN_ADDRESS = 'web.listen-address'
+
+/** @throws ConfigError for an unknown flag, a missing or needless value, or a stray word. */
+export function parseCommandLine(words: readonly string[]): CommandLine {
+  const flags = new Map<string, FlagValue>()
+  const others = new Map<string, string>()
+  const rest = [...words]
+  const command =
+    rest[0] !== undefined && !rest[0].startsWith('-') ? commandNamed(rest.shift()) : 'run'
+  while (rest.length > 0) {
+    const { name, flag, text } = takeFlag(rest)
+    const path = SETTING_FLAGS.get(name)
+    if (path !== undefined) flags.set(path, { flag, text })
+    else if (name === LISTEN_ADDRESS) setListenAddress(flags, flag, text)
+    else others.set(name, text)
+  }
+  const isOn = (name: string) =>
+    others.has(name) && BOOLEAN.parse(others.get(name) as string) === true
+  if (isOn('debug')) flags.set('log.level', { flag: '--debug', text: 'debug' })
+  const config = others.get('config') ?? ''
+  return {
+    command,
+    help: isOn('help'),
+    version: isOn('version'),
+    once: isOn('once'),
+    config: config === '' ? undefined : config,
+    flags,
+  }
+}
+
+function commandNamed(word = ''): Command {
+  if (word in COMMANDS) return word as Command
+  const commands = Object.keys(COMMANDS)
+  throw failure(
+    word,
+    `unknown command${suggestion(word, commands)}; there are ${commands.join(', ')}`,
+  )
+}
+
+/** Takes a flag, and its value if that is the next word, from the front of the words. */
+function takeFlag(rest: string[]): { name: string; flag: string; text: string } {
+  const word = rest.shift() as string
+  const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word)
+  if (match === null) {
+    throw failure(word, 'is no flag; a value of a boolean flag needs "=", as in --flag=false')
+  }
+  const [, written = '', value] = match
+  const flag = word.split('=', 1)[0] as string
+  const name = ALIASES[written] ?? written
+  const isBoolean = BOOLEAN_FLAGS.has(name)
+  if (!isBoolean && !VALUE_FLAGS.has(name)) {
+    throw failure(flag, `unknown flag${suggestion(name, [...BOOLEAN_FLAGS, ...VALUE_FLAGS])}`)
+  }
+  if (value !== undefined) {
+    if (isBoolean && BOOLEAN.parse(value) === undefined) {
+      throw failure(flag, `is ${JSON.stringify(value)} but must be ${BOOLEAN.allowed}`)
+    }
+    return { name, flag, text: value }
+  }
+  if (isBoolean) return { name, flag, text: 'true' }
+  const next = rest.shift()
+  if (next === undefined) throw failure(flag, `needs a value: ${flag}=VALUE`)
+  return { name, flag, text: next }
+}
+
+/** `host:port`, `:port` or `[address]:port`; without a host it means every address. */
+function setListenAddress(flags: Map<string, FlagValue>, flag: string, text: string): void {
+  const match = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(text)
+  if (match === null)
+    throw failure(flag, `is ${JSON.stringify(text)} but must be HOST:PORT or :PORT`)
+  const [, address, host = '', port = ''] = match
+  flags.set('prometheus.host', { flag, text: address ?? host })
+  flags.set('prometheus.port', { flag, text: port })
+}
+
+function failure(source: string, message: string): ConfigError {
+  return new ConfigError([{ source, message }])
+}
+
+/** The path of each setting, by its flags. */
+const SETTING_FLAGS = new Map(
+  Object.entries(SETTINGS).flatMap(([path, { flags = [] }]) =>
+    [flagOf(path), ...flags].map((flag): [string, string] => [flag, path]),
+  ),
+)
+
+const isBooleanFlag = (flag: string) => SETTINGS[SETTING_FLAGS.get(flag) as string].type === BOOLEAN
+
+const BOOLEAN_FLAGS = new Set([
+  ...[...SETTING_FLAGS.keys()].filter(isBooleanFlag),
+  ...Object.keys(OTHER_FLAGS).filter((name) => !OTHER_FLAGS[name].takesValue),
+])
+
+const VALUE_FLAGS = new Set([
+  ...[...SETTING_FLAGS.keys()].filter((flag) => !isBooleanFlag(flag)),
+  ...Object.keys(OTHER_FLAGS).filter((name) => OTHER_FLAGS[name].takesValue),
+  LISTEN_ADDRESS,
+])

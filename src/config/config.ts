@@ -1,0 +1,47 @@
+/** The configuration: what the agent is told, after all layers were put on each other and checked. */
+import type { ProcessNameItem } from './process-names.ts'
+
+/** Keys are those of the file. Durations are milliseconds, sizes bytes. */
+export interface Config {
+  readonly exporters: readonly ('prometheus' | 'otlp' | 'none')[]
+  readonly procfs: { readonly root: string }
+  readonly collection: { readonly max_age: number }
+  /** The rules that name process groups; undefined for the built-in ones. */
+  readonly process_names: readonly ProcessNameItem[] | undefined
+  readonly process_groups: {
+    readonly enabled: boolean
+    readonly children: boolean
+    readonly threads: boolean
+    readonly smaps: boolean
+    readonly remove_empty: boolean
+  }
+  readonly prometheus: {
+    readonly host: string
+    readonly port: number
+    readonly path: string
+    readonly naming: readonly ('otel' | 'classic')[]
+    readonly target_info: boolean
+    readonly scope_labels: boolean
+    readonly max_scrapes: number
+  }
+  readonly otlp: {
+    readonly endpoint: string
+    readonly protocol: 'grpc'
+    readonly interval: number
+    readonly export_timeout: number
+    readonly timeout: number
+    readonly headers: Readonly<Record<string, string>>
+    readonly compression: 'none' | 'gzip'
+    readonly insecure: boolean
+    readonly certificate: string | undefined
+    readonly client_key: string | undefined
+    readonly client_certificate: string | undefined
+    readonly max_request_size: number
+    readonly temporality: 'cumulative'
+    readonly naming: readonly ('otel' | 'classic')[]
+  }
+  readonly service: { readonly name: string }
+  readonly resource: { readonly attributes: Readonly<Record<string, string>> }
+  readonly node: { readonly name: string | undefined }
+  readonly log: { readonly level: string }
+}

@@ -1,0 +1,60 @@
+/** The environment's layer: the agent's own variables, and those of OpenTelemetry's specification. */
+import type { Layers } from './load.ts'
+import { SETTINGS, variableOf } from './settings.ts'
+
+/** OpenTelemetry's severities, and what the agent's log calls them. */
+const LOG_LEVELS: Readonly<Record<string, string>> = {
+  NONE: 'silent',
+  ERROR: 'error',
+  WARN: 'warn',
+  INFO: 'info',
+  DEBUG: 'debug',
+  VERBOSE: 'trace',
+  ALL: 'trace',
+}
+
+/**
+ * Sets what the environment says; an empty variable is as good as none.
+ *
+ * A wrong value in one of the agent's own variables is a problem. In one of OpenTelemetry's it is a
+ * warning, and the variable is ignored, for it may be meant for another program.
+ *
+ * @returns the warnings.
+ */
+export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv): string[] {
+  const warnings: string[] = []
+  for (const [path, { variables = [], type }] of Object.entries(SETTINGS)) {
+    const variable = [variableOf(path), ...variables].find((name) => isSet(environment, name))
+    if (variable === undefined) continue
+    const text = environment[variable] as string
+    if (!variable.startsWith('OTEL_') || variable.startsWith('OTEL_INTERROGATOR_')) {
+      layers.setText(path, text, `variable ${variable}`)
+    } else if (type.parse(text) === undefined) {
+      warnings.push(`${variable}=${text} is ignored: it must be ${type.allowed}`)
+    } else {
+      layers.setText(path, text, `variable ${variable}`)
+    }
+  }
+  readLogLevel(layers, environment, warnings)
+  if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true')
+    layers.setValue('exporters', ['none'])
+  if (isSet(environment, 'OTEL_CONFIG_FILE')) {
+    warnings.push('OTEL_CONFIG_FILE is not read; give the agent its own file with --config')
+  }
+  return warnings
+}
+
+function readLogLevel(layers: Layers, environment: NodeJS.ProcessEnv, warnings: string[]): void {
+  const text = environment.OTEL_LOG_LEVEL ?? ''
+  if (text === '' || isSet(environment, variableOf('log.level'))) return
+  const level = LOG_LEVELS[text.toUpperCase()]
+  if (level !== undefined) layers.setValue('log.level', level)
+  else
+    warnings.push(
+      `OTEL_LOG_LEVEL=${text} is ignored: it must be ${Object.keys(LOG_LEVELS).join(', ')}`,
+    )
+}
+
+function isSet(environment: NodeJS.ProcessEnv, name: string): boolean {
+  return (environment[name] ?? '') !== ''
+}

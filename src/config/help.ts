@@ -1,0 +1,84 @@
+/** `--help` and the configuration reference, from the table of settings. */
+import { COMMANDS, OTHER_FLAGS } from './command-line.ts'
+import { flagOf, SETTINGS, type Setting, variableOf } from './settings.ts'
+
+export function helpText(): string {
+  const commands = Object.entries(COMMANDS).map(([name, doc]) => `  ${name.padEnd(14)}${doc}`)
+  const others = Object.entries(OTHER_FLAGS).map(([name, { doc, takesValue }]) =>
+    entry(`--${name}${takesValue ? ' VALUE' : ''}`, [doc]),
+  )
+  const settings = Object.entries(SETTINGS).map(([path, setting]) =>
+    entry(`--${flagOf(path)}`, [
+      setting.doc,
+      `Allowed: ${setting.type.allowed}. Default: ${defaultText(setting)}.`,
+      `Variable: ${variableOf(path)}`,
+    ]),
+  )
+  return [
+    'otel-interrogator: which programs, containers and pods on this node use, wait for and execute what',
+    '',
+    'usage: otel-interrogator [command] [flags]',
+    '',
+    'Commands',
+    ...commands,
+    '',
+    'Flags (one dash is as good as two; a boolean takes a value only with "=")',
+    ...others,
+    '',
+    'Settings (flag over variable over file over default)',
+    ...settings,
+    '',
+  ].join('\n')
+}
+
+/** The reference as Markdown. */
+export function configurationReference(): string {
+  const rows = Object.entries(SETTINGS).map(([path, setting]) => {
+    const variables = [variableOf(path), ...(setting.variables ?? [])].map(code).join('<br>')
+    const flags = [flagOf(path), ...(setting.flags ?? [])]
+      .map((flag) => code(`--${flag}`))
+      .join('<br>')
+    const cells = [
+      code(path),
+      setting.doc,
+      setting.type.allowed,
+      code(defaultText(setting)),
+      variables,
+      flags,
+    ]
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  })
+  return [
+    '# Configuration',
+    '',
+    'Nothing has to be configured. What is set, is set by a flag, else by a variable, else in the file that',
+    '`--config` names, else it is the default. `otel-interrogator check-config` says what is wrong, and where.',
+    '',
+    'In the file, `a.b` is the key `b` of the section `a`. Durations are written as in `1m30s` or as a number',
+    'of milliseconds. The rules that name process groups stand under `process_names`, in the form of',
+    "process-exporter's file. This page is made by `npm run docs`.",
+    '',
+    '| setting | meaning | allowed | default | variables | flags |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    '`--web.listen-address=HOST:PORT` sets `prometheus.host` and `prometheus.port` at once; `:9256` means every',
+    'address. `--config.path` is the same as `--config`.',
+    '',
+  ].join('\n')
+}
+
+function entry(head: string, lines: readonly string[]): string {
+  return [`  ${head}`, ...lines.map((line) => `        ${line}`)].join('\n')
+}
+
+function defaultText(setting: Setting): string {
+  const { default: value, type } = setting
+  if (value === undefined) return 'none'
+  if (type.show !== undefined) return type.show(value)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}

@@ -1,0 +1,53 @@
+/** What can be wrong with a configuration, said so that it can be mended. */
+
+export interface ConfigProblem {
+  /** Where: `agent.yaml:3:5`, `variable HOST_PROC`, `flag --procfs.root`. */
+  readonly source: string
+  /** What is wrong and what would be right. */
+  readonly message: string
+  /** The line of the file, with a mark below the place. */
+  readonly excerpt?: string
+}
+
+/** All problems of one load. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(describe).join('\n'))
+    this.problems = problems
+  }
+}
+
+function describe({ source, message, excerpt }: ConfigProblem): string {
+  const line = `${source}: ${message}`
+  return excerpt === undefined ? line : `${line}\n${excerpt}`
+}
+
+/** `; did you mean "x"?` when one of the known words is near, else nothing. */
+export function suggestion(word: string, known: Iterable<string>): string {
+  let nearest: string | undefined
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < least) {
+      least = distance
+      nearest = candidate
+    }
+  }
+  return nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = previous[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1)
+      current.push(Math.min(replaced, previous[column] + 1, current[column - 1] + 1))
+    }
+    previous = current
+  }
+  return previous[b.length]
+}

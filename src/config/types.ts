@@ -1,0 +1,185 @@
+/** The types of settings: what is allowed, how text becomes a value, how a value is checked. */
+
+export interface SettingType<T> {
+  /** What is allowed, to complete "must be …". */
+  readonly allowed: string
+  /** A value from a variable or flag; undefined when the text is none. */
+  parse(text: string): T | undefined
+  /** A value from a file; undefined when it isn't allowed. */
+  check(value: unknown): T | undefined
+  /** A value as people write it; without it as JSON has it. */
+  readonly show?: (value: T) => string
+}
+
+export const BOOLEAN: SettingType<boolean> = {
+  allowed: 'true or false',
+  parse: (text) => BOOLEAN_WORDS.get(text),
+  check: (value) => (typeof value === 'boolean' ? value : undefined),
+}
+
+/** The words that Go's flag package takes. */
+const BOOLEAN_WORDS = new Map(
+  ['1', 't', 'T', 'true', 'TRUE', 'True']
+    .map((word): [string, boolean] => [word, true])
+    .concat(['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false])),
+)
+
+export const TEXT: SettingType<string> = textLike('a text', () => true)
+
+/** Text of a certain form. */
+export function textLike(
+  allowed: string,
+  isAllowed: (text: string) => boolean,
+): SettingType<string> {
+  const check = (value: unknown) =>
+    typeof value === 'string' && isAllowed(value) ? value : undefined
+  return { allowed, parse: check, check }
+}
+
+export function oneOf<T extends string>(...words: readonly T[]): SettingType<T> {
+  const check = (value: unknown) => words.find((word) => word === value)
+  return { allowed: words.join(', '), parse: check, check }
+}
+
+export function integer(least: number, most: number): SettingType<number> {
+  const check = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+      ? (value as number)
+      : undefined
+  return {
+    allowed: `an integer from ${least} to ${most}`,
+    parse: (text) => (/^[+-]?\d+$/.test(text) ? check(Number(text)) : undefined),
+    check,
+  }
+}
+
+/** A duration in milliseconds, written as in Go (`1m30s`, `300ms`) or as a number of milliseconds. */
+export function duration(least: number, most: number): SettingType<number> {
+  const range = `from ${formatDuration(least)} to ${formatDuration(most)}`
+  return {
+    ...quantity(`a duration ${range}, such as 500ms, 10s or 1m30s`, parseDuration, least, most),
+    show: formatDuration,
+  }
+}
+
+/** A size in bytes, as a number or with a unit: `3MiB`, `64KiB`. */
+export function size(least: number, most: number): SettingType<number> {
+  const range = `from ${formatSize(least)} to ${formatSize(most)}`
+  return {
+    ...quantity(`a size ${range}, such as 512KiB or 3MiB`, parseSize, least, most),
+    show: formatSize,
+  }
+}
+
+/** A list, in text separated by commas. */
+export function listOf<T>(item: SettingType<T>): SettingType<T[]> {
+  const all = (values: readonly (T | undefined)[]) =>
+    values.includes(undefined) ? undefined : (values as T[])
+  return {
+    allowed: `a list of: ${item.allowed}`,
+    parse: (text) => all(text.split(',').map((word) => item.parse(word.trim()))),
+    check: (value) =>
+      Array.isArray(value) ? all(value.map((entry) => item.check(entry))) : undefined,
+  }
+}
+
+/** Keys with text values, in text as `key=value,…`, percent-encoded as W3C Baggage has it. */
+export const KEY_VALUES: SettingType<Record<string, string>> = {
+  allowed: 'pairs key=value separated by commas, or a map in a file',
+  parse: parsePairs,
+  check: (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    const entries = Object.entries(value)
+    const isAllowed = entries.every(([, entry]) =>
+      ['string', 'number', 'boolean'].includes(typeof entry),
+    )
+    return isAllowed
+      ? Object.fromEntries(entries.map(([key, entry]) => [key, String(entry)]))
+      : undefined
+  },
+}
+
+function quantity(
+  allowed: string,
+  read: (text: string) => number | undefined,
+  least: number,
+  most: number,
+): SettingType<number> {
+  const parse = (text: string) => {
+    const value = read(text)
+    return value !== undefined && value >= least && value <= most ? value : undefined
+  }
+  return {
+    allowed,
+    parse,
+    check: (value) =>
+      typeof value === 'string' || typeof value === 'number' ? parse(String(value)) : undefined,
+  }
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+}
+
+function parseDuration(text: string): number | undefined {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
+  if (!/^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
+  let sum = 0
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) {
+    sum += Number(amount) * MILLISECONDS[unit as string]
+  }
+  return sum
+}
+
+/** Milliseconds in the largest unit that shows them whole. */
+function formatDuration(milliseconds: number): string {
+  for (const unit of ['h', 'm', 's']) {
+    const amount = milliseconds / MILLISECONDS[unit]
+    if (amount >= 1 && Number.isInteger(amount)) return `${amount}${unit}`
+  }
+  return milliseconds === 0 ? '0s' : `${milliseconds}ms`
+}
+
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+}
+
+function parseSize(text: string): number | undefined {
+  const match = /^(\d+) ?(|B|KiB|MiB|GiB)$/.exec(text)
+  return match === null ? undefined : Number(match[1]) * BYTES[match[2]]
+}
+
+function formatSize(bytes: number): string {
+  for (const unit of ['GiB', 'MiB', 'KiB']) {
+    const amount = bytes / BYTES[unit]
+    if (amount >= 1 && Number.isInteger(amount)) return `${amount}${unit}`
+  }
+  return String(bytes)
+}
+
+function parsePairs(text: string): Record<string, string> | undefined {
+  const pairs: Record<string, string> = {}
+  for (const pair of text.split(',')) {
+    if (pair.trim() === '') continue
+    const at = pair.indexOf('=')
+    if (at <= 0) return undefined
+    try {
+      pairs[decodeURIComponent(pair.slice(0, at).trim())] = decodeURIComponent(
+        pair.slice(at + 1).trim(),
+      )
+    } catch {
+      return undefined
+    }
+  }
+  return pairs
+}

@@ -1,0 +1,146 @@
+/**
+ * A mounted procfs (proc(5)): every file of a process that the agent reads, by PID or by task.
+ *
+ * One buffer serves all readings, so what a method gives back is complete when it returns and a
+ * record handed in is overwritten. Methods throw NodeJS.ErrnoException for what the kernel refuses
+ * (`ENOENT` and `ESRCH`: the process is gone) and KernelFormatError for what they can't read.
+ */
+import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { ByteScanner, isDigit } from '../byte-scanner.ts'
+import { FileReader } from '../file-reader.ts'
+import { type Io, parseIo } from './io.ts'
+import { parseOpenFilesLimit } from './limits.ts'
+import { type ProportionalMemory, parseSmaps } from './smaps.ts'
+import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
+import { parseStatus, type Status } from './status.ts'
+import { parseBootTime } from './system-stat.ts'
+import { NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
+
+const PROC_SUPER_MAGIC = 0x9fa0
+/** What execve(2) allows at most on usual settings is 6 MiB; more than 1 MiB names no program better. */
+const MOST_CMDLINE = 1024 * 1024
+/** A process with a hundred thousand mappings has a `smaps` of about this size. */
+const MOST_SMAPS = 64 * 1024 * 1024
+
+export class Procfs {
+  readonly root: string
+  readonly #reader = new FileReader()
+  readonly #scanner = new ByteScanner()
+  readonly #names = new NameCache()
+  readonly #countsDescriptors: boolean
+
+  /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
+  constructor(root = '/proc') {
+    this.root = root
+    this.#countsDescriptors = statfsSync(root).type === PROC_SUPER_MAGIC
+  }
+
+  /** The directory of a process, or of one of its tasks; what the other methods take. */
+  directory(pid: number): string {
+    return `${this.root}/${pid}/`
+  }
+
+  taskDirectory(processDirectory: string, tid: number): string {
+    return `${processDirectory}task/${tid}/`
+  }
+
+  /** The PIDs of all processes, in the order of the directory. */
+  pids(): number[] {
+    return numericEntries(this.root)
+  }
+
+  /** The ids of all threads of a process. */
+  tids(processDirectory: string): number[] {
+    return numericEntries(`${processDirectory}task`)
+  }
+
+  /** Boot time, in seconds since the epoch. */
+  bootTime(): number {
+    this.#reader.readAll(`${this.root}/stat`, MOST_CMDLINE)
+    return parseBootTime(this.#reader, this.#scanner)
+  }
+
+  stat(directory: string, into: Stat): void {
+    this.#reader.read(`${directory}stat`)
+    parseStat(this.#reader, this.#scanner, into)
+  }
+
+  /** The name in the `stat` read last. */
+  comm(): string {
+    return statComm(this.#reader)
+  }
+
+  /** The name in the `stat` read last: `known` itself when it is still the same. */
+  commOr(known: string): string {
+    return statCommIs(this.#reader, known) ? known : statComm(this.#reader)
+  }
+
+  status(directory: string, into: Status): void {
+    this.#reader.read(`${directory}status`)
+    parseStatus(this.#reader, this.#scanner, into)
+  }
+
+  io(directory: string, into: Io): void {
+    this.#reader.read(`${directory}io`)
+    parseIo(this.#reader, this.#scanner, into)
+  }
+
+  /**
+   * Number of open file descriptors.
+   *
+   * Since Linux 6.2 the size of the directory is that number; older kernels say 0, then it is listed.
+   */
+  openDescriptors(directory: string): number {
+    const path = `${directory}fd`
+    const size = this.#countsDescriptors ? statSync(path).size : 0
+    return size > 0 ? size : readdirSync(path).length
+  }
+
+  /** Soft limit of open files; Infinity when unlimited. */
+  openFilesLimit(directory: string): number {
+    this.#reader.read(`${directory}limits`)
+    return parseOpenFilesLimit(this.#reader, this.#scanner)
+  }
+
+  /** Proportional memory, from `smaps` where the kernel has no `smaps_rollup`. */
+  proportionalMemory(directory: string, into: ProportionalMemory): void {
+    try {
+      this.#reader.readAll(`${directory}smaps_rollup`, MOST_SMAPS)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      this.#reader.readAll(`${directory}smaps`, MOST_SMAPS)
+    }
+    parseSmaps(this.#reader, this.#scanner, into)
+  }
+
+  cmdline(directory: string): string[] {
+    this.#reader.readAll(`${directory}cmdline`, MOST_CMDLINE)
+    return parseCmdline(this.#reader)
+  }
+
+  cgroups(directory: string): string[] {
+    this.#reader.readAll(`${directory}cgroup`, MOST_CMDLINE)
+    return parseCgroups(this.#reader)
+  }
+
+  wchan(directory: string): string {
+    this.#reader.read(`${directory}wchan`)
+    return parseWchan(this.#reader, this.#names)
+  }
+
+  /** The path of the program that the process executes (`exe`). */
+  executable(directory: string): string {
+    return readlinkSync(`${directory}exe`)
+  }
+}
+
+function numericEntries(directory: string): number[] {
+  const numbers: number[] = []
+  for (const name of readdirSync(directory)) {
+    if (isDigit(name.charCodeAt(0))) {
+      const number = Number(name)
+      if (Number.isInteger(number)) numbers.push(number)
+    }
+  }
+  return numbers
+}

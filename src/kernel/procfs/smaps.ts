@@ -1,0 +1,50 @@
+/**
+ * `/proc/PID/smaps_rollup` (Linux 4.14) and `/proc/PID/smaps`: proc_pid_smaps(5),
+ * Documentation/ABI/testing/procfs-smaps_rollup. Needs the right to trace the process
+ * (PTRACE_MODE_READ). Its cost grows with the mapped memory of the process.
+ */
+import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
+import type { FileReader } from '../file-reader.ts'
+
+/** Memory in bytes, each shared page divided by the number of its users. */
+export interface ProportionalMemory {
+  /** Proportional set size (`Pss`). */
+  pss: number
+  /** The same of swapped-out memory (`SwapPss`). */
+  swapPss: number
+}
+
+const KIB = 1024
+const P = 0x50
+const S = 0x53
+
+/**
+ * Sums `Pss` and `SwapPss` over the mappings in the file that the reader holds: one in
+ * `smaps_rollup`, all of them in `smaps`. A process without memory has an empty file: zeros.
+ *
+ * @throws KernelFormatError when there is no mapping, or one of the two only: the file is cut short.
+ */
+export function parseSmaps(
+  reader: FileReader,
+  scanner: ByteScanner,
+  into: ProportionalMemory,
+): void {
+  scanner.reset(reader)
+  into.pss = 0
+  into.swapPss = 0
+  if (reader.length === 0) return
+  let pairs = 0
+  let unpaired = 0
+  do {
+    const first = scanner.bytes[scanner.position]
+    if (first === P && scanner.accept('Pss:')) {
+      into.pss += scanner.number() * KIB
+      pairs++
+      unpaired++
+    } else if (first === S && scanner.accept('SwapPss:')) {
+      into.swapPss += scanner.number() * KIB
+      unpaired--
+    }
+  } while (scanner.nextLine())
+  if (pairs === 0 || unpaired !== 0) throw new KernelFormatError('smaps is cut short')
+}

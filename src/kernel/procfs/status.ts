@@ -1,0 +1,62 @@
+/**
+ * `/proc/PID/status` and `/proc/PID/task/TID/status`: proc_pid_status(5),
+ * Documentation/filesystems/proc.rst table 1-2.
+ */
+import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
+import type { FileReader } from '../file-reader.ts'
+import type { U64 } from '../u64.ts'
+
+/** The lines in use; a record is filled again at every reading. */
+export interface Status {
+  /** Effective user id; only its `Uid:` line tells it. */
+  euid: number
+  /** Swapped-out private memory in bytes (`VmSwap`); 0 where the line is absent (kernel threads). */
+  swap: number
+  /** Times the task gave up the CPU by itself, and was taken off it. For this task only, not its threads. */
+  voluntary: U64
+  nonvoluntary: U64
+}
+
+const KIB = 1024
+const NONVOLUNTARY = 'nonvoluntary_ctxt_switches:'
+
+export function emptyStatus(): Status {
+  return { euid: 0, swap: 0, voluntary: 0, nonvoluntary: 0 }
+}
+
+/**
+ * Parses the file that the reader holds into `into`.
+ *
+ * @throws KernelFormatError when the switch counts, the file's last lines, are missing.
+ */
+export function parseStatus(reader: FileReader, scanner: ByteScanner, into: Status): void {
+  scanner.reset(reader)
+  into.swap = 0
+  do {
+    switch (scanner.bytes[scanner.position]) {
+      case U:
+        if (scanner.accept('Uid:')) {
+          scanner.skipFields(1)
+          into.euid = scanner.number()
+        }
+        break
+      case V:
+        if (scanner.accept('VmSwap:')) into.swap = scanner.number() * KIB
+        break
+      case v:
+        if (scanner.accept('voluntary_ctxt_switches:')) into.voluntary = scanner.u64()
+        break
+      case n:
+        if (scanner.accept(NONVOLUNTARY)) {
+          into.nonvoluntary = scanner.u64()
+          return
+        }
+    }
+  } while (scanner.nextLine())
+  throw new KernelFormatError('status has no line nonvoluntary_ctxt_switches')
+}
+
+const U = 0x55
+const V = 0x56
+const v = 0x76
+const n = 0x6e

@@ -1,0 +1,65 @@
+/**
+ * The textual files of a process: `cmdline`, `cgroup` and `wchan` (proc_pid_cmdline(5), cgroups(7),
+ * proc_pid_wchan(5)). Bytes that aren't UTF-8 become U+FFFD.
+ */
+import type { FileReader } from '../file-reader.ts'
+
+const NUL = 0
+const ZERO = 0x30
+
+/** The arguments in the file that the reader holds; empty for kernel threads and zombies. */
+export function parseCmdline(reader: FileReader): string[] {
+  if (reader.length === 0) return []
+  let end = reader.length
+  while (end > 0 && reader.bytes[end - 1] === NUL) end--
+  return reader.bytes.toString('utf8', 0, end).split('\0')
+}
+
+/**
+ * The path of each hierarchy (what follows the second colon of each line), in the file's order.
+ * A malformed line gives an empty list: half a list would name the wrong cgroup.
+ */
+export function parseCgroups(reader: FileReader): string[] {
+  const paths: string[] = []
+  for (const line of reader.bytes.toString('utf8', 0, reader.length).split('\n')) {
+    if (line === '') continue
+    const path = line.indexOf(':', line.indexOf(':') + 1)
+    if (path <= 0 || !/^\d+:/.test(line)) return []
+    paths.push(line.slice(path + 1))
+  }
+  return paths
+}
+
+/** The kernel function in which the task waits, or '' when it doesn't wait or may not be seen. */
+export function parseWchan(reader: FileReader, names: NameCache): string {
+  if (reader.length === 0 || (reader.length === 1 && reader.bytes[0] === ZERO)) return ''
+  return names.get(reader.bytes, reader.length)
+}
+
+/** Short texts that come again and again, each made a string once. */
+export class NameCache {
+  readonly #names = new Map<number, string>()
+
+  /** The first `length` bytes as a string. */
+  get(bytes: Buffer, length: number): string {
+    let hash = length
+    for (let index = 0; index < length; index++) hash = (Math.imul(hash, 31) + bytes[index]) | 0
+    const known = this.#names.get(hash)
+    if (known !== undefined && isSameText(bytes, length, known)) return known
+    const text = bytes.toString('utf8', 0, length)
+    if (this.#names.size >= MOST_NAMES) this.#names.clear()
+    this.#names.set(hash, text)
+    return text
+  }
+}
+
+/** Far more kernel functions than tasks ever wait in. */
+const MOST_NAMES = 4096
+
+function isSameText(bytes: Buffer, length: number, text: string): boolean {
+  if (text.length !== length) return false
+  for (let index = 0; index < length; index++) {
+    if (bytes[index] !== text.charCodeAt(index)) return false
+  }
+  return true
+}

@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+/** The command line of otel-interrogator. */
+import { pino } from 'pino'
+import { startAgent } from './agent.ts'
+import { compileRules, RuleError } from './collectors/process-groups/rules/matcher.ts'
+import { COLLECTORS } from './collectors/registry.ts'
+import { type CommandLine, parseCommandLine } from './config/command-line.ts'
+import { configurationReference, helpText } from './config/help.ts'
+import { type LoadedConfig, loadConfig } from './config/load.ts'
+import { ConfigError } from './config/problems.ts'
+import { metricsReference } from './telemetry/reference.ts'
+import { readVersion } from './version.ts'
+
+const EXIT_FAILURE = 1
+const EXIT_CONFIG = 2
+/** Everything has to be ended within this time of a signal. */
+const STOP_MILLISECONDS = 4500
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  process.exitCode = explainFailure(error)
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const commandLine = parseCommandLine(words)
+  const version = readVersion()
+  if (commandLine.version) return print(`otel-interrogator ${version}\n`)
+  if (commandLine.help) return print(helpText())
+  if (commandLine.command === 'list-settings') return print(configurationReference())
+  if (commandLine.command === 'list-metrics') {
+    return print(metricsReference(COLLECTORS.flatMap(({ tables }) => tables)))
+  }
+  const loaded = load(commandLine)
+  if (commandLine.command === 'check-config') return print('the configuration is right\n')
+  await run(loaded, version, commandLine.once)
+}
+
+function load({ config: file, flags }: CommandLine): LoadedConfig {
+  const loaded = loadConfig({ file, flags, environment: process.env })
+  try {
+    compileRules(loaded.config.process_names ?? [])
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error
+    const problems = error.problems.map(({ line, message }) => ({
+      source: `${file}:${line}`,
+      message,
+    }))
+    throw new ConfigError(problems)
+  }
+  return loaded
+}
+
+async function run(
+  { config, warnings }: LoadedConfig,
+  version: string,
+  once: boolean,
+): Promise<void> {
+  if (once) {
+    const agent = await startAgent(
+      { ...config, exporters: ['none'] },
+      version,
+      pino({ level: 'silent' }),
+    )
+    print(await agent.scrape())
+    await agent.stop(0)
+    return
+  }
+  const logger = pino({
+    level: config.log.level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  })
+  for (const warning of warnings) logger.warn(warning)
+  const agent = await startAgent(config, version, logger)
+  logger.info({ version, node: process.version, exporters: config.exporters }, 'started')
+  const stop = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, 'stopping')
+    const deadline = setTimeout(() => process.exit(EXIT_FAILURE), STOP_MILLISECONDS)
+    agent
+      .stop(STOP_MILLISECONDS - 500)
+      .catch((err: unknown) => logger.warn({ err }, 'the last push did not end in time'))
+      .finally(() => clearTimeout(deadline))
+      .then(() => process.exit())
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}
+
+function print(text: string): void {
+  // `| head` closes the pipe when it has seen enough: no failure of ours.
+  process.stdout.once('error', () => process.exit())
+  process.stdout.write(text)
+}
+
+/** Says on stderr what went wrong, in words; gives the exit code. */
+function explainFailure(error: unknown): number {
+  const { message, code, syscall } = error as NodeJS.ErrnoException
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${message}\n`)
+    return EXIT_CONFIG
+  }
+  const hint =
+    code === 'EADDRINUSE' ? '; another program has the port: choose one with --prometheus.port' : ''
+  const trace = syscall === undefined && error instanceof Error ? error.stack : message
+  process.stderr.write(`otel-interrogator: ${trace}${hint}\n`)
+  return EXIT_FAILURE
+}

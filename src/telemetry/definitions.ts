@@ -1,0 +1,56 @@
+/**
+ * What a metric is: one row for each measurement, with its name in both vocabularies.
+ *
+ * Instruments, the metrics reference, the translation between the vocabularies and the tests that
+ * compare the outputs all come from these rows.
+ */
+import type { Attributes } from '@opentelemetry/api'
+
+/** The names of a system that this agent replaces, or OpenTelemetry's. */
+export type Naming = 'otel' | 'classic'
+
+export type MetricKind = 'counter' | 'updowncounter' | 'gauge'
+
+/** A measurement: one value for each thing (group, container, …) that a collector looks at. */
+export interface MetricDefinition {
+  /** Meaning, as an operator reads it. */
+  readonly description: string
+  readonly kind: MetricKind
+  /** `int` for counts and bytes, `double` for seconds and ratios. */
+  readonly valueType: 'int' | 'double'
+  readonly otel: {
+    readonly name: string
+    /** UCUM: `s`, `By`, `1` for ratios, `{thing}` for counts, '' for none. */
+    readonly unit: string
+    /** The attributes that tell this measurement from others of the same name. */
+    readonly attributes?: Attributes
+  }
+  /** Absent where none of the replaced systems has the measurement. */
+  readonly classic?: {
+    readonly name: string
+    readonly attributes?: Attributes
+    /** Where the replaced system declares another type than the measurement has. */
+    readonly kind?: MetricKind
+    readonly description?: string
+  }
+}
+
+/** All measurements of a collector, by a name of its own for each. */
+export interface MetricTable<Key extends string = string> {
+  /** Name of the collector and of its instrumentation scope. */
+  readonly scope: string
+  /** Keys of the attributes that identify a series, and what classic metrics call them. */
+  readonly keys: Readonly<Record<string, AttributeDefinition>>
+  readonly metrics: Readonly<Record<Key, MetricDefinition>>
+}
+
+export interface AttributeDefinition {
+  readonly description: string
+  /** The label of classic metrics; without it the attribute's own name. */
+  readonly classic?: string
+}
+
+/** Gives a table its type; says nothing at run time. */
+export function metricTable<Key extends string>(table: MetricTable<Key>): MetricTable<Key> {
+  return table
+}

@@ -1,0 +1,185 @@
+/**
+ * A meter whose observable instruments keep nothing between collections.
+ *
+ * The stock SDK exports an attribute set that was once observed for ever, stops at a number of sets
+ * ever seen, and gives each set the time of its first collection as its start. Here a collection runs
+ * the callbacks once and yields exactly what they observed, each point with the start of its entity.
+ */
+import type {
+  BatchObservableCallback,
+  BatchObservableResult,
+  HrTime,
+  Meter,
+  MetricOptions,
+  Observable,
+  ObservableCallback,
+  Attributes as PointAttributes,
+} from '@opentelemetry/api'
+import { ValueType } from '@opentelemetry/api'
+import type { InstrumentationScope } from '@opentelemetry/core'
+import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
+import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics'
+import type { MetricKind } from './definitions.ts'
+import { startOf } from './entity.ts'
+
+/** What one scope observed in one collection. */
+export interface ScopeCollection {
+  readonly scopeMetrics: ScopeMetrics
+  /** Whatever its callbacks threw. */
+  readonly errors: readonly unknown[]
+}
+
+/** The instruments and callbacks of one collector: one instrumentation scope. */
+export class ObservableMeter implements Meter {
+  readonly scope: InstrumentationScope
+  readonly #start: HrTime
+  readonly #instruments: Instrument[] = []
+  readonly #callbacks: Callback[] = []
+
+  /** @param start the start time of points whose attributes belong to no entity. */
+  constructor(scope: InstrumentationScope, start: HrTime) {
+    this.scope = scope
+    this.#start = start
+  }
+
+  /**
+   * Runs every callback once and gives what they observed.
+   *
+   * A callback that fails loses all that its instruments observed, for half a collection would look
+   * like a whole one; its error is among `errors`.
+   *
+   * @param time the time of all points.
+   */
+  async collect(time: HrTime): Promise<ScopeCollection> {
+    const errors: unknown[] = []
+    for (const instrument of this.#instruments) instrument.begin(time, this.#start)
+    for (const { callback, observables } of this.#callbacks) {
+      try {
+        await callback(RESULT)
+      } catch (error) {
+        errors.push(error)
+        for (const observable of observables) (observable as Instrument).begin(time, this.#start)
+      }
+    }
+    const metrics = this.#instruments.filter(({ points }) => points.length > 0).map(toMetricData)
+    return { scopeMetrics: { scope: this.scope, metrics }, errors }
+  }
+
+  createObservableCounter(name: string, options?: MetricOptions): Observable {
+    return this.#create('counter', name, options)
+  }
+
+  createObservableUpDownCounter(name: string, options?: MetricOptions): Observable {
+    return this.#create('updowncounter', name, options)
+  }
+
+  createObservableGauge(name: string, options?: MetricOptions): Observable {
+    return this.#create('gauge', name, options)
+  }
+
+  addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
+    if (this.#find(callback, observables) < 0) this.#callbacks.push({ callback, observables })
+  }
+
+  removeBatchObservableCallback(
+    callback: BatchObservableCallback,
+    observables: Observable[],
+  ): void {
+    const index = this.#find(callback, observables)
+    if (index >= 0) this.#callbacks.splice(index, 1)
+  }
+
+  createCounter(name: string): never {
+    throw new TypeError(`${name}: this meter has observable instruments only`)
+  }
+  createUpDownCounter = this.createCounter
+  createGauge = this.createCounter
+  createHistogram = this.createCounter
+
+  #create(kind: MetricKind, name: string, options: MetricOptions = {}): Observable {
+    const instrument = new Instrument(this, kind, name, options)
+    this.#instruments.push(instrument)
+    return instrument
+  }
+
+  #find(callback: BatchObservableCallback, observables: Observable[]): number {
+    return this.#callbacks.findIndex(
+      (known) =>
+        known.callback === callback &&
+        known.observables.length === observables.length &&
+        known.observables.every((observable) => observables.includes(observable)),
+    )
+  }
+}
+
+interface Callback {
+  readonly callback: BatchObservableCallback
+  readonly observables: Observable[]
+}
+
+/** An instrument: where the observations of the collection that runs now go. */
+class Instrument implements Observable {
+  readonly kind: MetricKind
+  readonly descriptor: MetricData['descriptor']
+  points: DataPoint<number>[] = []
+  readonly #meter: ObservableMeter
+  readonly #callbacks = new Map<ObservableCallback, BatchObservableCallback>()
+  #time: HrTime = [0, 0]
+  #start: HrTime = [0, 0]
+
+  constructor(meter: ObservableMeter, kind: MetricKind, name: string, options: MetricOptions) {
+    this.#meter = meter
+    this.kind = kind
+    this.descriptor = {
+      name,
+      description: options.description ?? '',
+      unit: options.unit ?? '',
+      valueType: options.valueType ?? ValueType.DOUBLE,
+    }
+  }
+
+  begin(time: HrTime, start: HrTime): void {
+    this.points = []
+    this.#time = time
+    this.#start = start
+  }
+
+  observe(value: number, attributes: PointAttributes): void {
+    this.points.push({
+      startTime: startOf(attributes) ?? this.#start,
+      endTime: this.#time,
+      attributes,
+      value,
+    })
+  }
+
+  addCallback(callback: ObservableCallback): void {
+    const batch: BatchObservableCallback = () =>
+      callback({ observe: (value, attributes = {}) => this.observe(value, attributes) })
+    this.#callbacks.set(callback, batch)
+    this.#meter.addBatchObservableCallback(batch, [this])
+  }
+
+  removeCallback(callback: ObservableCallback): void {
+    const batch = this.#callbacks.get(callback)
+    if (batch !== undefined) this.#meter.removeBatchObservableCallback(batch, [this])
+    this.#callbacks.delete(callback)
+  }
+}
+
+const RESULT: BatchObservableResult = {
+  observe(observable, value, attributes = {}) {
+    ;(observable as Instrument).observe(value, attributes)
+  },
+}
+
+function toMetricData({ kind, descriptor, points }: Instrument): MetricData {
+  const common = {
+    descriptor,
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPoints: points,
+  }
+  return kind === 'gauge'
+    ? { ...common, dataPointType: DataPointType.GAUGE }
+    : { ...common, dataPointType: DataPointType.SUM, isMonotonic: kind === 'counter' }
+}

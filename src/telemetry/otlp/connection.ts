@@ -1,0 +1,88 @@
+/** The gRPC connection to an OTLP receiver: the official export delegate, given requests as bytes. */
+import { readFileSync } from 'node:fs'
+import { credentials, Metadata } from '@grpc/grpc-js'
+import { ExportResultCode } from '@opentelemetry/core'
+import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base'
+import { createOtlpGrpcExportDelegate } from '@opentelemetry/otlp-grpc-exporter-base'
+import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
+import type { EncodedRequest } from './request-encoder.ts'
+import type { OtlpSettings } from './settings.ts'
+
+export interface Connection {
+  /**
+   * Sends one request.
+   *
+   * @returns how many points the receiver took the request for but threw away.
+   * @throws ServiceError of grpc-js, with the code of the gRPC status.
+   */
+  send(request: EncodedRequest): Promise<number>
+  /** Ends calls under way and closes the channel. */
+  close(): Promise<void>
+}
+
+const SERVICE = 'MetricsExportService'
+const PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
+const COMPONENT = 'otlp_grpc_metric_exporter'
+
+/** @throws NodeJS.ErrnoException when a certificate can't be read. */
+export function connect(settings: OtlpSettings): Connection {
+  const { address, isSecure } = target(settings)
+  let rejected = 0
+  const delegate = createOtlpGrpcExportDelegate<EncodedRequest, unknown>(
+    {
+      url: address,
+      timeoutMillis: settings.timeout,
+      concurrencyLimit: 1,
+      compression:
+        settings.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
+      credentials: () => (isSecure ? secure(settings) : credentials.createInsecure()),
+      metadata: () => metadata(settings.headers),
+    },
+    {
+      serializeRequest: ({ bytes }) => bytes,
+      deserializeResponse: (bytes) => {
+        const response = ProtobufMetricsSerializer.deserializeResponse(bytes)
+        rejected = Number(response.partialSuccess?.rejectedDataPoints ?? 0)
+        // The reader counts and logs what was rejected; the delegate would log it once per request.
+        return {}
+      },
+    },
+    COMPONENT,
+    { name: 'metric_data_point', countItems: ({ points }) => points },
+    undefined,
+    SERVICE,
+    PATH,
+  )
+  return {
+    send: (request) =>
+      new Promise((resolve, reject) => {
+        rejected = 0
+        delegate.export(request, ({ code, error }) => {
+          if (code === ExportResultCode.SUCCESS) resolve(rejected)
+          else reject(error ?? new Error('the request was not sent'))
+        })
+      }),
+    close: () => delegate.shutdown(),
+  }
+}
+
+function target({ endpoint, insecure }: OtlpSettings): { address: string; isSecure: boolean } {
+  if (endpoint.startsWith('unix:')) return { address: endpoint, isSecure: false }
+  const match = /^(https?):\/\/([^/]+)/.exec(endpoint)
+  if (match === null) return { address: endpoint, isSecure: !insecure }
+  return { address: match[2] as string, isSecure: match[1] === 'https' }
+}
+
+function secure({ certificate, client_key, client_certificate }: OtlpSettings) {
+  return credentials.createSsl(read(certificate), read(client_key), read(client_certificate))
+}
+
+function read(path: string | undefined): Buffer | null {
+  return path === undefined ? null : readFileSync(path)
+}
+
+function metadata(headers: Readonly<Record<string, string>>): Metadata {
+  const metadata = new Metadata()
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value)
+  return metadata
+}

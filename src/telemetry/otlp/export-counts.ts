@@ -1,0 +1,22 @@
+/** What became of everything that was to be pushed. */
+
+export class ExportCounts {
+  /** Data points that the receiver took. */
+  exported = 0
+  /** Data points that the receiver took the request for, but threw away. */
+  rejected = 0
+  /** Data points given up because a newer snapshot was due. */
+  superseded = 0
+  /** Data points of pushes that failed, by reason. */
+  readonly failed = new Map<string, number>()
+  /** Requests, by the name of the gRPC status. */
+  readonly requests = new Map<string, number>()
+
+  countRequest(status: string): void {
+    this.requests.set(status, (this.requests.get(status) ?? 0) + 1)
+  }
+
+  countFailed(reason: string, points: number): void {
+    this.failed.set(reason, (this.failed.get(reason) ?? 0) + points)
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Metric data as Prometheus text, format version 0.0.4.
+ *
+ * The official exporter's serialiser has no unit suffixes, appends `_total` to names that must stay as
+ * they are, and makes each line's labels anew. Here the label text of an attribute set is made once.
+ */
+import type { Attributes } from '@opentelemetry/api'
+import type { Resource } from '@opentelemetry/resources'
+import {
+  type DataPoint,
+  DataPointType,
+  type MetricData,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
+import type { MetricKind } from '../definitions.ts'
+import type { ClassicDescriptor } from '../vocabulary.ts'
+import { labelText } from './labels.ts'
+import { prometheusName } from './names.ts'
+
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+export interface SerializerOptions {
+  /** Whether the Resource appears as `target_info`. */
+  readonly targetInfo: boolean
+  /** Whether each sample carries `otel_scope_name` and `otel_scope_version`. */
+  readonly scopeLabels: boolean
+}
+
+interface Family {
+  readonly type: 'counter' | 'gauge'
+  text: string
+}
+
+export class PrometheusSerializer {
+  readonly #options: SerializerOptions
+  readonly #labels = new WeakMap<Attributes, string>()
+  readonly #names = new WeakMap<MetricData['descriptor'], string>()
+
+  constructor(options: SerializerOptions) {
+    this.#options = options
+  }
+
+  serialize({ resource, scopeMetrics }: ResourceMetrics): string {
+    const families = new Map<string, Family>()
+    for (const { scope, metrics } of scopeMetrics) {
+      const scopeText = this.#options.scopeLabels
+        ? labelText({ otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' })
+        : ''
+      for (const metric of metrics) this.#addMetric(families, metric, scopeText)
+    }
+    let text = this.#options.targetInfo ? targetInfo(resource) : ''
+    for (const family of families.values()) text += family.text
+    return text
+  }
+
+  #addMetric(families: Map<string, Family>, metric: MetricData, scopeText: string): void {
+    const kind = kindOf(metric)
+    const type = kind === 'counter' ? 'counter' : 'gauge'
+    const name = this.#name(metric, kind)
+    const family = families.get(name) ?? { type, text: header(name, type, metric) }
+    // Two types under one name would make the whole scrape invalid.
+    if (family.type !== type) return
+    families.set(name, family)
+    let lines = ''
+    for (const point of metric.dataPoints as DataPoint<number>[]) {
+      lines += `${name}${this.#braces(point.attributes, scopeText)} ${valueText(point.value)}\n`
+    }
+    family.text += lines
+  }
+
+  #name(metric: MetricData, kind: MetricKind): string {
+    const { descriptor } = metric
+    const known = this.#names.get(descriptor)
+    if (known !== undefined) return known
+    const name =
+      (descriptor as Partial<ClassicDescriptor>).prometheusName ??
+      prometheusName(descriptor.name, descriptor.unit, kind)
+    this.#names.set(descriptor, name)
+    return name
+  }
+
+  #braces(attributes: Attributes, scopeText: string): string {
+    let labels = this.#labels.get(attributes)
+    if (labels === undefined) {
+      labels = labelText(attributes)
+      this.#labels.set(attributes, labels)
+    }
+    if (scopeText === '') return labels === '' ? '' : `{${labels}}`
+    return labels === '' ? `{${scopeText}}` : `{${labels},${scopeText}}`
+  }
+}
+
+function kindOf(metric: MetricData): MetricKind {
+  if (metric.dataPointType !== DataPointType.SUM) return 'gauge'
+  return metric.isMonotonic ? 'counter' : 'updowncounter'
+}
+
+function header(name: string, type: string, { descriptor }: MetricData): string {
+  const help = descriptor.description.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
+}
+
+function targetInfo(resource: Resource): string {
+  const labels = labelText(resource.attributes as Attributes)
+  if (labels === '') return ''
+  return `# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{${labels}} 1\n`
+}
+
+function valueText(value: number): string {
+  if (Number.isFinite(value)) return String(value)
+  if (Number.isNaN(value)) return 'NaN'
+  return value > 0 ? '+Inf' : '-Inf'
+}

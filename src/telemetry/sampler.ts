@@ -1,0 +1,94 @@
+/**
+ * Runs every collector once per collection and keeps the result: the one snapshot that all readers see.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
+import type { ObservableMeter } from './meter.ts'
+import { now } from './time.ts'
+
+/** What all collectors observed in one collection; nothing in it changes any more. */
+export interface Snapshot {
+  /** The time of every point: when the collection began. */
+  readonly time: HrTime
+  /** One scope for each collector. */
+  readonly scopes: readonly ScopeMetrics[]
+}
+
+/** How a collector's last collection went. */
+export interface CollectorRun {
+  readonly name: string
+  /** When the collection began that the run belongs to. */
+  readonly time: HrTime
+  /** Wall-clock seconds, the time of others during its pauses included. */
+  readonly duration: number
+  /** Points observed. */
+  readonly series: number
+  readonly errors: readonly unknown[]
+}
+
+export interface SamplerOptions {
+  /** One meter for each collector, collected in this order. */
+  readonly meters: readonly ObservableMeter[]
+  /** Milliseconds for which a snapshot is handed out again. */
+  readonly maxAge: number
+  /** Called after each collector's turn, before the next one's. */
+  readonly onRun: (run: CollectorRun) => void
+}
+
+export class Sampler {
+  readonly #options: SamplerOptions
+  #latest: Snapshot | undefined
+  #finished = Number.NEGATIVE_INFINITY
+  #running: Promise<Snapshot> | undefined
+
+  constructor(options: SamplerOptions) {
+    this.#options = options
+  }
+
+  /** The snapshot taken last, of whatever age. */
+  get latest(): Snapshot | undefined {
+    return this.#latest
+  }
+
+  /**
+   * A snapshot no older than the maximum age: the last one, the one that is being taken, or a new one.
+   * Never rejects: a collector that fails loses its own metrics only.
+   */
+  snapshot(): Promise<Snapshot> {
+    if (this.#running !== undefined) return this.#running
+    const latest = this.#latest
+    if (latest !== undefined && performance.now() - this.#finished < this.#options.maxAge) {
+      return Promise.resolve(latest)
+    }
+    this.#running = this.#collect().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #collect(): Promise<Snapshot> {
+    const time = after(this.#latest?.time, now())
+    const scopes: ScopeMetrics[] = []
+    for (const meter of this.#options.meters) {
+      const started = performance.now()
+      const { scopeMetrics, errors } = await meter.collect(time)
+      scopes.push(scopeMetrics)
+      this.#options.onRun({
+        name: meter.scope.name,
+        time,
+        duration: (performance.now() - started) / 1000,
+        series: scopeMetrics.metrics.reduce((sum, { dataPoints }) => sum + dataPoints.length, 0),
+        errors,
+      })
+    }
+    this.#latest = { time, scopes }
+    this.#finished = performance.now()
+    return this.#latest
+  }
+}
+
+/** `time`, or just after `previous` when two collections fall into one tick of the clock. */
+function after(previous: HrTime | undefined, time: HrTime): HrTime {
+  const isSame = previous !== undefined && previous[0] === time[0] && previous[1] >= time[1]
+  return isSame ? [previous[0], previous[1] + 1] : time
+}

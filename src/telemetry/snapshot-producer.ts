@@ -1,0 +1,27 @@
+/** The sampler's snapshot as a MetricProducer: what the SDK's readers collect from. */
+import { emptyResource } from '@opentelemetry/resources'
+import type { MetricProducer, ScopeMetrics } from '@opentelemetry/sdk-metrics'
+import type { Naming } from './definitions.ts'
+import type { Sampler, Snapshot } from './sampler.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/**
+ * @param namings the vocabularies that the reader wants.
+ */
+export function snapshotProducer(
+  sampler: Sampler,
+  vocabulary: Vocabulary,
+  namings: readonly Naming[],
+): MetricProducer {
+  const resource = emptyResource()
+  let translated: { of: Snapshot; scopeMetrics: ScopeMetrics[] } | undefined
+  return {
+    async collect() {
+      const snapshot = await sampler.snapshot()
+      if (translated?.of !== snapshot) {
+        translated = { of: snapshot, scopeMetrics: vocabulary.translate(snapshot.scopes, namings) }
+      }
+      return { resourceMetrics: { resource, scopeMetrics: translated.scopeMetrics }, errors: [] }
+    },
+  }
+}

@@ -1,0 +1,179 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { emptyIo } from '../../../src/kernel/procfs/io.ts'
+import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
+import { emptyStat, isKernelThread } from '../../../src/kernel/procfs/stat.ts'
+import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
+
+const FIXTURES = fileURLToPath(new URL('../../fixtures/procfs/linux-6.18', import.meta.url))
+const procfs = new Procfs(FIXTURES)
+
+function statOf(pid: number) {
+  const stat = emptyStat()
+  procfs.stat(procfs.directory(pid), stat)
+  return { ...stat, comm: procfs.comm() }
+}
+
+test('boot time comes from stat', (t) => {
+  t.is(procfs.bootTime(), 1795213549)
+})
+
+test('a kernel thread has no memory, no arguments and its flag', (t) => {
+  const stat = statOf(2)
+  t.like(stat, { comm: 'kthreadd', ppid: 0, vsize: 0, rss: 0, threads: 1, starttime: 24 })
+  t.true(isKernelThread(stat))
+  t.deepEqual(procfs.cmdline(procfs.directory(2)), [])
+})
+
+test('a process with four threads', (t) => {
+  const stat = statOf(1003)
+  t.like(stat, {
+    comm: 'python3',
+    state: 'S'.charCodeAt(0),
+    threads: 4,
+    minflt: 1940,
+    utime: 2,
+    starttime: 326440,
+    vsize: 243527680,
+    rss: 3322,
+  })
+  t.false(isKernelThread(stat))
+  t.deepEqual(procfs.tids(procfs.directory(1003)).sort(), [1003, 1013, 1023, 1033])
+  const memory = { pss: 0, swapPss: 0 }
+  procfs.proportionalMemory(procfs.directory(1003), memory)
+  t.deepEqual(memory, { pss: 9564 * 1024, swapPss: 0 })
+  t.is(procfs.wchan(procfs.directory(1003)), 'hrtimer_nanosleep')
+  t.is(procfs.openDescriptors(procfs.directory(1003)), 3)
+  t.is(procfs.openFilesLimit(procfs.directory(1003)), 20000)
+})
+
+test('a zombie', (t) => {
+  t.like(statOf(1004), { comm: 'true', state: 'Z'.charCodeAt(0), vsize: 0 })
+})
+
+test('names hold parentheses, quotes, backslashes, newlines and broken UTF-8', (t) => {
+  t.is(statOf(1001).comm, 'bad\uFFFD')
+  t.is(statOf(1002).comm, 'a) (b "\\\n')
+  t.deepEqual(procfs.cmdline(procfs.directory(1001)), ['/opt/odd/bad\uFFFD', '100'])
+  t.deepEqual(procfs.cmdline(procfs.directory(1002)), ['/opt/odd/a) (b "\\\n', '100'])
+})
+
+test('a known name is recognised without making it anew', (t) => {
+  for (const pid of [2, 1001, 1002, 1003]) {
+    const { comm } = statOf(pid)
+    t.is(procfs.commOr(comm), comm)
+    t.is(procfs.commOr(`${comm}x`), comm)
+    t.is(procfs.commOr(''), comm)
+  }
+})
+
+test('cgroup paths in the order of the file, and none at all when a line is broken', (t) => {
+  t.deepEqual(procfs.cgroups(procfs.directory(2)), [
+    '/user.slice/user-1000.slice',
+    '/user.slice/user-1000.slice/session-2.scope',
+    '/user.slice/user-1000.slice/session-2.scope',
+  ])
+  withCopy((root) => {
+    writeFileSync(join(root, '1003/cgroup'), '0::/a:b\n12 broken\n')
+    t.deepEqual(new Procfs(root).cgroups(`${root}/1003/`), [])
+    writeFileSync(join(root, '1003/cgroup'), '0::/a:b\n')
+    t.deepEqual(new Procfs(root).cgroups(`${root}/1003/`), ['/a:b'])
+  })
+})
+
+test('without smaps_rollup the mappings of smaps are added up', (t) => {
+  withCopy((root) => {
+    rmSync(join(root, '1003/smaps_rollup'))
+    writeFileSync(
+      join(root, '1003/smaps'),
+      '00400000-00401000 r-xp 0 00:00 1 /Pss:\nPss:   3 kB\nSwapPss:   2 kB\nVmFlags: rd ex\n' +
+        '00500000-00501000 rw-p 0 00:00 1\nPss:  10 kB\nSwapPss:   1 kB\nVmFlags: rd wr\n',
+    )
+    const memory = { pss: 0, swapPss: 0 }
+    new Procfs(root).proportionalMemory(`${root}/1003/`, memory)
+    t.deepEqual(memory, { pss: 13 * 1024, swapPss: 3 * 1024 })
+  })
+})
+
+test('a limit may be unlimited', (t) => {
+  withCopy((root) => {
+    const limits = readFileSync(join(root, '1003/limits'), 'utf8')
+    writeFileSync(
+      join(root, '1003/limits'),
+      limits.replace(/(Max open files +)20000/, '$1unlimited'),
+    )
+    t.is(new Procfs(root).openFilesLimit(`${root}/1003/`), Number.POSITIVE_INFINITY)
+  })
+})
+
+test('counters beyond 2^53 are exact, and those beyond 2^64 an error', (t) => {
+  withCopy((root) => {
+    const io = emptyIo()
+    const write = (value: string) =>
+      writeFileSync(join(root, '1003/io'), `read_bytes: ${value}\nwrite_bytes: 7\n`)
+    write('18446744073709551615')
+    new Procfs(root).io(`${root}/1003/`, io)
+    t.deepEqual(io, { readBytes: 18446744073709551615n, writeBytes: 7 })
+    write('9007199254740991')
+    new Procfs(root).io(`${root}/1003/`, io)
+    t.is(io.readBytes, Number.MAX_SAFE_INTEGER)
+    write('18446744073709551616')
+    t.throws(() => new Procfs(root).io(`${root}/1003/`, io), { name: 'KernelFormatError' })
+  })
+})
+
+test('a file that is cut short anywhere is an error, never another value', (t) => {
+  const stat = emptyStat()
+  const status = emptyStatus()
+  const io = emptyIo()
+  const memory = { pss: 0, swapPss: 0 }
+  withCopy((root) => {
+    const copy = new Procfs(root)
+    const directory = `${root}/1003/`
+    const readings: Record<string, () => unknown> = {
+      stat: () => (copy.stat(directory, stat), { ...stat, comm: copy.comm() }),
+      status: () => (copy.status(directory, status), { ...status }),
+      io: () => (copy.io(directory, io), { ...io }),
+      limits: () => copy.openFilesLimit(directory),
+      smaps_rollup: () => (copy.proportionalMemory(directory, memory), { ...memory }),
+    }
+    for (const [file, read] of Object.entries(readings)) {
+      const whole = readFileSync(join(directory, file))
+      const expected = read()
+      let errors = 0
+      for (let length = 1; length < whole.length; length++) {
+        writeFileSync(join(directory, file), whole.subarray(0, length))
+        let value: unknown
+        try {
+          value = read()
+        } catch (error) {
+          t.is((error as Error).name, 'KernelFormatError', `${file} cut at ${length}`)
+          errors++
+          continue
+        }
+        t.deepEqual(value, expected, `${file} cut at ${length}`)
+      }
+      t.true(errors > 0, file)
+      writeFileSync(join(directory, file), whole)
+    }
+  })
+})
+
+test('what is not there says so as the kernel does', (t) => {
+  t.throws(() => statOf(4711), { code: 'ENOENT' })
+  t.throws(() => new Procfs('/nowhere'), { code: 'ENOENT' })
+})
+
+function withCopy(use: (root: string) => void): void {
+  const root = mkdtempSync(join(tmpdir(), 'procfs-'))
+  try {
+    cpSync(FIXTURES, root, { recursive: true })
+    mkdirSync(join(root, '1003/fd'), { recursive: true })
+    use(root)
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}

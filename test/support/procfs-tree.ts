@@ -1,0 +1,159 @@
+/** Procfs trees made for a test, in the forms that the kernel writes. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A process or thread: everything has a default, so that a test names only what it is about. */
+export interface Task {
+  comm?: string | Buffer
+  state?: string
+  ppid?: number
+  minflt?: number | bigint
+  majflt?: number | bigint
+  utime?: number
+  stime?: number
+  starttime?: number
+  vsize?: number
+  /** Pages. */
+  rss?: number
+  voluntary?: number | bigint
+  nonvoluntary?: number | bigint
+  readBytes?: number | bigint
+  writeBytes?: number | bigint
+  wchan?: string
+}
+
+export interface Process extends Task {
+  argv?: readonly (string | Buffer)[]
+  uid?: number
+  /** KiB. */
+  swap?: number
+  pss?: number
+  swapPss?: number
+  openFiles?: number
+  openFilesLimit?: number | 'unlimited'
+  cgroups?: readonly string[]
+  /** By thread id; without it the process has one thread, equal to itself. */
+  threads?: Readonly<Record<number, Task>>
+  /** Files to leave out: `io`, `limits`, `smaps_rollup`, … */
+  without?: readonly string[]
+}
+
+const BOOT_TIME = 1_600_000_000
+
+export class ProcfsTree {
+  readonly root = mkdtempSync(join(tmpdir(), 'procfs-'))
+
+  constructor() {
+    writeFileSync(join(this.root, 'stat'), `cpu  0 0 0 0\nbtime ${BOOT_TIME}\n`)
+  }
+
+  /** Writes a process, in the place of any that had the PID. */
+  set(pid: number, process: Process): void {
+    this.remove(pid)
+    const directory = join(this.root, String(pid))
+    const threads = process.threads ?? { [pid]: process }
+    const count = Object.keys(threads).length
+    mkdirSync(join(directory, 'fd'), { recursive: true })
+    this.#writeTask(directory, pid, process, count, process)
+    const argv = (process.argv ?? ['/usr/bin/app']).flatMap((word) => [word, '\0'])
+    this.#write(directory, 'cmdline', Buffer.concat(argv.map((part) => Buffer.from(part))))
+    const limit = String(process.openFilesLimit ?? 1024)
+    this.#write(
+      directory,
+      'limits',
+      'Limit                     Soft Limit           Hard Limit           Units     \n' +
+        'Max processes             96365                96365                processes \n' +
+        `Max open files            ${limit.padEnd(21)}${limit.padEnd(21)}files     \n`,
+    )
+    this.#write(
+      directory,
+      'cgroup',
+      (process.cgroups ?? ['/x']).map((path) => `0::${path}\n`).join(''),
+    )
+    this.#write(
+      directory,
+      'smaps_rollup',
+      '00400000-ffffffff ---p 00000000 00:00 0                 [rollup]\n' +
+        `Rss:                   4 kB\nPss:          ${process.pss ?? 1} kB\nSwapPss:      ${process.swapPss ?? 0} kB\n`,
+    )
+    for (let fd = 0; fd < (process.openFiles ?? 3); fd++)
+      this.#write(join(directory, 'fd'), String(fd), '')
+    for (const [tid, thread] of Object.entries(threads)) {
+      const task = join(directory, 'task', tid)
+      mkdirSync(task, { recursive: true })
+      this.#writeTask(
+        task,
+        Number(tid),
+        { ...thread, starttime: thread.starttime ?? process.starttime ?? 1000 },
+        count,
+        process,
+      )
+    }
+    for (const name of process.without ?? [])
+      rmSync(join(directory, name), { recursive: true, force: true })
+  }
+
+  remove(pid: number): void {
+    rmSync(join(this.root, String(pid)), { recursive: true, force: true })
+  }
+
+  dispose(): void {
+    rmSync(this.root, { recursive: true, force: true })
+  }
+
+  #writeTask(directory: string, id: number, task: Task, threads: number, process: Process): void {
+    const fields = [
+      task.state ?? 'S',
+      task.ppid ?? process.ppid ?? 1,
+      0,
+      0,
+      0,
+      -1,
+      0,
+      task.minflt ?? 0,
+      0,
+      task.majflt ?? 0,
+      0,
+      task.utime ?? 0,
+      task.stime ?? 0,
+      0,
+      0,
+      20,
+      0,
+      threads,
+      0,
+      task.starttime ?? 1000,
+      task.vsize ?? 8192,
+      task.rss ?? 2,
+      ...Array(28).fill(0),
+    ]
+    this.#write(
+      directory,
+      'stat',
+      Buffer.concat([
+        Buffer.from(`${id} (`),
+        Buffer.from(task.comm ?? 'app'),
+        Buffer.from(`) ${fields.join(' ')}\n`),
+      ]),
+    )
+    const uid = process.uid ?? 0
+    this.#write(
+      directory,
+      'status',
+      `Name:\tapp\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nVmSwap:\t${process.swap ?? 0} kB\n` +
+        `voluntary_ctxt_switches:\t${task.voluntary ?? 0}\nnonvoluntary_ctxt_switches:\t${task.nonvoluntary ?? 0}\n`,
+    )
+    this.#write(
+      directory,
+      'io',
+      `rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: ${task.readBytes ?? 0}\n` +
+        `write_bytes: ${task.writeBytes ?? 0}\ncancelled_write_bytes: 0\n`,
+    )
+    this.#write(directory, 'wchan', task.wchan ?? '0')
+  }
+
+  #write(directory: string, name: string, content: string | Buffer): void {
+    writeFileSync(join(directory, name), content)
+  }
+}
