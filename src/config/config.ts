@@ -13,6 +13,7 @@ export interface Config {
     readonly children: boolean
     readonly threads: boolean
     readonly smaps: boolean
+    readonly refresh: number
     readonly remove_empty: boolean
   }
   readonly prometheus: {

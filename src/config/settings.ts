@@ -18,7 +18,7 @@ import {
 export interface Setting<T = unknown> {
   readonly doc: string
   readonly type: SettingType<T>
-  readonly default: T | undefined
+  readonly default: NoInfer<T> | undefined
   /** Further variables, after the setting's own; the first that is set counts. */
   readonly variables?: readonly string[]
   /** Further flags, as other programs call them. */
@@ -74,6 +74,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     type: BOOLEAN,
     default: true,
     flags: ['gather-smaps'],
+  }),
+  'process_groups.refresh': setting({
+    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. 0s reads everything every time.',
+    type: duration(0, HOUR),
+    default: 60 * SECOND,
   }),
   'process_groups.remove_empty': setting({
     doc: 'Whether a group without processes is forgotten, with its counters.',

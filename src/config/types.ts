@@ -8,7 +8,7 @@ export interface SettingType<T> {
   /** A value from a file; undefined when it isn't allowed. */
   check(value: unknown): T | undefined
   /** A value as people write it; without it as JSON has it. */
-  readonly show?: (value: T) => string
+  show?(value: T): string
 }
 
 export const BOOLEAN: SettingType<boolean> = {

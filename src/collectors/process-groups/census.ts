@@ -10,6 +10,7 @@ import { Group } from './group.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
+import { SlowFigures } from './slow-figures.ts'
 
 export interface CensusOptions {
   /** Whether a process that no rule matches joins its nearest ancestor's group. */
@@ -109,6 +110,7 @@ export class Census {
       group: undefined,
       pass: pass.number,
       account: undefined,
+      slow: undefined,
       threads: undefined,
     }
     let name: string | undefined
@@ -155,7 +157,11 @@ export class Census {
     const { group } = process
     if (group === undefined) {
       this.outcome.ignored++
-    } else if (this.#attempt('status', () => reader.readRest(process.directory))) {
+      return
+    }
+    process.slow ??= new SlowFigures()
+    const { directory, pid, slow } = process
+    if (this.#attempt('status', () => reader.readRest(directory, pid, slow))) {
       accounting.add(process, group, pass, this.#startedLater(process))
       this.outcome.grouped++
     }

@@ -23,6 +23,8 @@ export interface ProcessGroupsOptions {
   readonly threads: boolean
   /** Whether proportional memory is read. */
   readonly smaps: boolean
+  /** Longest age in milliseconds of figures that are not read every time. */
+  readonly refresh: number
   /** Whether groups without members are forgotten. */
   readonly remove_empty: boolean
 }

@@ -103,8 +103,8 @@ export class Group {
       this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, process.descriptorRatio)
     }
     if (process.hasMemory) {
-      this.proportional += process.memory.pss
-      this.proportionalSwapped += process.memory.swapPss
+      this.proportional += process.slow.pss
+      this.proportionalSwapped += process.slow.swapPss
     }
   }
 

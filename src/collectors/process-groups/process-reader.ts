@@ -4,11 +4,14 @@ import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStat, isKernelThread } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
+import { SlowFigures, spreadAge } from './slow-figures.ts'
 import { noUsage } from './usage.ts'
 
 export interface ProcessReaderOptions {
   /** Whether proportional memory is read: the costliest file, and more so the larger a process is. */
   readonly smaps: boolean
+  /** Longest age in milliseconds of the figures that are not read every time. */
+  readonly refresh: number
 }
 
 const ZOMBIE = 0x5a
@@ -17,7 +20,8 @@ const ZOMBIE = 0x5a
 export class ProcessReader {
   readonly stat = emptyStat()
   readonly status = emptyStatus()
-  readonly memory = { pss: 0, swapPss: 0 }
+  /** Proportional memory and the limit of open files. */
+  slow = new SlowFigures()
   readonly usage = noUsage()
   openDescriptors = 0
   /** Open descriptors as a part of the soft limit. */
@@ -33,6 +37,9 @@ export class ProcessReader {
   readonly #options: ProcessReaderOptions
   readonly #errors: ReadingErrors
   readonly #io = emptyIo()
+  /** Of the process that is being read. */
+  #maxAge = 0
+  #now = 0
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadingErrors) {
     this.#procfs = procfs
@@ -54,10 +61,14 @@ export class ProcessReader {
   /**
    * Reads the other files of the process whose `stat` was read just now.
    *
+   * @param slow what is remembered of the process.
    * @throws whatever Procfs.status throws: without it the process is gone or not to be seen.
    */
-  readRest(directory: string): void {
+  readRest(directory: string, pid: number, slow: SlowFigures): void {
     this.#procfs.status(directory, this.status)
+    this.slow = slow
+    this.#now = performance.now()
+    this.#maxAge = spreadAge(this.#options.refresh, pid)
     this.#takeUsage()
     this.hasIo = this.#attempt('io', directory, this.#readIo)
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
@@ -140,10 +151,10 @@ export class ProcessReader {
   readonly #readMemory = (directory: string): void => {
     // Kernel threads and zombies have no memory map; the kernel answers ESRCH, the truth is zero.
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
-      this.memory.pss = 0
-      this.memory.swapPss = 0
+      this.slow.pss = 0
+      this.slow.swapPss = 0
     } else {
-      this.#procfs.proportionalMemory(directory, this.memory)
+      this.slow.refreshMemory(this.#procfs, directory, this, this.#now, this.#maxAge)
     }
   }
 }

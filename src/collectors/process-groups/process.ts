@@ -1,5 +1,6 @@
 /** Processes that the collector knows, from their first sight to their end. */
 import type { Group } from './group.ts'
+import type { SlowFigures } from './slow-figures.ts'
 import type { Account } from './usage.ts'
 
 /** A process: its identity is (pid, start), for PIDs are used again. */
@@ -17,6 +18,8 @@ export interface KnownProcess {
   pass: number
   /** What its group was credited with; undefined until it was read for the first time. */
   account: Account | undefined
+  /** Figures of it that are not read every time; undefined for one that belongs to no group. */
+  slow: SlowFigures | undefined
   /** Its threads, by id, once it was seen with more than one. */
   threads: Map<number, KnownThread> | undefined
 }

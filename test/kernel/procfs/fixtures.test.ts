@@ -134,11 +134,23 @@ test('a file that is cut short anywhere is an error, never another value', (t) =
     const copy = new Procfs(root)
     const directory = `${root}/1003/`
     const readings: Record<string, () => unknown> = {
-      stat: () => (copy.stat(directory, stat), { ...stat, comm: copy.comm() }),
-      status: () => (copy.status(directory, status), { ...status }),
-      io: () => (copy.io(directory, io), { ...io }),
+      stat: () => {
+        copy.stat(directory, stat)
+        return { ...stat, comm: copy.comm() }
+      },
+      status: () => {
+        copy.status(directory, status)
+        return { ...status }
+      },
+      io: () => {
+        copy.io(directory, io)
+        return { ...io }
+      },
       limits: () => copy.openFilesLimit(directory),
-      smaps_rollup: () => (copy.proportionalMemory(directory, memory), { ...memory }),
+      smaps_rollup: () => {
+        copy.proportionalMemory(directory, memory)
+        return { ...memory }
+      },
     }
     for (const [file, read] of Object.entries(readings)) {
       const whole = readFileSync(join(directory, file))

@@ -1,0 +1,107 @@
+/**
+ * The benchmark: what a collection costs, beside process-exporter and beside the mere reading of the files.
+ *
+ * All are measured in turn in one run, so that what else the machine does hits all alike: quote the ratios.
+ */
+import { parseArgs } from 'node:util'
+import { startCrowd } from './bench/crowd.ts'
+import { measurePipeline } from './bench/pipeline.ts'
+import {
+  agentSubject,
+  cpuSeconds,
+  exporterSubject,
+  floorSubject,
+  residentMebibytes,
+  type Subject,
+} from './bench/subjects.ts'
+import { Scope } from './support/children.ts'
+import { sample } from './support/exposition.ts'
+
+/** Collections between two looks at a clock that ticks every 10 ms. */
+const COLLECTIONS = 5
+const WARM_UP = 3
+
+const { values } = parseArgs({
+  options: {
+    processes: { type: 'string', default: '500' },
+    threads: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '6' },
+    series: { type: 'string', default: '20000' },
+  },
+})
+
+await main()
+
+async function main(): Promise<void> {
+  const processes = Number(values.processes)
+  const threads = Number(values.threads)
+  await using scope = new Scope()
+  process.once('SIGINT', () => scope[Symbol.asyncDispose]().then(() => process.exit(1)))
+  print(`collection of ${processes} processes with ${threads} thread(s) each`)
+  const crowd = await startCrowd(scope, processes, threads)
+  const agent = await agentSubject(scope, crowd, 'otel-interrogator')
+  const thorough = await agentSubject(scope, crowd, '  with refresh=0s', '0s')
+  const exporter = await exporterSubject(scope, crowd)
+  const floor = floorSubject(scope, crowd, threads)
+  const subjects = [agent, thorough, exporter, floor].filter((subject) => subject !== undefined)
+  const costs = await measure(subjects, Number(values.rounds))
+  for (const { name, pid } of subjects) {
+    const cost = costs.get(name) as number[]
+    const memory = residentMebibytes(pid).toFixed(0)
+    print(
+      `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} MiB resident`,
+    )
+  }
+  for (const other of [exporter, floor]) {
+    if (other === undefined) continue
+    printRatio(costs, agent, other)
+    printRatio(costs, thorough, other)
+  }
+  if (exporter === undefined) print('  process-exporter is not installed: no comparison with it')
+  const text = await agent.collect()
+  print(
+    `  series: ${text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length}`,
+  )
+  const delay = sample(text, 'nodejs_eventloop_delay_max_seconds')
+  print(`  longest delay of the event loop while collecting: ${milliseconds(delay ?? Number.NaN)}`)
+  await measurePipeline(Number(values.series), print)
+}
+
+/** CPU seconds a collection of each subject, round by round. */
+async function measure(
+  subjects: readonly Subject[],
+  rounds: number,
+): Promise<Map<string, number[]>> {
+  const costs = new Map<string, number[]>(subjects.map(({ name }) => [name, []]))
+  for (const subject of subjects) {
+    for (let collection = 0; collection < WARM_UP; collection++) await subject.collect()
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, pid, collect } of subjects) {
+      const before = cpuSeconds(pid)
+      for (let collection = 0; collection < COLLECTIONS; collection++) await collect()
+      costs.get(name)?.push((cpuSeconds(pid) - before) / COLLECTIONS)
+    }
+  }
+  return costs
+}
+
+function printRatio(costs: ReadonlyMap<string, number[]>, one: Subject, other: Subject): void {
+  const others = costs.get(other.name) as number[]
+  const ratios = (costs.get(one.name) as number[]).map((cost, round) => cost / others[round])
+  const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`
+  print(`  ratio ${one.name.trim()} to ${other.name}: ${median(ratios).toFixed(3)} (${range})`)
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}
+
+function milliseconds(seconds: number): string {
+  return `${(seconds * 1000).toFixed(1)} ms`
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,94 @@
+/** What the telemetry pipeline costs by itself: observing, one snapshot, both readers. */
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import { metricTable } from '../../src/telemetry/definitions.ts'
+import { Entity } from '../../src/telemetry/entity.ts'
+import { createInstruments } from '../../src/telemetry/instruments.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { RequestEncoder } from '../../src/telemetry/otlp/request-encoder.ts'
+import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
+import { Sampler } from '../../src/telemetry/sampler.ts'
+import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
+import { now } from '../../src/telemetry/time.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+
+const ROUNDS = 40
+const METRICS = 20
+const MAX_REQUEST_SIZE = 3 * 1024 ** 2
+
+/** Measures the parts of a collection of that many series, and prints their medians. */
+export async function measurePipeline(
+  series: number,
+  print: (line: string) => void,
+): Promise<void> {
+  const { readers, serializer } = createPipeline(series)
+  const encoder = new RequestEncoder(MAX_REQUEST_SIZE)
+  const times = { collection: [] as number[], text: [] as number[], encoding: [] as number[] }
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now()
+    const [pulled, pushed] = await Promise.all(readers.map((reader) => reader.collect()))
+    const collected = performance.now()
+    serializer.serialize(pulled.resourceMetrics)
+    const serialized = performance.now()
+    for (const request of encoder.encode(pushed.resourceMetrics)) request.bytes.at(0)
+    times.collection.push(collected - start)
+    times.text.push(serialized - collected)
+    times.encoding.push(performance.now() - serialized)
+  }
+  print(`telemetry pipeline with ${series} series`)
+  print(`  collection for both readers: ${median(times.collection)}`)
+  print(`  Prometheus text: ${median(times.text)}`)
+  print(`  OTLP encoding: ${median(times.encoding)}`)
+}
+
+class BareReader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+/** A collector whose observations cost nothing but themselves, with classic names to be translated. */
+function createPipeline(series: number) {
+  const start = now()
+  const meter = new ObservableMeter({ name: 'bench' }, start)
+  const metrics = Object.fromEntries(
+    Array.from({ length: METRICS }, (_, index) => [`m${index}`, definition(index)]),
+  )
+  const keys = { 'bench.name': { description: '', classic: 'groupname' } }
+  const table = metricTable({ scope: 'bench', keys, metrics })
+  const { measurements, observables } = createInstruments(meter, table)
+  const rows = Object.values(measurements)
+  const entities = Array.from(
+    { length: Math.ceil(series / METRICS) },
+    (_, index) => new Entity({ 'bench.name': `group-${index}` }, start),
+  )
+  let round = 0
+  meter.addBatchObservableCallback((result) => {
+    round++
+    for (const entity of entities) for (const row of rows) row.observe(result, entity, round * 1.5)
+  }, observables)
+  const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
+  const vocabulary = new Vocabulary([table])
+  const readers = (['classic', 'otel'] as const).map(
+    (naming) =>
+      new BareReader({ metricProducers: [snapshotProducer(sampler, vocabulary, [naming])] }),
+  )
+  new MeterProvider({ resource: resourceFromAttributes({ 'service.name': 'bench' }), readers })
+  const serializer = new PrometheusSerializer({ targetInfo: true, scopeLabels: false })
+  return { readers, serializer }
+}
+
+function definition(index: number) {
+  const attributes = { direction: index % 2 === 0 ? 'read' : 'write' }
+  return {
+    description: 'A measurement',
+    kind: 'counter',
+    valueType: 'double',
+    otel: { name: `bench.metric.${index >> 1}`, unit: 'By', attributes },
+    classic: { name: `bench_${index >> 1}_total`, attributes },
+  } as const
+}
+
+function median(times: number[]): string {
+  const sorted = times.toSorted((a, b) => a - b)
+  return `${sorted[Math.floor(sorted.length / 2)].toFixed(1)} ms`
+}

@@ -1,0 +1,81 @@
+/** The programs that are measured: each collects once when it is told to, and its CPU time is known. */
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { startAgent } from '../support/agent.ts'
+import type { Scope } from '../support/children.ts'
+import { freePort, get, untilReady } from '../support/http.ts'
+import { isInstalled } from '../support/packages.ts'
+import type { Crowd } from './crowd.ts'
+
+export interface Subject {
+  readonly name: string
+  readonly pid: number
+  /** One collection; what it printed, if it prints metrics. */
+  collect(): Promise<string>
+}
+
+const EXPORTER = 'prometheus-process-exporter'
+
+/** The agent; with `refresh` 0s it reads again also what can't have changed. */
+export async function agentSubject(
+  scope: Scope,
+  crowd: Crowd,
+  name: string,
+  refresh?: string,
+): Promise<Subject> {
+  const flags = refresh === undefined ? [] : [`--process-groups.refresh=${refresh}`]
+  const { pid, url } = await startAgent(scope, ['--collection.max-age=0', ...flags], crowd.rules)
+  return { name, pid, collect: () => get(`${url}/metrics`) }
+}
+
+/** The real process-exporter; undefined where it isn't installed. */
+export async function exporterSubject(scope: Scope, crowd: Crowd): Promise<Subject | undefined> {
+  if (!isInstalled(EXPORTER)) return undefined
+  const file = join(scope.directory(), 'process-exporter.yaml')
+  writeFileSync(file, crowd.rules)
+  const port = await freePort()
+  const address = `127.0.0.1:${port}`
+  const child = scope.spawn(EXPORTER, [`-config.path=${file}`, `-web.listen-address=${address}`])
+  await untilReady(`http://${address}/`)
+  return {
+    name: 'process-exporter',
+    pid: child.pid as number,
+    collect: () => get(`http://${address}/metrics`),
+  }
+}
+
+/** A plain loop over the same files. */
+export function floorSubject(scope: Scope, crowd: Crowd, threads: number): Subject {
+  const script = fileURLToPath(new URL('floor.ts', import.meta.url))
+  const child = scope.spawn(process.execPath, [script, crowd.pids.join(','), String(threads)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  if (child.stdin === null || child.stdout === null) throw new Error('the floor has no pipes')
+  const { stdin, stdout } = child
+  const lines = createInterface({ input: stdout })
+  return {
+    name: 'plain read loop',
+    pid: child.pid as number,
+    collect: async () => {
+      const done = once(lines, 'line')
+      stdin.write('go\n')
+      await done
+      return ''
+    },
+  }
+}
+
+/** CPU time that a process has used so far, in seconds, with all its threads. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** Resident memory of a process, in MiB. */
+export function residentMebibytes(pid: number): number {
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
+  return (pages * 4096) / 1024 ** 2
+}

@@ -1,0 +1,50 @@
+/** The agent under test, as its users start it: a process of its own. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Scope } from './children.ts'
+import { freePort, untilReady } from './http.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface RunningAgent {
+  readonly pid: number
+  readonly url: string
+}
+
+/**
+ * Starts the agent with Prometheus output only, and waits for its first collection.
+ *
+ * @param config the text of its configuration file.
+ */
+export async function startAgent(
+  scope: Scope,
+  flags: readonly string[] = [],
+  config = '',
+): Promise<RunningAgent> {
+  const port = await freePort()
+  const file = join(scope.directory(), 'agent.yaml')
+  writeFileSync(file, config)
+  const child = scope.spawn(
+    process.execPath,
+    [
+      ...startArguments(),
+      `--config=${file}`,
+      '--exporters=prometheus',
+      `--web.listen-address=127.0.0.1:${port}`,
+      ...flags,
+    ],
+    { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] },
+  )
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(`${url}/readyz`)
+  return { pid: child.pid as number, url }
+}
+
+/** What follows `node` in the command that `npm start` runs. */
+function startArguments(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string }
+  }
+  return scripts.start.split(' ').slice(1)
+}

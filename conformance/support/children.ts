@@ -1,0 +1,68 @@
+/** Programs that a check starts: each is ended by its PID, whatever happens. */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** What a check has started and made; disposing of it ends and removes everything, newest first. */
+export class Scope implements AsyncDisposable {
+  readonly #endings: (() => void | Promise<void>)[] = []
+
+  /** Starts a program; its output is thrown away unless `options.stdio` says otherwise. */
+  spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    const child = spawn(command, args, { stdio: 'ignore', ...options })
+    // A program that can't be started shows by its exit; the event must have a listener.
+    child.on('error', () => {})
+    this.onEnd(() => endChild(child))
+    return child
+  }
+
+  /** A directory of the check's own. */
+  directory(): string {
+    const path = mkdtempSync(join(tmpdir(), 'conformance-'))
+    this.onEnd(() => rmSync(path, { recursive: true, force: true }))
+    return path
+  }
+
+  onEnd(ending: () => void | Promise<void>): void {
+    this.#endings.push(ending)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let ending = this.#endings.pop(); ending !== undefined; ending = this.#endings.pop()) {
+      await ending()
+    }
+  }
+}
+
+const PATIENCE = 5000
+
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
+  await exit
+  clearTimeout(timer)
+}
+
+/** Runs a program to its end; gives what it printed, on both streams together. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  input?: string,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (output += chunk))
+  child.stdin.on('error', () => {})
+  child.stdin.end(input ?? '')
+  try {
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, output }
+  } catch (error) {
+    return { code: null, output: String(error) }
+  }
+}

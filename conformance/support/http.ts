@@ -1,0 +1,35 @@
+/** Talking to programs over loopback HTTP. */
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  return address.port
+}
+
+/** The body of a page; an answer other than 200 is an error. */
+export async function get(url: string): Promise<string> {
+  const response = await fetch(url)
+  const body = await response.text()
+  if (response.status !== 200) throw new Error(`${url} answers ${response.status}: ${body}`)
+  return body
+}
+
+/** Asks again and again until the page answers with 200. */
+export async function untilReady(url: string, seconds = 30): Promise<void> {
+  const deadline = Date.now() + seconds * 1000
+  for (;;) {
+    try {
+      await get(url)
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`not ready in ${seconds} s`, { cause: error })
+    }
+    await delay(50)
+  }
+}

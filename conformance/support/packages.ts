@@ -1,0 +1,41 @@
+/** Peers from Debian packages. */
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { run } from './children.ts'
+
+/** A peer that could not be had, and why: the check can't tell anything then. */
+export class MissingPeer extends Error {
+  override name = 'MissingPeer'
+}
+
+/**
+ * Makes sure that programs are there, installing their package where they aren't.
+ *
+ * @throws MissingPeer
+ */
+export async function needPackage(name: string, ...programs: readonly string[]): Promise<void> {
+  if (programs.every(isInstalled)) return
+  if (process.getuid?.() !== 0) throw new MissingPeer(`${name} is not installed, and only root can`)
+  if (!isInstalled('apt-get'))
+    throw new MissingPeer(`${name} is not installed, and there is no apt-get`)
+  await aptGet('update')
+  const { code, output } = await aptGet('install', '--yes', '--no-install-recommends', name)
+  if (code !== 0 || !programs.every(isInstalled)) {
+    throw new MissingPeer(`${name} can't be installed: ${output.trim().split('\n').at(-1)}`)
+  }
+}
+
+function aptGet(...args: readonly string[]) {
+  return run('env', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args])
+}
+
+export function isInstalled(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}

@@ -1,0 +1,80 @@
+/**
+ * Figures that are not read at every collection: they rarely change, and reading them costs the most.
+ *
+ * The limit of open files is read again when it is old. So is proportional memory while its process shows no
+ * sign of having run; of a process that ran it is read every time.
+ */
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
+import type { Stat } from '../../kernel/procfs/stat.ts'
+import type { Status } from '../../kernel/procfs/status.ts'
+import type { U64 } from '../../kernel/u64.ts'
+
+/** What is remembered of a process. */
+export class SlowFigures implements ProportionalMemory {
+  pss = 0
+  swapPss = 0
+  openFilesLimit = 0
+  #limitReadAt = Number.NEGATIVE_INFINITY
+  #memoryReadAt = Number.NEGATIVE_INFINITY
+  // How the process was when its memory was read.
+  #ticks = 0
+  #faults: U64 = 0
+  #switches: U64 = 0
+  #resident = 0
+  #virtual = 0
+
+  /**
+   * Reads the limit of open files if it is older than `maxAge`.
+   *
+   * @throws whatever Procfs.openFilesLimit throws.
+   */
+  refreshLimit(procfs: Procfs, directory: string, now: number, maxAge: number): void {
+    if (now - this.#limitReadAt < maxAge) return
+    this.openFilesLimit = procfs.openFilesLimit(directory)
+    this.#limitReadAt = now
+  }
+
+  /**
+   * Reads proportional memory if it is older than `maxAge` or the process has run since.
+   *
+   * @throws whatever Procfs.proportionalMemory throws.
+   */
+  refreshMemory(
+    procfs: Procfs,
+    directory: string,
+    { stat, status }: { readonly stat: Stat; readonly status: Status },
+    now: number,
+    maxAge: number,
+  ): void {
+    if (now - this.#memoryReadAt < maxAge && !this.#hasRun(stat, status)) return
+    this.#memoryReadAt = Number.NEGATIVE_INFINITY
+    procfs.proportionalMemory(directory, this)
+    this.#memoryReadAt = now
+    this.#ticks = stat.utime + stat.stime
+    this.#faults = stat.minflt
+    this.#switches = status.voluntary
+    this.#resident = stat.rss
+    this.#virtual = stat.vsize
+  }
+
+  #hasRun(stat: Stat, status: Status): boolean {
+    return (
+      this.#switches !== status.voluntary ||
+      this.#faults !== stat.minflt ||
+      this.#ticks !== stat.utime + stat.stime ||
+      this.#resident !== stat.rss ||
+      this.#virtual !== stat.vsize
+    )
+  }
+}
+
+/**
+ * How old figures may be, for one process: between half the age allowed and all of it, so that not all are
+ * read again in the same collection.
+ */
+export function spreadAge(maxAge: number, pid: number): number {
+  return maxAge * (0.5 + (pid % SPREAD) / (2 * SPREAD))
+}
+
+const SPREAD = 16
