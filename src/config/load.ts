@@ -69,7 +69,7 @@ export class Layers {
 }
 
 /** Says what is wrong with a value and what is allowed. */
-export function notAllowed(path: string, value: unknown, type: Setting['type']): string {
+function notAllowed(path: string, value: unknown, type: Setting['type']): string {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return `${path} is ${shown} but must be ${type.allowed}`
 }

@@ -10,7 +10,7 @@ export class KernelFormatError extends Error {
   readonly code = 'EFORMAT'
 }
 
-export const NEWLINE = 0x0a
+const NEWLINE = 0x0a
 export const SPACE = 0x20
 const TAB = 0x09
 const ZERO = 0x30

@@ -6,7 +6,7 @@ export function now(): HrTime {
   return fromMilliseconds(Date.now())
 }
 
-export function fromMilliseconds(milliseconds: number): HrTime {
+function fromMilliseconds(milliseconds: number): HrTime {
   const seconds = Math.floor(milliseconds / 1000)
   return [seconds, (milliseconds - seconds * 1000) * 1e6]
 }

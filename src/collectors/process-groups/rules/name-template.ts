@@ -9,7 +9,7 @@ export type Matches = ReadonlyMap<string, string>
 export type NameTemplate = (facts: ProcessFacts, matches: Matches) => string
 
 /** A template that can't be used; the message says why. */
-export class TemplateError extends Error {
+class TemplateError extends Error {
   override name = 'TemplateError'
 }
 

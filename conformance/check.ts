@@ -1,0 +1,25 @@
+/** What a check is: one file in `checks/`, found by its name. */
+import type { Scope } from './support/children.ts'
+
+export interface Check {
+  /** One line: what is compared with what. */
+  readonly title: string
+  /**
+   * Runs the check and gives its figure.
+   *
+   * @throws MissingPeer when its peer can't be had; anything else when what it compares doesn't hold.
+   */
+  run(context: CheckContext): Promise<string>
+}
+
+export interface CheckContext {
+  /** Ends and removes what the check starts and makes. */
+  readonly scope: Scope
+  /** Prints a line of the report. */
+  readonly print: (line: string) => void
+}
+
+/** @throws Error with the message when the condition doesn't hold. */
+export function require(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(message)
+}

@@ -1,0 +1,56 @@
+/** A real Prometheus server, with a store of its own, on loopback. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Scope } from './children.ts'
+import { freePort, get, untilReady } from './http.ts'
+
+export interface Prometheus {
+  readonly url: string
+}
+
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** Starts a server that scrapes the target every second. */
+export async function startPrometheus(scope: Scope, target: string): Promise<Prometheus> {
+  const directory = scope.directory()
+  const port = await freePort()
+  const file = join(directory, 'prometheus.yml')
+  writeFileSync(
+    file,
+    `global: { scrape_interval: 1s }
+scrape_configs:
+  - job_name: agent
+    static_configs: [{ targets: ['${target}'] }]
+`,
+  )
+  scope.spawn('prometheus', [
+    `--config.file=${file}`,
+    `--storage.tsdb.path=${join(directory, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ])
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(`${url}/-/ready`)
+  return { url }
+}
+
+/** The result of an instant query. */
+export async function query({ url }: Prometheus, expression: string): Promise<Series[]> {
+  const parameters = new URLSearchParams({ query: expression })
+  const { data } = JSON.parse(await get(`${url}/api/v1/query?${parameters}`)) as QueryAnswer
+  return data.result.map(({ metric, value: [, value] }) => ({
+    labels: metric,
+    value: Number(value),
+  }))
+}
+
+interface QueryAnswer {
+  readonly data: {
+    readonly result: readonly {
+      readonly metric: Record<string, string>
+      readonly value: readonly [number, string]
+    }[]
+  }
+}

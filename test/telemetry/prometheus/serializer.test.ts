@@ -1,0 +1,104 @@
+import { PrometheusSerializer as StockSerializer } from '@opentelemetry/exporter-prometheus'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  AggregationTemporality,
+  DataPointType,
+  type MetricData,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
+import test from 'ava'
+import fc from 'fast-check'
+import { parseSamples } from '../../../conformance/support/exposition.ts'
+import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
+
+function gauge(name: string, points: [Record<string, string>, number][]): MetricData {
+  return {
+    descriptor: { name, description: 'What "it" is\nin \\ words', unit: '', valueType: 1 },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.GAUGE,
+    dataPoints: points.map(([attributes, value]) => ({
+      startTime: [1, 0],
+      endTime: [2, 0],
+      attributes,
+      value,
+    })),
+  }
+}
+
+function resourceMetrics(...metrics: MetricData[]): ResourceMetrics {
+  const resource = resourceFromAttributes({ 'service.name': 's' })
+  return { resource, scopeMetrics: [{ scope: { name: 'scope', version: '1' }, metrics }] }
+}
+
+const bare = { targetInfo: false, scopeLabels: false }
+
+test('a family has its help and type once, also over scopes', (t) => {
+  const metrics = resourceMetrics(gauge('g', [[{ a: 'x' }, 1]]))
+  metrics.scopeMetrics.push({ scope: { name: 'other' }, metrics: [gauge('g', [[{ a: 'y' }, 2]])] })
+  t.is(
+    new PrometheusSerializer(bare).serialize(metrics),
+    '# HELP g What "it" is\\nin \\\\ words\n# TYPE g gauge\ng{a="x"} 1\ng{a="y"} 2\n',
+  )
+})
+
+test('target_info and scope labels are there when asked for', (t) => {
+  const text = new PrometheusSerializer({ targetInfo: true, scopeLabels: true }).serialize(
+    resourceMetrics(
+      gauge('g', [
+        [{}, 1],
+        [{ a: 'x' }, 2],
+      ]),
+    ),
+  )
+  t.deepEqual(
+    parseSamples(text).map(({ name, labels }) => [name, labels]),
+    [
+      ['target_info', { service_name: 's' }],
+      ['g', { otel_scope_name: 'scope', otel_scope_version: '1' }],
+      ['g', { a: 'x', otel_scope_name: 'scope', otel_scope_version: '1' }],
+    ],
+  )
+})
+
+test('a second type under a name is left out, for it would spoil the scrape', (t) => {
+  const counter = {
+    ...gauge('g_total', [[{}, 3]]),
+    descriptor: { name: 'g', description: '', unit: '', valueType: 1 },
+    dataPointType: DataPointType.SUM,
+    isMonotonic: true,
+  } as MetricData
+  const text = new PrometheusSerializer(bare).serialize(
+    resourceMetrics(gauge('g_total', [[{}, 1]]), counter),
+  )
+  t.deepEqual(parseSamples(text), [{ name: 'g_total', labels: {}, value: 1 }])
+})
+
+test('the official serialiser says the same of gauges, whatever labels and values are', (t) => {
+  const label = fc.string({ unit: 'binary', maxLength: 12 })
+  const points = fc.uniqueArray(fc.tuple(label, fc.double({ noNaN: false })), {
+    selector: ([text]) => text,
+    maxLength: 20,
+  })
+  const stock = new StockSerializer('', false, undefined, true, true)
+  const ours = new PrometheusSerializer(bare)
+  fc.assert(
+    fc.property(points, (values) => {
+      const metrics = resourceMetrics(
+        gauge(
+          'g',
+          values.map(([text, value]) => [{ a: text }, value]),
+        ),
+      )
+      const samples = (text: string) => (values.length === 0 ? [] : lines(text))
+      t.deepEqual(samples(ours.serialize(metrics)), samples(stock.serialize(metrics)))
+    }),
+  )
+})
+
+/** Sample lines, as the two write them. */
+function lines(text: string): string[] {
+  return text
+    .split(/\n(?=g\{)/)
+    .slice(1)
+    .map((line) => line.trimEnd())
+}

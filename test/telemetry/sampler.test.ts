@@ -1,0 +1,75 @@
+import test from 'ava'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { type CollectorRun, Sampler } from '../../src/telemetry/sampler.ts'
+import { TimeSlice } from '../../src/telemetry/time-slice.ts'
+
+function sampler(maxAge: number, wait: () => Promise<void> = async () => {}) {
+  const meter = new ObservableMeter({ name: 'test' }, [1, 0])
+  const gauge = meter.createObservableGauge('g')
+  const counts = { collections: 0 }
+  const runs: CollectorRun[] = []
+  const callback = async (result: { observe(observable: typeof gauge, value: number): void }) => {
+    await wait()
+    result.observe(gauge, ++counts.collections)
+  }
+  meter.addBatchObservableCallback(callback, [gauge])
+  const onRun = (run: CollectorRun) => runs.push(run)
+  return { sampler: new Sampler({ meters: [meter], maxAge, onRun }), counts, runs, gauge, meter }
+}
+
+test('all who ask while a collection is running get that one', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { sampler: one, counts } = sampler(0, () => gate.promise)
+  const asked = [one.snapshot(), one.snapshot(), one.snapshot()]
+  t.is(one.latest, undefined)
+  gate.resolve()
+  const snapshots = await Promise.all(asked)
+  t.is(counts.collections, 1)
+  t.true(snapshots.every((snapshot) => snapshot === snapshots[0]))
+  t.is(one.latest, snapshots[0])
+})
+
+test('a young snapshot serves again, an old one does not', async (t) => {
+  const young = sampler(3_600_000)
+  t.is(await young.sampler.snapshot(), await young.sampler.snapshot())
+  const old = sampler(0)
+  t.not(await old.sampler.snapshot(), await old.sampler.snapshot())
+  t.is(old.counts.collections, 2)
+})
+
+test('time rises strictly, also within one tick of the clock', async (t) => {
+  const { sampler: one } = sampler(0)
+  let last = 0n
+  for (let round = 0; round < 50; round++) {
+    const { time } = await one.snapshot()
+    const nanoseconds = BigInt(time[0]) * 1_000_000_000n + BigInt(time[1])
+    t.true(nanoseconds > last)
+    last = nanoseconds
+  }
+})
+
+test('runs tell duration, series and errors', async (t) => {
+  const { sampler: one, runs, meter } = sampler(0)
+  const other = meter.createObservableGauge('other')
+  meter.addBatchObservableCallback(() => Promise.reject(new Error('no')), [other])
+  await one.snapshot()
+  t.is(runs.length, 1)
+  t.like(runs[0], { name: 'test', series: 1 })
+  t.is(runs[0].errors.length, 1)
+  t.true(runs[0].duration >= 0)
+})
+
+test('a time slice lets others run', async (t) => {
+  const slice = new TimeSlice(0)
+  slice.begin()
+  let hasRun = false
+  setImmediate(() => {
+    hasRun = true
+  })
+  t.true(slice.isOver())
+  await slice.next()
+  t.true(hasRun)
+  const long = new TimeSlice(3_600_000)
+  long.begin()
+  t.false(long.isOver())
+})
