@@ -1,5 +1,5 @@
 /** Procfs trees made for a test, in the forms that the kernel writes. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -96,6 +96,18 @@ export class ProcfsTree {
 
   remove(pid: number): void {
     rmSync(join(this.root, String(pid)), { recursive: true, force: true })
+  }
+
+  /** Writes anything into a file of a process. */
+  damage(pid: number, file: string, content: string): void {
+    this.#write(join(this.root, String(pid)), file, content)
+  }
+
+  /** Takes the whole tree away, or brings it back. */
+  hide(isHidden: boolean): void {
+    const hidden = `${this.root}-hidden`
+    if (isHidden) renameSync(this.root, hidden)
+    else renameSync(hidden, this.root)
   }
 
   dispose(): void {

@@ -147,7 +147,7 @@ export function pointsOf(
   )
 }
 
-export function valueOf({ asInt, asDouble }: ReceivedPoint): number {
+export function pointValue({ asInt, asDouble }: ReceivedPoint): number {
   return asInt === undefined ? (asDouble as number) : Number(asInt)
 }
 

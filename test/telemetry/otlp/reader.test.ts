@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { OtlpReader } from '../../../src/telemetry/otlp/reader.ts'
 import type { OtlpSettings } from '../../../src/telemetry/otlp/settings.ts'
 import { provide, someProducer } from '../../support/metrics.ts'
-import { pointsOf, type Receiver, startReceiver, valueOf } from '../../support/receiver.ts'
+import { pointsOf, pointValue, type Receiver, startReceiver } from '../../support/receiver.ts'
 
 const SETTINGS: OtlpSettings = {
   endpoint: '',
@@ -60,7 +60,7 @@ async function setUp(
 
 /** The points that arrived are those of one collection, each once. */
 function isWhole(t: ExecutionContext, receiver: Receiver, points: number): void {
-  const values = pointsOf(receiver.requests).map(({ point }) => valueOf(point))
+  const values = pointsOf(receiver.requests).map(({ point }) => pointValue(point))
   t.is(values.length, points)
   t.is(new Set(values).size, points)
 }
@@ -181,7 +181,7 @@ test('a push that is being refused gives up when the next is due', async (t) => 
   await Promise.all([first, second])
   t.is(reader.counts.superseded, 10)
   t.is(reader.counts.exported, 10)
-  t.is(Math.floor(valueOf(pointsOf(receiver.requests)[0].point) / 1e6), 2)
+  t.is(Math.floor(pointValue(pointsOf(receiver.requests)[0].point) / 1e6), 2)
 })
 
 test('a receiver that is away costs one line, and one when it is back', async (t) => {

@@ -1,0 +1,74 @@
+/** The collector of process groups on a procfs tree, seen as Prometheus does. */
+import { emptyResource } from '@opentelemetry/resources'
+import { parseSamples } from '../../conformance/support/exposition.ts'
+import { registerProcessGroups } from '../../src/collectors/process-groups/collector.ts'
+import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
+import {
+  compileRules,
+  type ProcessNameItem,
+} from '../../src/collectors/process-groups/rules/matcher.ts'
+import { Procfs } from '../../src/kernel/procfs/procfs.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
+import { Sampler } from '../../src/telemetry/sampler.ts'
+import { now } from '../../src/telemetry/time.ts'
+import { TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+
+export interface GroupOptions {
+  rules?: readonly Omit<ProcessNameItem, 'line'>[]
+  children?: boolean
+  threads?: boolean
+  smaps?: boolean
+  remove_empty?: boolean
+  refresh?: number
+}
+
+/** Everything with a command line, by its own name. */
+const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
+
+export function processGroups(root: string, { rules = BY_COMM, ...options }: GroupOptions = {}) {
+  const meter = new ObservableMeter({ name: 'process_groups' }, now())
+  registerProcessGroups(
+    meter,
+    {
+      rules: compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
+      children: true,
+      threads: true,
+      smaps: true,
+      remove_empty: false,
+      refresh: 0,
+      ...options,
+    },
+    {
+      procfs: new Procfs(root),
+      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      username: (uid) => `user${uid}`,
+      slice: new TimeSlice(),
+    },
+  )
+  const errors: unknown[] = []
+  const sampler = new Sampler({
+    meters: [meter],
+    maxAge: 0,
+    onRun: (run) => errors.push(...run.errors),
+  })
+  const vocabulary = new Vocabulary(PROCESS_GROUP_TABLES)
+  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  return {
+    sampler,
+    errors,
+    /** One collection, as `name{label value, …}` without the usual prefix, and the value. */
+    async collect(): Promise<Map<string, number>> {
+      const { scopes } = await sampler.snapshot()
+      const scopeMetrics = vocabulary.translate(scopes, ['classic'])
+      const text = serializer.serialize({ resource: emptyResource(), scopeMetrics })
+      return new Map(
+        parseSamples(text).map(({ name, labels, value }) => [
+          `${name.replace('namedprocess_namegroup_', '')}{${Object.values(labels).join(',')}}`,
+          value,
+        ]),
+      )
+    },
+  }
+}
