@@ -144,7 +144,7 @@ async function startServer(
 function createResource(config: Config, version: string) {
   return resourceFromAttributes({
     'host.name': config.node.name ?? hostname(),
-    ...config.resource.attributes,
+    ...Object.fromEntries(config.resource.attributes),
     'service.name': config.service.name,
     'service.version': version,
   })

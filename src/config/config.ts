@@ -31,7 +31,7 @@ export interface Config {
     readonly interval: number
     readonly export_timeout: number
     readonly timeout: number
-    readonly headers: Readonly<Record<string, string>>
+    readonly headers: ReadonlyMap<string, string>
     readonly compression: 'none' | 'gzip'
     readonly insecure: boolean
     readonly certificate: string | undefined
@@ -42,7 +42,7 @@ export interface Config {
     readonly naming: readonly ('otel' | 'classic')[]
   }
   readonly service: { readonly name: string }
-  readonly resource: { readonly attributes: Readonly<Record<string, string>> }
+  readonly resource: { readonly attributes: ReadonlyMap<string, string> }
   readonly node: { readonly name: string | undefined }
   readonly log: { readonly level: string }
 }

@@ -162,7 +162,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'otlp.headers': setting({
     doc: 'Metadata of every request, such as credentials.',
     type: KEY_VALUES,
-    default: {},
+    default: new Map(),
     variables: ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'],
   }),
   'otlp.compression': setting({
@@ -223,7 +223,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'resource.attributes': setting({
     doc: 'Further attributes of the Resource.',
     type: KEY_VALUES,
-    default: {},
+    default: new Map(),
     variables: ['OTEL_RESOURCE_ATTRIBUTES'],
   }),
   'node.name': setting({

@@ -84,20 +84,22 @@ export function listOf<T>(item: SettingType<T>): SettingType<T[]> {
 }
 
 /** Keys with text values, in text as `key=value,…`, percent-encoded as W3C Baggage has it. */
-export const KEY_VALUES: SettingType<Record<string, string>> = {
+export const KEY_VALUES: SettingType<ReadonlyMap<string, string>> = {
   allowed: 'pairs key=value separated by commas, or a map in a file',
   parse: parsePairs,
   check: (value) => {
+    if (value instanceof Map) return value
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
     const entries = Object.entries(value)
-    const isAllowed = entries.every(([, entry]) =>
-      ['string', 'number', 'boolean'].includes(typeof entry),
-    )
-    return isAllowed
-      ? Object.fromEntries(entries.map(([key, entry]) => [key, String(entry)]))
+    const isText = ([, entry]: [string, unknown]) => SCALARS.has(typeof entry)
+    return entries.every(isText)
+      ? new Map(entries.map(([key, entry]) => [key, String(entry)]))
       : undefined
   },
+  show: (pairs) => (pairs.size === 0 ? 'none' : [...pairs].map((pair) => pair.join('=')).join(',')),
 }
+
+const SCALARS = new Set(['string', 'number', 'boolean'])
 
 function quantity(
   allowed: string,
@@ -167,19 +169,21 @@ function formatSize(bytes: number): string {
   return String(bytes)
 }
 
-function parsePairs(text: string): Record<string, string> | undefined {
-  const pairs: Record<string, string> = {}
+function parsePairs(text: string): ReadonlyMap<string, string> | undefined {
+  const pairs = new Map<string, string>()
   for (const pair of text.split(',')) {
     if (pair.trim() === '') continue
     const at = pair.indexOf('=')
     if (at <= 0) return undefined
     try {
-      pairs[decodeURIComponent(pair.slice(0, at).trim())] = decodeURIComponent(
-        pair.slice(at + 1).trim(),
-      )
+      pairs.set(decodePart(pair.slice(0, at)), decodePart(pair.slice(at + 1)))
     } catch {
       return undefined
     }
   }
   return pairs
+}
+
+function decodePart(text: string): string {
+  return decodeURIComponent(text.trim())
 }

@@ -51,10 +51,16 @@ export class YamlFile {
     return (this.#document?.contents as Node | null | undefined) ?? null
   }
 
-  /** The node that an alias stands for, or the node itself. */
+  /**
+   * The node that an alias stands for, or the node itself.
+   *
+   * @throws ConfigError when the alias stands for nothing.
+   */
   resolve(node: Node | null): Node | null {
     if (!isAlias(node) || this.#document === undefined) return node
-    return (node.resolve(this.#document) as Node | undefined) ?? null
+    const anchored = node.resolve(this.#document)
+    if (anchored !== undefined) return anchored as Node
+    throw new ConfigError([this.problem(node, `there is no anchor &${node.source}`)])
   }
 
   /** The entries of a map, merged ones (`<<`) first, so that of equal keys the last counts. */

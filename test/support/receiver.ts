@@ -23,7 +23,8 @@ export interface ReceivedPoint {
 export interface ReceivedMetric {
   readonly name: string
   readonly description: string
-  readonly unit: string
+  /** Absent when it is empty. */
+  readonly unit?: string
   readonly gauge?: { readonly dataPoints: readonly ReceivedPoint[] }
   readonly sum?: {
     readonly dataPoints: readonly ReceivedPoint[]
@@ -162,7 +163,7 @@ function metricsService() {
     includeDirs: [PROTOS],
     longs: String,
     enums: String,
-    oneofs: false,
+    arrays: true,
   })
   const packages = loadPackageDefinition(definition) as unknown as ServicePackages
   return packages.opentelemetry.proto.collector.metrics.v1.MetricsService.service

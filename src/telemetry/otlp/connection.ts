@@ -81,8 +81,8 @@ function read(path: string | undefined): Buffer | null {
   return path === undefined ? null : readFileSync(path)
 }
 
-function metadata(headers: Readonly<Record<string, string>>): Metadata {
+function metadata(headers: ReadonlyMap<string, string>): Metadata {
   const metadata = new Metadata()
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value)
+  for (const [key, value] of headers) metadata.set(key, value)
   return metadata
 }

@@ -7,7 +7,7 @@ export interface OtlpSettings {
   readonly certificate: string | undefined
   readonly client_key: string | undefined
   readonly client_certificate: string | undefined
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: ReadonlyMap<string, string>
   readonly compression: 'none' | 'gzip'
   /** Between two pushes. */
   readonly interval: number

@@ -15,7 +15,7 @@ const SETTINGS: OtlpSettings = {
   certificate: undefined,
   client_key: undefined,
   client_certificate: undefined,
-  headers: {},
+  headers: new Map(),
   compression: 'none',
   // Nothing is pushed unless a test asks for it.
   interval: 3_600_000,
@@ -225,7 +225,7 @@ test('the schedule pushes by itself', async (t) => {
 
 test('headers and compression arrive', async (t) => {
   const { receiver, reader } = await setUp(t, {
-    settings: { headers: { authorization: 'Bearer x' }, compression: 'gzip' },
+    settings: { headers: new Map([['authorization', 'Bearer x']]), compression: 'gzip' },
   })
   await reader.forceFlush()
   isWhole(t, receiver, 10)

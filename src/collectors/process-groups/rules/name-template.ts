@@ -34,7 +34,7 @@ export function compileTemplate(source: string): NameTemplate {
 }
 
 function compilePart(part: string): Field {
-  if (!part.startsWith('{{')) {
+  if (!part.startsWith('{{') || !part.endsWith('}}')) {
     if (part.includes('{{')) throw new TemplateError('an action {{ has no end }}')
     return () => part
   }

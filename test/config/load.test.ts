@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { parseCommandLine } from '../../src/config/command-line.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ConfigError } from '../../src/config/problems.ts'
+
+interface Given {
+  file?: string
+  flags?: string[]
+  environment?: NodeJS.ProcessEnv
+}
+
+function load(t: ExecutionContext, { file, flags = [], environment = {} }: Given) {
+  let path: string | undefined
+  if (file !== undefined) {
+    const directory = mkdtempSync(join(tmpdir(), 'config-'))
+    t.teardown(() => rmSync(directory, { recursive: true }))
+    path = join(directory, 'agent.yaml')
+    writeFileSync(path, file)
+  }
+  return loadConfig({ file: path, flags: parseCommandLine(flags).flags, environment })
+}
+
+/** The problems of a load, without the directory of the file. */
+function problems(t: ExecutionContext, given: Given): string[] {
+  const error = t.throws(() => load(t, given), { instanceOf: ConfigError })
+  return error.message.replaceAll(/\S*\/(agent\.yaml)/g, '$1').split('\n')
+}
+
+test('nothing has to be configured', (t) => {
+  const { config, warnings } = load(t, {})
+  t.deepEqual(warnings, [])
+  t.is(config.process_names, undefined)
+  t.like(config, {
+    procfs: { root: '/proc' },
+    collection: { max_age: 1000 },
+    process_groups: { enabled: true, children: true, threads: true, smaps: true },
+    prometheus: { host: 'localhost', port: 9464, path: '/metrics' },
+    otlp: { endpoint: 'http://localhost:4317', interval: 60_000, max_request_size: 3_145_728 },
+    service: { name: 'otel-interrogator' },
+  })
+  t.deepEqual(config.exporters, ['prometheus', 'otlp'])
+})
+
+test('a flag is over a variable, a variable over a file, a file over the default', (t) => {
+  const file = 'prometheus:\n  port: 1\n'
+  const environment = { OTEL_EXPORTER_PROMETHEUS_PORT: '2' }
+  const flags = ['--prometheus.port=3']
+  const port = (given: Given) => load(t, given).config.prometheus.port
+  t.is(port({ file }), 1)
+  t.is(port({ file, environment }), 2)
+  t.is(port({ file, environment, flags }), 3)
+  t.is(port({ environment: { ...environment, OTEL_INTERROGATOR_PROMETHEUS_PORT: '4' } }), 4)
+  t.is(port({ environment: { OTEL_EXPORTER_PROMETHEUS_PORT: '' } }), 9464)
+})
+
+test('a file is complained of with line, column and the place', (t) => {
+  t.deepEqual(
+    problems(t, { file: 'prometheus:\n  prot: 9\n  port: 70000\n  naming: [otel, clasic]\n' }),
+    [
+      'agent.yaml:2:3: unknown setting "prometheus.prot"; did you mean "prometheus.port"?',
+      '      prot: 9',
+      '      ^',
+      'agent.yaml:3:9: prometheus.port is 70000 but must be an integer from 0 to 65535',
+      '      port: 70000',
+      '            ^',
+      'agent.yaml:4:11: prometheus.naming is otel,clasic but must be a list of: otel, classic',
+      '      naming: [otel, clasic]',
+      '              ^',
+    ],
+  )
+})
+
+test('whatever is wrong in a file is said', (t) => {
+  const first = (file: string) => problems(t, { file })[0]
+  t.is(
+    first('proces_names: []\n'),
+    'agent.yaml:1:1: unknown setting "proces_names"; did you mean "process_names"?',
+  )
+  t.regex(first('- a\n'), /agent\.yaml:1:1: the top of the file must be a map/)
+  t.regex(first('collection: 5\n'), /collection must be a map/)
+  t.regex(first('collection: {max_age: soon}\n'), /max_age is "soon" but must be a duration/)
+  t.regex(first('a: [1\n'), /agent\.yaml:\d+:\d+: /)
+  t.regex(first('process_names:\n\t- a\n'), /agent\.yaml:2:1/)
+  const missing = t.throws(() =>
+    loadConfig({ file: '/nowhere.yaml', flags: new Map(), environment: {} }),
+  )
+  t.regex(missing.message, /^\/nowhere\.yaml: can't be read: ENOENT/)
+})
+
+test('problems of all layers come together', (t) => {
+  const lines = problems(t, {
+    file: 'log: {level: loud}\n',
+    environment: { HOST_PROC: '/host/proc', OTEL_INTERROGATOR_OTLP_TIMEOUT: 'x' },
+    flags: ['--prometheus.max-scrapes=0'],
+  })
+  t.regex(lines[0], /log\.level is "loud"/)
+  t.regex(
+    lines[3],
+    /^variable OTEL_INTERROGATOR_OTLP_TIMEOUT: otlp\.timeout is "x" but must be a duration/,
+  )
+  t.regex(
+    lines[4],
+    /^flag --prometheus\.max-scrapes: .* is "0" but must be an integer from 1 to 64/,
+  )
+})
+
+test("OpenTelemetry's variables", (t) => {
+  const { config, warnings } = load(t, {
+    environment: {
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '5000',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://general:4317',
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'https://metrics:4317',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%2Cb, x=y',
+      OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,team=a%20b',
+      OTEL_SERVICE_NAME: 'agent',
+      OTEL_LOG_LEVEL: 'WARN',
+      OTEL_EXPORTER_PROMETHEUS_HOST: '0.0.0.0',
+    },
+  })
+  t.deepEqual(warnings, [])
+  t.deepEqual(config.exporters, ['otlp'])
+  t.like(config.otlp, { interval: 5000, endpoint: 'https://metrics:4317', compression: 'gzip' })
+  t.deepEqual(Object.fromEntries(config.otlp.headers), { 'api-key': 'a,b', x: 'y' })
+  t.deepEqual(Object.fromEntries(config.resource.attributes), {
+    'deployment.environment.name': 'test',
+    team: 'a b',
+  })
+  t.is(config.service.name, 'agent')
+  t.is(config.log.level, 'warn')
+  t.is(config.prometheus.host, '0.0.0.0')
+})
+
+test("a wrong value in one of OpenTelemetry's variables is a warning", (t) => {
+  const { config, warnings } = load(t, {
+    environment: {
+      OTEL_METRIC_EXPORT_INTERVAL: 'often',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+      OTEL_METRICS_EXPORTER: 'console',
+      OTEL_LOG_LEVEL: 'LOUD',
+      OTEL_CONFIG_FILE: '/x.yaml',
+    },
+  })
+  t.is(config.otlp.interval, 60_000)
+  t.is(warnings.length, 5)
+  t.true(warnings.some((line) => line.startsWith('OTEL_METRIC_EXPORT_INTERVAL=often is ignored')))
+  t.deepEqual(load(t, { environment: { OTEL_SDK_DISABLED: 'true' } }).config.exporters, ['none'])
+})
+
+test('durations and sizes', (t) => {
+  const age = (text: string) =>
+    load(t, { flags: [`--collection.max-age=${text}`] }).config.collection.max_age
+  t.is(age('1m30s'), 90_000)
+  t.is(age('1.5s'), 1500)
+  t.is(age('300ms'), 300)
+  t.is(age('250'), 250)
+  t.is(age('0'), 0)
+  t.throws(() => age('2h'))
+  t.throws(() => age('5 s'))
+  const size = (text: string) =>
+    load(t, { flags: [`--otlp.max-request-size=${text}`] }).config.otlp.max_request_size
+  t.is(size('1MiB'), 1_048_576)
+  t.is(size('70000'), 70_000)
+  t.throws(() => size('1KiB'))
+})
+
+test('process_names in all the shapes that process-exporter takes', (t) => {
+  const rules = (text: string) => load(t, { file: `process_names:${text}` }).config.process_names
+  t.deepEqual(rules(''), [])
+  t.deepEqual(rules(' []'), [])
+  t.deepEqual(load(t, { file: '' }).config.process_names, undefined)
+  t.deepEqual(rules('\n  - name: 5\n    comm: [123, 0x10, yes, null, true]\n'), [
+    { name: '5', comm: ['123', '0x10', 'yes', '', 'true'], line: 2 },
+  ])
+  t.deepEqual(rules('\n  - comm: []\n  - cmdline: []\n'), [
+    { comm: [], line: 2 },
+    { cmdline: [], line: 3 },
+  ])
+  t.deepEqual(rules('\n  - exe: [a]\n    exe: [b]\n    name: null\n'), [{ exe: ['b'], line: 2 }])
+  t.deepEqual(rules('\n  - &x\n    comm: [a]\n    name: n\n  - <<: *x\n    name: m\n'), [
+    { comm: ['a'], name: 'n', line: 3 },
+    { comm: ['a'], name: 'm', line: 5 },
+  ])
+  t.is(rules(' []\n---\nprocess_names: [{comm: [a]}]\n')?.length, 0)
+})
+
+test('process_names that mean nothing are refused', (t) => {
+  const first = (text: string) => problems(t, { file: `process_names:${text}` })[0]
+  t.regex(first(' {a: b}'), /must be a list of rules/)
+  t.regex(first(' text'), /must be a list of rules/)
+  t.regex(first('\n  - text\n'), /agent\.yaml:2:5: a rule must be a map/)
+  t.regex(first('\n  -\n'), /matches nothing/)
+  t.regex(
+    first('\n  - name: x\n'),
+    /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline/,
+  )
+  t.regex(first('\n  - comm:\n'), /matches nothing/)
+  t.regex(first('\n  - comm: bash\n'), /agent\.yaml:2:11: comm must be a list/)
+  t.regex(first('\n  - comm: {a: b}\n'), /must be a list/)
+  t.regex(first('\n  - comm: [[a]]\n'), /an entry of comm must be a text/)
+  t.regex(first('\n  - name: [a]\n    comm: [b]\n'), /name must be a text/)
+  t.regex(first('\n  - comm: *y\n'), /agent\.yaml:2:11: there is no anchor &y/)
+  t.regex(
+    first('\n  - cmdlin: [a]\n    comm: [b]\n'),
+    /unknown key "cmdlin" in a rule; did you mean "cmdline"/,
+  )
+})

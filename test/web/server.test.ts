@@ -1,0 +1,176 @@
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { gunzipSync } from 'node:zlib'
+import test, { type ExecutionContext } from 'ava'
+import { metricsRoute } from '../../src/web/metrics-route.ts'
+import { plainText, type Route, startWebServer } from '../../src/web/server.ts'
+import { statusRoute } from '../../src/web/status-page.ts'
+
+const LONG = `${'metric 1\n'.repeat(1000)}`
+
+async function serve(t: ExecutionContext, routes: Record<string, Route>) {
+  const server = await startWebServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: new Map(Object.entries(routes)),
+  })
+  t.teardown(() => server.close(100))
+  return server
+}
+
+function metrics(scrape: () => Promise<string>, maxScrapes = 2): Record<string, Route> {
+  return {
+    '/metrics': metricsRoute({
+      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      scrape,
+      maxScrapes,
+    }),
+  }
+}
+
+test('GET and HEAD, and nothing else', async (t) => {
+  const { url } = await serve(t, { '/x': () => plainText(200, 'hello\n') })
+  const get = await fetch(`${url}/x?query`)
+  t.is(await get.text(), 'hello\n')
+  const head = await fetch(`${url}/x`, { method: 'HEAD' })
+  t.is(head.headers.get('content-length'), '6')
+  t.is(await head.text(), '')
+  const post = await fetch(`${url}/x`, { method: 'POST', body: 'x' })
+  t.is(post.status, 405)
+  t.is(post.headers.get('allow'), 'GET, HEAD')
+  const other = await fetch(`${url}/other`)
+  t.is(other.status, 404)
+  t.regex(await other.text(), /\/x/)
+})
+
+test('a route that fails is an error of ours, not a crash', async (t) => {
+  const { url } = await serve(t, {
+    '/x': () => {
+      throw new Error('secret')
+    },
+  })
+  const response = await fetch(`${url}/x`)
+  t.is(response.status, 500)
+  t.notRegex(await response.text(), /secret/)
+})
+
+test('metrics are compressed for those who take it', async (t) => {
+  const { url } = await serve(
+    t,
+    metrics(async () => LONG),
+  )
+  const raw = async (encoding: string) => {
+    const response = await rawGet(url, `Accept-Encoding: ${encoding}`)
+    return response
+  }
+  const compressed = await raw('gzip')
+  t.regex(compressed.head, /Content-Encoding: gzip/)
+  t.is(gunzipSync(compressed.body).toString(), LONG)
+  for (const encoding of ['identity', 'gzip;q=0', 'br']) {
+    const plain = await raw(encoding)
+    t.notRegex(plain.head, /Content-Encoding/, encoding)
+    t.is(plain.body.toString(), LONG, encoding)
+  }
+  t.regex((await raw('br;q=1.0, gzip;q=0.5')).head, /Content-Encoding: gzip/)
+})
+
+test('without a snapshot in time the answer is 503, as Prometheus wants it', async (t) => {
+  const { url } = await serve(
+    t,
+    metrics(() => new Promise(() => {})),
+  )
+  const headers = { 'X-Prometheus-Scrape-Timeout-Seconds': '0.05' }
+  const response = await fetch(`${url}/metrics`, { headers })
+  t.is(response.status, 503)
+  t.is(response.headers.get('retry-after'), '1')
+  t.regex(await response.text(), /no snapshot within 0\.05 s/)
+})
+
+test('a scrape that fails is 503 too', async (t) => {
+  const { url } = await serve(
+    t,
+    metrics(() => Promise.reject(new Error('no'))),
+  )
+  t.is((await fetch(`${url}/metrics`)).status, 503)
+})
+
+test('no more scrapes at a time than allowed', async (t) => {
+  const gate = Promise.withResolvers<string>()
+  const { url } = await serve(
+    t,
+    metrics(() => gate.promise, 2),
+  )
+  const first = [fetch(`${url}/metrics`), fetch(`${url}/metrics`)]
+  let third = 200
+  // The first two have to have arrived.
+  while (third !== 503) {
+    third = await Promise.race([
+      fetch(`${url}/metrics`).then(({ status }) => status),
+      delay(100, 0),
+    ])
+  }
+  gate.resolve('metric 1\n')
+  t.deepEqual(
+    (await Promise.all(first)).map(({ status }) => status),
+    [200, 200],
+  )
+  t.is((await fetch(`${url}/metrics`)).status, 200)
+})
+
+test('the status page shows collectors, and escapes what they say', async (t) => {
+  const run = {
+    name: 'c',
+    time: [1, 0] as [number, number],
+    duration: 0.0123,
+    series: 7,
+    errors: [new Error('<b>')],
+  }
+  const route = statusRoute(['/metrics'], () => ({ version: '1', uptimeSeconds: 3, runs: [run] }))
+  const { url } = await serve(t, { '/': route })
+  const text = await (await fetch(url)).text()
+  t.regex(text, /<a href="\/metrics">/)
+  t.regex(text, /12\.3 ms/)
+  t.regex(text, /Error: &lt;b&gt;/)
+  t.notRegex(text, /<b>/)
+})
+
+test('closing waits for requests under way, but not for ever', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const server = await startWebServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: new Map([['/slow', () => gate.promise.then(() => plainText(200, 'done'))]]),
+  })
+  const answer = fetch(`${server.url}/slow`)
+  await delay(50)
+  const closing = server.close(5000)
+  gate.resolve()
+  t.is(await (await answer).text(), 'done')
+  await closing
+  const stuck = await startWebServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes: new Map([['/never', () => new Promise(() => {})]]),
+  })
+  const never = t.throwsAsync(fetch(`${stuck.url}/never`))
+  await delay(50)
+  await stuck.close(10)
+  await never
+})
+
+/** An answer as it comes over the wire. */
+function rawGet(url: string, header: string): Promise<{ head: string; body: Buffer }> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname)
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('error', reject)
+    socket.on('end', () => {
+      const all = Buffer.concat(chunks)
+      const end = all.indexOf('\r\n\r\n')
+      resolve({ head: all.toString('latin1', 0, end), body: all.subarray(end + 4) })
+    })
+    socket.write(`GET /metrics HTTP/1.1\r\nHost: x\r\n${header}\r\nConnection: close\r\n\r\n`)
+  })
+}
