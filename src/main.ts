@@ -70,6 +70,7 @@ async function run(
     level: config.log.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
   })
   for (const warning of warnings) logger.warn(warning)
   const agent = await startAgent(config, version, logger)
