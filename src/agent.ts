@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
+import type { AgentSources } from './collectors/agent/collector.ts'
 import { DEFAULT_RULES } from './collectors/process-groups/default-rules.ts'
 import { compileRules } from './collectors/process-groups/rules/matcher.ts'
 import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
@@ -42,7 +43,9 @@ const SLICE_MILLISECONDS = 10
  */
 export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
   const runs = new Map<string, CollectorRun>()
-  const { meters, vocabulary } = createCollectors(config, version, runs)
+  let otlp: OtlpReader | undefined
+  const observed = { version, runs: () => runs.values(), exports: () => otlp?.counts }
+  const { meters, vocabulary } = createCollectors(config, observed)
   const sampler = new Sampler({
     meters,
     maxAge: config.collection.max_age,
@@ -59,7 +62,8 @@ export async function startAgent(config: Config, version: string, logger: Logger
   const readers: MetricReader[] = [prometheus]
   if (config.exporters.includes('otlp')) {
     const producer = snapshotProducer(sampler, vocabulary, config.otlp.naming)
-    readers.push(new OtlpReader({ producer, settings: config.otlp, logger }))
+    otlp = new OtlpReader({ producer, settings: config.otlp, logger })
+    readers.push(otlp)
   }
   const provider = new MeterProvider({ resource: createResource(config, version), readers })
 
@@ -85,8 +89,7 @@ export async function startAgent(config: Config, version: string, logger: Logger
 
 function createCollectors(
   config: Config,
-  version: string,
-  runs: ReadonlyMap<string, CollectorRun>,
+  observed: AgentSources,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const settings: CollectorSettings = {
     process_groups: {
@@ -99,13 +102,12 @@ function createCollectors(
     machine: readMachine(),
     username: userNames(),
     slice: new TimeSlice(SLICE_MILLISECONDS),
-    version,
-    runs: () => runs.values(),
+    ...observed,
   }
   const start = now()
   const enabled = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings))
   const meters = enabled.map(({ name, register }) => {
-    const meter = new ObservableMeter({ name, version }, start)
+    const meter = new ObservableMeter({ name, version: observed.version }, start)
     register(meter, settings, sources)
     return meter
   })

@@ -3,23 +3,28 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
+import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
 import type { CollectorRun } from '../../telemetry/sampler.ts'
 import { now } from '../../telemetry/time.ts'
 import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
+import { registerExports } from './exports.ts'
 import { registerRuns } from './runs.ts'
 
 export interface AgentSources {
   readonly version: string
   /** What each collector before this one did in this collection. */
   readonly runs: () => Iterable<CollectorRun>
+  /** What was pushed so far; undefined when nothing is. */
+  readonly exports: () => ExportCounts | undefined
 }
 
 /** Milliseconds between two looks at the event loop: rare enough to cost nothing. */
 const EVENT_LOOP_RESOLUTION = 50
 
-export function registerAgent(meter: Meter, { version, runs }: AgentSources): void {
+export function registerAgent(meter: Meter, { version, runs, exports }: AgentSources): void {
   const created = now()
   registerRuns(meter, runs, created)
+  registerExports(meter, exports, created)
   registerProcess(meter, new Entity({}, created))
   const { measurements, observables } = createInstruments(meter, BUILD_METRICS)
   const build = new Entity(

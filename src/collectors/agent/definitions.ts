@@ -77,6 +77,39 @@ export const PROCESS_METRICS = metricTable({
   },
 })
 
+/** One series for what arrived, and one for each reason why points did not. */
+export const EXPORT_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    'error.type': {
+      description:
+        'Why points did not arrive: a gRPC status; `rejected` by the receiver; `superseded` by newer ones or by the end of the time for a push. Absent for those that arrived',
+    },
+  },
+  metrics: {
+    exported: {
+      description: 'Data points whose push has ended, well or not',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel.sdk.exporter.metric_data_point.exported', unit: '{data_point}' },
+    },
+  },
+})
+
+/** One series for each status. */
+export const REQUEST_METRICS = metricTable({
+  scope: SCOPE,
+  keys: { 'rpc.status_code': { description: 'Name of the gRPC status' } },
+  metrics: {
+    sent: {
+      description: 'Requests of pushes, repeated ones included',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.export.requests', unit: '{request}' },
+    },
+  },
+})
+
 /** The build, as attributes of a constant 1. */
 export const BUILD_METRICS = metricTable({
   scope: SCOPE,
@@ -98,6 +131,8 @@ export const BUILD_METRICS = metricTable({
 export const AGENT_TABLES: readonly MetricTable[] = [
   COLLECTOR_METRICS,
   FAILURE_METRICS,
+  EXPORT_METRICS,
+  REQUEST_METRICS,
   PROCESS_METRICS,
   BUILD_METRICS,
 ]
