@@ -8,6 +8,7 @@ import { OtlpReader } from '../../../src/telemetry/otlp/reader.ts'
 import type { OtlpSettings } from '../../../src/telemetry/otlp/settings.ts'
 import { provide, someProducer } from '../../support/metrics.ts'
 import { pointsOf, pointValue, type Receiver, startReceiver } from '../../support/receiver.ts'
+import { skip } from '../../support/skip.ts'
 
 const SETTINGS: OtlpSettings = {
   endpoint: '',
@@ -234,11 +235,7 @@ test('headers and compression arrive', async (t) => {
 
 test('TLS, with certificates on both sides', async (t) => {
   const files = makeCertificates(t)
-  if (files === undefined) {
-    t.log('skipped: there is no openssl')
-    t.pass()
-    return
-  }
+  if (files === undefined) return skip(t, 'there is no openssl')
   const { key, certificate } = files
   const credentials = ServerCredentials.createSsl(
     readFileSync(certificate),
