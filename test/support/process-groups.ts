@@ -22,12 +22,16 @@ export interface GroupOptions {
   smaps?: boolean
   remove_empty?: boolean
   refresh?: number
+  username?: (uid: number) => string
 }
 
 /** Everything with a command line, by its own name. */
 const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
 
-export function processGroups(root: string, { rules = BY_COMM, ...options }: GroupOptions = {}) {
+export function processGroups(
+  root: string,
+  { rules = BY_COMM, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
+) {
   const meter = new ObservableMeter({ name: 'process_groups' }, now())
   registerProcessGroups(
     meter,
@@ -43,7 +47,7 @@ export function processGroups(root: string, { rules = BY_COMM, ...options }: Gro
     {
       procfs: new Procfs(root),
       machine: { pageSize: 4096, ticksPerSecond: 100 },
-      username: (uid) => `user${uid}`,
+      username,
       slice: new TimeSlice(),
     },
   )
@@ -55,16 +59,20 @@ export function processGroups(root: string, { rules = BY_COMM, ...options }: Gro
   })
   const vocabulary = new Vocabulary(PROCESS_GROUP_TABLES)
   const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  /** One collection, as Prometheus text in the classic vocabulary. */
+  const text = async () => {
+    const { scopes } = await sampler.snapshot()
+    const scopeMetrics = vocabulary.translate(scopes, ['classic'])
+    return serializer.serialize({ resource: emptyResource(), scopeMetrics })
+  }
   return {
     sampler,
     errors,
+    text,
     /** One collection, as `name{label value, …}` without the usual prefix, and the value. */
     async collect(): Promise<Map<string, number>> {
-      const { scopes } = await sampler.snapshot()
-      const scopeMetrics = vocabulary.translate(scopes, ['classic'])
-      const text = serializer.serialize({ resource: emptyResource(), scopeMetrics })
       return new Map(
-        parseSamples(text).map(({ name, labels, value }) => [
+        parseSamples(await text()).map(({ name, labels, value }) => [
           `${name.replace('namedprocess_namegroup_', '')}{${Object.values(labels).join(',')}}`,
           value,
         ]),

@@ -56,8 +56,6 @@ export class ProcfsTree {
     const count = Object.keys(threads).length
     mkdirSync(join(directory, 'fd'), { recursive: true })
     this.#writeTask(directory, pid, process, count, process)
-    const argv = (process.argv ?? ['/usr/bin/app']).flatMap((word) => [word, '\0'])
-    this.#write(directory, 'cmdline', Buffer.concat(argv.map((part) => Buffer.from(part))))
     const limit = String(process.openFilesLimit ?? 1024)
     this.#write(
       directory,
@@ -162,6 +160,8 @@ export class ProcfsTree {
       `rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: ${task.readBytes ?? 0}\n` +
         `write_bytes: ${task.writeBytes ?? 0}\ncancelled_write_bytes: 0\n`,
     )
+    const words = (process.argv ?? ['/usr/bin/app']).flatMap((word) => [word, '\0'])
+    this.#write(directory, 'cmdline', Buffer.concat(words.map((part) => Buffer.from(part))))
     this.#write(directory, 'wchan', task.wchan ?? '0')
   }
 

@@ -82,11 +82,12 @@ export class Census {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       this.#visit(pid, pass, unmatched)
     }
+    this.#forgetEnded(pass)
     for (const process of unmatched) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       this.#inherit(process, unmatched, pass)
     }
-    this.#forgetEnded(pass)
+    this.#endPass()
     this.#previous = time
   }
 
@@ -187,6 +188,9 @@ export class Census {
     for (const [pid, process] of this.#processes) {
       if (process.pass !== pass.number) this.#processes.delete(pid)
     }
+  }
+
+  #endPass(): void {
     for (const [name, group] of this.groups) {
       if (group.processes === 0 && this.#options.remove_empty) this.groups.delete(name)
       else group.endPass()

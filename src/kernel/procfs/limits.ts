@@ -3,9 +3,11 @@ import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
 import type { FileReader } from '../file-reader.ts'
 
 const LINE = 'Max open files'
+/** What `unlimited` stands for: RLIM_INFINITY, all bits set, as a double. */
+const UNLIMITED = 2 ** 64
 
 /**
- * The soft limit of open files in the file that the reader holds; Infinity for `unlimited`.
+ * The soft limit of open files in the file that the reader holds; 2^64 for `unlimited`.
  *
  * @throws KernelFormatError when the line is missing.
  */
@@ -15,5 +17,5 @@ export function parseOpenFilesLimit(reader: FileReader, scanner: ByteScanner): n
     if (!scanner.nextLine()) throw new KernelFormatError(`limits has no line ${LINE}`)
   }
   scanner.skipBlanks()
-  return scanner.accept('unlimited') ? Number.POSITIVE_INFINITY : scanner.number()
+  return scanner.accept('unlimited') ? UNLIMITED : scanner.number()
 }

