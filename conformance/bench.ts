@@ -4,6 +4,7 @@
  * All are measured in turn in one run, so that what else the machine does hits all alike: quote the ratios.
  */
 import { parseArgs } from 'node:util'
+import { sample } from '../test/support/exposition.ts'
 import { startCrowd } from './bench/crowd.ts'
 import { measurePipeline } from './bench/pipeline.ts'
 import {
@@ -15,7 +16,6 @@ import {
   type Subject,
 } from './bench/subjects.ts'
 import { Scope } from './support/children.ts'
-import { sample } from './support/exposition.ts'
 
 /** Collections between two looks at a clock that ticks every 10 ms. */
 const COLLECTIONS = 5

@@ -4,8 +4,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
 import type { AgentSources } from './collectors/agent/collector.ts'
-import { DEFAULT_RULES } from './collectors/process-groups/default-rules.ts'
-import { compileRules } from './collectors/process-groups/rules/matcher.ts'
+import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
 import type { Config } from './config/config.ts'
 import { readMachine } from './kernel/machine.ts'
@@ -92,10 +91,7 @@ function createCollectors(
   observed: AgentSources,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const settings: CollectorSettings = {
-    process_groups: {
-      ...config.process_groups,
-      rules: compileRules(config.process_names ?? DEFAULT_RULES),
-    },
+    process_groups: { ...config.process_groups, rules: createRules(config) },
   }
   const sources = {
     procfs: new Procfs(config.procfs.root),

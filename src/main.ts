@@ -2,7 +2,8 @@
 /** The command line of otel-interrogator. */
 import { pino } from 'pino'
 import { startAgent } from './agent.ts'
-import { compileRules, RuleError } from './collectors/process-groups/rules/matcher.ts'
+import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
+import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS } from './collectors/registry.ts'
 import { type CommandLine, parseCommandLine } from './config/command-line.ts'
 import { configurationReference, helpText } from './config/help.ts'
@@ -39,11 +40,11 @@ async function main(words: readonly string[]): Promise<void> {
 function load({ config: file, flags }: CommandLine): LoadedConfig {
   const loaded = loadConfig({ file, flags, environment: process.env })
   try {
-    compileRules(loaded.config.process_names ?? [])
+    createRules(loaded.config)
   } catch (error) {
     if (!(error instanceof RuleError)) throw error
     const problems = error.problems.map(({ line, message }) => ({
-      source: `${file}:${line}`,
+      source: line === undefined ? 'rules' : `${file}:${line}`,
       message,
     }))
     throw new ConfigError(problems)

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
-import { parseSamples } from '../conformance/support/exposition.ts'
 import { startAgent } from '../src/agent.ts'
 import { COLLECTORS } from '../src/collectors/registry.ts'
 import { parseCommandLine } from '../src/config/command-line.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { prometheusName } from '../src/telemetry/prometheus/names.ts'
+import { parseSamples } from './support/exposition.ts'
 import {
   attributesOf,
   pointsOf,

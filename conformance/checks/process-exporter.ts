@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { userNames } from '../../src/workloads/users.ts'
+import { parseSamples } from '../../test/support/exposition.ts'
 import { processGroups } from '../../test/support/process-groups.ts'
 import { type Check, require } from '../check.ts'
 import { differences } from '../process-exporter/compare.ts'
 import { RandomNode } from '../process-exporter/random-node.ts'
 import { Scope } from '../support/children.ts'
-import { parseSamples } from '../support/exposition.ts'
 import { freePort, get, untilReady } from '../support/http.ts'
 import { needPackage } from '../support/packages.ts'
 
@@ -40,7 +40,7 @@ async function compareNode(seed: number): Promise<{ lines: string[]; compared: n
   await using scope = new Scope()
   const node = new RandomNode(seed)
   scope.onEnd(() => node.dispose())
-  const { rules, children } = node
+  const { rules, children, recheck } = node
   const file = join(scope.directory(), 'rules.yaml')
   // JSON is YAML.
   writeFileSync(file, JSON.stringify({ process_names: rules }))
@@ -49,10 +49,17 @@ async function compareNode(seed: number): Promise<{ lines: string[]; compared: n
     `-config.path=${file}`,
     `-procfs=${node.tree.root}`,
     `-children=${children}`,
+    `-recheck=${recheck}`,
     `-web.listen-address=${address}`,
   ])
   await untilReady(`http://${address}/`)
-  const ours = processGroups(node.tree.root, { rules, children, username: userNames() })
+  const ours = processGroups(node.tree.root, {
+    rules,
+    children,
+    // Without children process-exporter judges the others again every time, asked or not.
+    recheck: recheck || !children,
+    username: userNames(),
+  })
   // process-exporter has looked once when it started.
   await ours.text()
   let compared = 0

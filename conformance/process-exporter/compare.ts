@@ -1,5 +1,5 @@
 /** Compares what process-exporter and the agent say of the same tree, apart from the deviations that are meant. */
-import type { Sample } from '../support/exposition.ts'
+import type { Sample } from '../../test/support/exposition.ts'
 
 const PREFIX = 'namedprocess_namegroup_'
 /** Floating-point sums depend on their order. */

@@ -40,6 +40,7 @@ export class RandomNode {
   readonly tree = new ProcfsTree()
   readonly rules: Rule[]
   readonly children: boolean
+  readonly recheck: boolean
   readonly #random: () => number
   readonly #processes = new Map<number, Process>()
   #starts = 0
@@ -47,6 +48,7 @@ export class RandomNode {
   constructor(seed: number) {
     this.#random = generator(seed)
     this.children = this.#chance(0.7)
+    this.recheck = this.#chance(0.2)
     this.rules = this.#list(1, 3, () => this.#rule())
     for (let pid = 1; pid <= this.#integer(1, 10); pid++) this.#start(pid, false)
   }
@@ -57,6 +59,7 @@ export class RandomNode {
       if (this.#chance(0.15)) this.#end(pid)
       else if (this.#chance(0.1)) this.#start(pid, true)
       else if (this.#chance(0.7)) this.#run(pid, process)
+      if (this.#chance(0.1)) this.#exec(pid)
     }
     while (this.#chance(0.4)) this.#start(this.#integer(1, 30), true)
   }
@@ -98,6 +101,13 @@ export class RandomNode {
       ...this.#waiting(),
       ...(threads && { threads: Object.fromEntries(ran) }),
     })
+  }
+
+  /** The same process, but another program; not with threads, whose past use counts in one of the two only. */
+  #exec(pid: number): void {
+    const process = this.#processes.get(pid)
+    if (process === undefined || process.threads !== undefined) return
+    this.#write(pid, { ...process, argv: this.#arguments(this.#pick(PROGRAMS)) })
   }
 
   #end(pid: number): void {

@@ -2,7 +2,6 @@
  * The command line, in the spelling of Go's flag package: one dash or two, `-name=value` or `-name value`,
  * and a boolean takes a value only with `=`.
  */
-import type { FlagValue } from './load.ts'
 import { ConfigError, suggestion } from './problems.ts'
 import { flagOf, SETTINGS } from './settings.ts'
 import { BOOLEAN } from './types.ts'
@@ -15,6 +14,12 @@ export const COMMANDS = {
 } as const
 
 export type Command = keyof typeof COMMANDS
+
+export interface FlagValue {
+  /** The flag as it was written. */
+  readonly flag: string
+  readonly text: string
+}
 
 export interface CommandLine {
   readonly command: Command

@@ -10,6 +10,10 @@ export interface Config {
   readonly process_names: readonly ProcessNameItem[] | undefined
   readonly process_groups: {
     readonly enabled: boolean
+    readonly procnames: string
+    readonly namemapping: string
+    readonly recheck: boolean
+    readonly recheck_time_limit: number
     readonly children: boolean
     readonly threads: boolean
     readonly smaps: boolean

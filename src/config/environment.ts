@@ -1,5 +1,5 @@
 /** The environment's layer: the agent's own variables, and those of OpenTelemetry's specification. */
-import type { Layers } from './load.ts'
+import { type Layers, notAllowed } from './layers.ts'
 import { SETTINGS, variableOf } from './settings.ts'
 
 /** OpenTelemetry's severities, and what the agent's log calls them. */
@@ -30,7 +30,7 @@ export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv):
     if (!variable.startsWith('OTEL_') || variable.startsWith('OTEL_INTERROGATOR_')) {
       layers.setText(path, text, `variable ${variable}`)
     } else if (type.parse(text) === undefined) {
-      warnings.push(`${variable}=${text} is ignored: it must be ${type.allowed}`)
+      warnings.push(`${variable} is ignored: ${notAllowed(path, text)}`)
     } else {
       layers.setText(path, text, `variable ${variable}`)
     }

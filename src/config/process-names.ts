@@ -10,11 +10,14 @@ export interface ProcessNameItem {
   comm?: string[]
   exe?: string[]
   cmdline?: string[]
+  /** PIDs of the parent. */
+  ppid?: number[]
   /** Line in the file. */
   line: number
 }
 
-const SELECTORS = ['comm', 'exe', 'cmdline'] as const
+const TEXT_SELECTORS = ['comm', 'exe', 'cmdline'] as const
+const SELECTORS = [...TEXT_SELECTORS, 'ppid'] as const
 const KEYS = ['name', ...SELECTORS]
 
 /** The rules in the file; an absent or empty list has none, so that nothing is tracked. */
@@ -41,7 +44,7 @@ function readItem(
   const item: ProcessNameItem = { line: file.line(place) }
   const isEmpty = node === null || (isScalar(node) && node.value === null)
   if (!isEmpty && !isMap(node)) {
-    problems.push(file.problem(place, 'a rule must be a map with name, comm, exe or cmdline'))
+    problems.push(file.problem(place, 'a rule must be a map with name, comm, exe, cmdline or ppid'))
     return item
   }
   if (isMap(node)) for (const entry of file.entries(node)) readKey(file, entry, item, problems)
@@ -57,14 +60,16 @@ function readKey(
   item: ProcessNameItem,
   problems: ConfigProblem[],
 ): void {
-  const selector = SELECTORS.find((name) => name === key)
+  const selector = TEXT_SELECTORS.find((name) => name === key)
   const isNull = value === null || (isScalar(value) && value.value === null)
-  if (selector === undefined && key !== 'name') {
+  if (key === 'ppid' && !isNull) {
+    item.ppid = readPids(file, value, problems)
+  } else if (selector === undefined && key !== 'name' && key !== 'ppid') {
     const message = `unknown key ${JSON.stringify(key)} in a rule${suggestion(key, KEYS)}`
     problems.push(file.problem(keyNode, message))
   } else if (isNull) {
     // As if the key were absent; the last of equal keys counts.
-    delete item[selector ?? 'name']
+    delete item[key as keyof ProcessNameItem & (typeof KEYS)[number]]
   } else if (selector === undefined) {
     if (isScalar(value)) item.name = scalarText(value)
     else problems.push(file.problem(value, 'name must be a text'))
@@ -87,5 +92,17 @@ function readWords(
     if (isScalar(node)) return scalarText(node)
     problems.push(file.problem(node, `an entry of ${selector} must be a text`))
     return ''
+  })
+}
+
+/** One PID, as in the fork of process-exporter that has this selector, or several. */
+function readPids(file: YamlFile, value: Node, problems: ConfigProblem[]): number[] {
+  const nodes = isSeq(value) ? (value.items as Node[]) : [value]
+  return nodes.map((entry) => {
+    const node = file.resolve(entry)
+    const pid = isScalar(node) ? node.value : undefined
+    if (Number.isInteger(pid) && (pid as number) >= 0) return pid as number
+    problems.push(file.problem(node ?? value, 'ppid must be a PID or a list of PIDs'))
+    return 0
   })
 }

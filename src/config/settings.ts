@@ -23,6 +23,8 @@ export interface Setting<T = unknown> {
   readonly variables?: readonly string[]
   /** Further flags, as other programs call them. */
   readonly flags?: readonly string[]
+  /** Whether values are secret: no message shows them. */
+  readonly isSecret?: boolean
 }
 
 const SECOND = 1000
@@ -56,6 +58,30 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     doc: 'Whether processes are read and grouped.',
     type: BOOLEAN,
     default: true,
+  }),
+  'process_groups.procnames': setting({
+    doc: 'Programs to group, by name, instead of rules in a file: names separated by commas.',
+    type: TEXT,
+    default: '',
+    flags: ['procnames'],
+  }),
+  'process_groups.namemapping': setting({
+    doc: 'Finer names for programs: name,regex,name,regex,… The first capture makes the group name:capture.',
+    type: TEXT,
+    default: '',
+    flags: ['namemapping'],
+  }),
+  'process_groups.recheck': setting({
+    doc: 'Whether processes in no group are judged again at every collection.',
+    type: BOOLEAN,
+    default: false,
+    flags: ['recheck'],
+  }),
+  'process_groups.recheck_time_limit': setting({
+    doc: 'Age up to which processes in no group are judged again; above 0s it switches recheck on.',
+    type: duration(0, 24 * HOUR),
+    default: 0,
+    flags: ['recheck-with-time-limit'],
   }),
   'process_groups.children': setting({
     doc: "Whether a process that no rule matches joins its nearest ancestor's group.",
@@ -164,6 +190,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     type: KEY_VALUES,
     default: new Map(),
     variables: ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'],
+    isSecret: true,
   }),
   'otlp.compression': setting({
     doc: 'Compression of requests.',

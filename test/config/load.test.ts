@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { createRules } from '../../src/collectors/process-groups/rules/rules.ts'
 import { parseCommandLine } from '../../src/config/command-line.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/problems.ts'
@@ -147,8 +149,19 @@ test("a wrong value in one of OpenTelemetry's variables is a warning", (t) => {
   })
   t.is(config.otlp.interval, 60_000)
   t.is(warnings.length, 5)
-  t.true(warnings.some((line) => line.startsWith('OTEL_METRIC_EXPORT_INTERVAL=often is ignored')))
+  t.true(
+    warnings.some((line) =>
+      line.startsWith('OTEL_METRIC_EXPORT_INTERVAL is ignored: otlp.interval is "often"'),
+    ),
+  )
   t.deepEqual(load(t, { environment: { OTEL_SDK_DISABLED: 'true' } }).config.exporters, ['none'])
+})
+
+test('what is secret is not shown', (t) => {
+  const { warnings } = load(t, { environment: { OTEL_EXPORTER_OTLP_HEADERS: 'secret' } })
+  t.regex(warnings[0], /^OTEL_EXPORTER_OTLP_HEADERS is ignored: otlp\.headers must be pairs/)
+  const [line] = problems(t, { flags: ['--otlp.headers=secret'] })
+  t.notRegex(line, /secret/)
 })
 
 test('durations and sizes', (t) => {
@@ -180,6 +193,10 @@ test('process_names in all the shapes that process-exporter takes', (t) => {
     { comm: [], line: 2 },
     { cmdline: [], line: 3 },
   ])
+  t.deepEqual(rules('\n  - ppid: 1\n  - ppid: [1, 2]\n'), [
+    { ppid: [1], line: 2 },
+    { ppid: [1, 2], line: 3 },
+  ])
   t.deepEqual(rules('\n  - exe: [a]\n    exe: [b]\n    name: null\n'), [{ exe: ['b'], line: 2 }])
   t.deepEqual(rules('\n  - &x\n    comm: [a]\n    name: n\n  - <<: *x\n    name: m\n'), [
     { comm: ['a'], name: 'n', line: 3 },
@@ -196,16 +213,30 @@ test('process_names that mean nothing are refused', (t) => {
   t.regex(first('\n  -\n'), /matches nothing/)
   t.regex(
     first('\n  - name: x\n'),
-    /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline/,
+    /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline, ppid/,
   )
   t.regex(first('\n  - comm:\n'), /matches nothing/)
   t.regex(first('\n  - comm: bash\n'), /agent\.yaml:2:11: comm must be a list/)
   t.regex(first('\n  - comm: {a: b}\n'), /must be a list/)
   t.regex(first('\n  - comm: [[a]]\n'), /an entry of comm must be a text/)
   t.regex(first('\n  - name: [a]\n    comm: [b]\n'), /name must be a text/)
+  t.regex(first('\n  - ppid: init\n'), /ppid must be a PID or a list of PIDs/)
+  t.regex(first('\n  - ppid: -1\n'), /ppid must be/)
   t.regex(first('\n  - comm: *y\n'), /agent\.yaml:2:11: there is no anchor &y/)
   t.regex(
     first('\n  - cmdlin: [a]\n    comm: [b]\n'),
     /unknown key "cmdlin" in a rule; did you mean "cmdline"/,
   )
+})
+
+test('the examples are right', (t) => {
+  const examples = new URL('../../deploy/examples/', import.meta.url)
+  for (const name of readdirSync(examples)) {
+    const { config } = loadConfig({
+      file: fileURLToPath(new URL(name, examples)),
+      flags: new Map(),
+      environment: {},
+    })
+    t.notThrows(() => createRules(config), name)
+  }
 })

@@ -1,11 +1,11 @@
 /** The collector of process groups on a procfs tree, seen as Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
-import { parseSamples } from '../../conformance/support/exposition.ts'
 import { registerProcessGroups } from '../../src/collectors/process-groups/collector.ts'
 import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
 import {
   compileRules,
   type ProcessNameItem,
+  type Rules,
 } from '../../src/collectors/process-groups/rules/matcher.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
@@ -14,6 +14,7 @@ import { Sampler } from '../../src/telemetry/sampler.ts'
 import { now } from '../../src/telemetry/time.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+import { parseSamples } from './exposition.ts'
 
 export interface GroupOptions {
   rules?: readonly Omit<ProcessNameItem, 'line'>[]
@@ -22,6 +23,10 @@ export interface GroupOptions {
   smaps?: boolean
   remove_empty?: boolean
   refresh?: number
+  recheck?: boolean
+  recheck_time_limit?: number
+  /** Instead of rules. */
+  compiled?: Rules
   username?: (uid: number) => string
 }
 
@@ -30,18 +35,20 @@ const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
 
 export function processGroups(
   root: string,
-  { rules = BY_COMM, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
+  { rules = BY_COMM, compiled, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
 ) {
   const meter = new ObservableMeter({ name: 'process_groups' }, now())
   registerProcessGroups(
     meter,
     {
-      rules: compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
+      rules: compiled ?? compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
       children: true,
       threads: true,
       smaps: true,
       remove_empty: false,
       refresh: 0,
+      recheck: false,
+      recheck_time_limit: 0,
       ...options,
     },
     {

@@ -17,6 +17,10 @@ export interface CensusOptions {
   readonly children: boolean
   /** Whether a group without members is forgotten, with its counters. */
   readonly remove_empty: boolean
+  /** Whether processes in no group are judged again at every collection. */
+  readonly recheck: boolean
+  /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
+  readonly recheck_time_limit: number
 }
 
 export interface CensusParts {
@@ -98,7 +102,8 @@ export class Census {
     const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return
-    if (known !== undefined && known.start === reader.stat.starttime) {
+    const isKnown = known !== undefined && known.start === reader.stat.starttime
+    if (isKnown && (known.group !== undefined || !this.#isJudgedAgain(known))) {
       this.#count(known, pass)
       return
     }
@@ -127,6 +132,12 @@ export class Census {
     } else {
       unmatched.add(process)
     }
+  }
+
+  #isJudgedAgain(process: KnownProcess): boolean {
+    const { recheck, recheck_time_limit: limit } = this.#options
+    if (limit === 0) return recheck
+    return Date.now() - this.#parts.startTime(process.start) * 1000 < limit
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */

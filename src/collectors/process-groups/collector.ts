@@ -25,6 +25,9 @@ export interface ProcessGroupsOptions {
   readonly smaps: boolean
   /** Longest age in milliseconds of figures that are not read every time. */
   readonly refresh: number
+  /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
+  readonly recheck: boolean
+  readonly recheck_time_limit: number
   /** Whether groups without members are forgotten. */
   readonly remove_empty: boolean
 }

@@ -20,6 +20,7 @@ export function processFacts(sources: FactSources, process: KnownProcess): Proce
   return {
     comm,
     pid: process.pid,
+    ppid: process.ppid,
     argv: procfs.cmdline(directory),
     startTime: sources.bootTime * 1000 + (process.start * 1000) / sources.ticksPerSecond,
     username: () => {

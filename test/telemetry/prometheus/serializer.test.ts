@@ -8,8 +8,8 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
 import fc from 'fast-check'
-import { parseSamples } from '../../../conformance/support/exposition.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
+import { parseSamples } from '../../support/exposition.ts'
 
 function gauge(name: string, points: [Record<string, string>, number][]): MetricData {
   return {

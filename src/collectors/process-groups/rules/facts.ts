@@ -6,6 +6,7 @@ export interface ProcessFacts {
   /** The command line, argument by argument; empty for kernel threads and zombies. */
   readonly argv: readonly string[]
   readonly pid: number
+  readonly ppid: number
   /** Start in milliseconds since the epoch. */
   readonly startTime: number
   /** Name of the effective user. */

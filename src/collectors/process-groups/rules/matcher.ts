@@ -5,12 +5,15 @@
 import { RE2JS } from 're2js'
 import { baseName, type ProcessFacts } from './facts.ts'
 import { compileTemplate, type NameTemplate } from './name-template.ts'
+import { RuleError, type RuleProblem } from './rule-error.ts'
 
 export interface ProcessNameItem {
   readonly name?: string
   readonly comm?: readonly string[]
   readonly exe?: readonly string[]
   readonly cmdline?: readonly string[]
+  /** PIDs of the parent. */
+  readonly ppid?: readonly number[]
   /** Line in the configuration file; 0 for a built-in rule. */
   readonly line: number
 }
@@ -20,22 +23,11 @@ export interface Rules {
   match(facts: ProcessFacts): string | undefined
 }
 
-/** Rules that can't be used: every wrong template and regular expression, with its line. */
-export class RuleError extends Error {
-  override name = 'RuleError'
-  readonly problems: readonly { readonly line: number; readonly message: string }[]
-
-  constructor(problems: RuleError['problems']) {
-    super(problems.map(({ line, message }) => `line ${line}: ${message}`).join('\n'))
-    this.problems = problems
-  }
-}
-
 const DEFAULT_NAME = '{{.ExeBase}}'
 
 /** @throws RuleError */
 export function compileRules(items: readonly ProcessNameItem[]): Rules {
-  const problems: { line: number; message: string }[] = []
+  const problems: RuleProblem[] = []
   const rules = items.map((item) => compileRule(item, problems))
   if (problems.length > 0) throw new RuleError(problems)
   return {
@@ -57,7 +49,7 @@ interface Rule {
   readonly name: NameTemplate
 }
 
-function compileRule(item: ProcessNameItem, problems: { line: number; message: string }[]): Rule {
+function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
   const attempt = <T>(
     what: string,
     source: string,
@@ -78,6 +70,7 @@ function compileRule(item: ProcessNameItem, problems: { line: number; message: s
   for (const source of item.cmdline ?? []) {
     selectors.push(attempt('cmdline', source, cmdlineSelector, () => false))
   }
+  if (item.ppid !== undefined) selectors.push(parentSelector(item.ppid))
   const name = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
   return { selectors, name: attempt('name', name, compileTemplate, () => '') }
 }
@@ -96,6 +89,12 @@ function exeSelector(entries: readonly string[]): Selector {
   const paths = new Set(entries.filter((entry) => entry.includes('/') && !entry.endsWith('/')))
   return ({ argv: [program] }) =>
     program !== undefined && (paths.has(program) || names.has(baseName(program)))
+}
+
+/** Compares the parent as it is when the process is first seen. */
+function parentSelector(pids: readonly number[]): Selector {
+  const wanted = new Set(pids)
+  return ({ ppid }) => wanted.has(ppid)
 }
 
 /** Searches the arguments joined by spaces for a regular expression in Go's syntax. */

@@ -1,0 +1,30 @@
+/** The rules that the settings ask for: from a file, from flags, or the built-in ones. */
+import { compileRules, type ProcessNameItem, type Rules } from './matcher.ts'
+import { nameMappingRules } from './name-mapping.ts'
+import { RuleError } from './rule-error.ts'
+
+export interface RuleSettings {
+  readonly process_names: readonly ProcessNameItem[] | undefined
+  readonly process_groups: { readonly procnames: string; readonly namemapping: string }
+}
+
+/**
+ * The rules without a configuration. Programs are named by the file they execute, for the names that
+ * processes give themselves are cut at 15 bytes and often changed. Kernel threads have no command line; all
+ * descend from `kthreadd`.
+ */
+const DEFAULT_RULES: readonly ProcessNameItem[] = [
+  { name: '{{.Program}}', cmdline: ['.+'], line: 0 },
+  { name: 'kthreadd', comm: ['kthreadd'], line: 0 },
+]
+
+/** @throws RuleError when rules can't be used, or are given in both ways. */
+export function createRules({ process_names, process_groups }: RuleSettings): Rules {
+  const { procnames, namemapping } = process_groups
+  if (procnames === '' && namemapping === '') return compileRules(process_names ?? DEFAULT_RULES)
+  if (process_names !== undefined) {
+    const message = 'process_names in the file and procnames or namemapping exclude each other'
+    throw new RuleError([{ message }])
+  }
+  return nameMappingRules(procnames, namemapping)
+}

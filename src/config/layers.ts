@@ -1,0 +1,68 @@
+/** The configuration while its layers are put on each other, on a convict schema made from the settings. */
+import convict from 'convict'
+import type { Config } from './config.ts'
+import { ConfigError, type ConfigProblem } from './problems.ts'
+import type { ProcessNameItem } from './process-names.ts'
+import { SETTINGS } from './settings.ts'
+
+export class Layers {
+  processNames: ProcessNameItem[] | undefined
+  readonly problems: ConfigProblem[] = []
+  readonly #config = convict(convictSchema())
+
+  /** Sets a value of a variable or flag. */
+  setText(path: string, text: string, source: string): void {
+    const value = SETTINGS[path].type.parse(text)
+    if (value === undefined) this.problems.push({ source, message: notAllowed(path, text) })
+    else this.#config.set(path, value)
+  }
+
+  /** Sets a value of a file; false when it isn't allowed. */
+  setValue(path: string, value: unknown): boolean {
+    const checked = SETTINGS[path].type.check(value)
+    if (checked === undefined) return false
+    this.#config.set(path, checked)
+    return true
+  }
+
+  /** @throws ConfigError when any layer has a problem. */
+  finish(): Config {
+    if (this.problems.length > 0) throw new ConfigError(this.problems)
+    this.#config.validate({ allowed: 'strict' })
+    const values = this.#config.getProperties() as unknown as Config
+    return { ...values, process_names: this.processNames }
+  }
+}
+
+/** Says what is wrong with a value and what is allowed. */
+export function notAllowed(path: string, value: unknown): string {
+  const { type, isSecret } = SETTINGS[path]
+  if (isSecret) return `${path} must be ${type.allowed}`
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return `${path} is ${shown} but must be ${type.allowed}`
+}
+
+type ConvictSchema = { [key: string]: ConvictSchema | convict.SchemaObj<unknown> }
+
+function convictSchema(): ConvictSchema {
+  const schema: ConvictSchema = {}
+  for (const [path, { doc, type, default: defaultValue }] of Object.entries(SETTINGS)) {
+    const parts = path.split('.')
+    const last = parts.pop() as string
+    let section = schema
+    for (const part of parts) {
+      section[part] ??= {}
+      section = section[part] as ConvictSchema
+    }
+    section[last] = {
+      doc,
+      default: defaultValue,
+      format: (value: unknown) => {
+        if (value !== undefined && type.check(value) === undefined) {
+          throw new Error(`must be ${type.allowed}`)
+        }
+      },
+    }
+  }
+  return schema
+}
