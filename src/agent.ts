@@ -4,6 +4,8 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
 import type { AgentSources } from './collectors/agent/collector.ts'
+import type { Rules } from './collectors/process-groups/rules/matcher.ts'
+import { ReplaceableRules } from './collectors/process-groups/rules/replaceable-rules.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
 import type { Config } from './config/config.ts'
@@ -26,6 +28,8 @@ import { userNames } from './workloads/users.ts'
 export interface Agent {
   /** Where it serves, if it does. */
   readonly url: string | undefined
+  /** Takes other rules; every process is judged again at the next collection. */
+  replaceRules(rules: Rules): void
   /** The Prometheus text of one collection. */
   scrape(): Promise<string>
   /** Pushes once more, then ends everything, within the milliseconds given. */
@@ -44,7 +48,8 @@ export async function startAgent(config: Config, version: string, logger: Logger
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
   const observed = { version, runs: () => runs.values(), exports: () => otlp?.counts }
-  const { meters, vocabulary } = createCollectors(config, observed)
+  const rules = new ReplaceableRules(createRules(config))
+  const { meters, vocabulary } = createCollectors(config, rules, observed)
   const sampler = new Sampler({
     meters,
     maxAge: config.collection.max_age,
@@ -76,6 +81,7 @@ export async function startAgent(config: Config, version: string, logger: Logger
   await first
   return {
     url: server?.url,
+    replaceRules: (replacement) => rules.replace(replacement),
     scrape: () => prometheus.scrape(),
     stop: async (milliseconds) => {
       await Promise.all([
@@ -88,10 +94,11 @@ export async function startAgent(config: Config, version: string, logger: Logger
 
 function createCollectors(
   config: Config,
+  rules: ReplaceableRules,
   observed: AgentSources,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const settings: CollectorSettings = {
-    process_groups: { ...config.process_groups, rules: createRules(config) },
+    process_groups: { ...config.process_groups, rules },
   }
   const sources = {
     procfs: new Procfs(config.procfs.root),

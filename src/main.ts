@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line of otel-interrogator. */
-import { pino } from 'pino'
-import { startAgent } from './agent.ts'
+import { type Logger, pino } from 'pino'
+import { type Agent, startAgent } from './agent.ts'
 import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS } from './collectors/registry.ts'
@@ -34,7 +34,8 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const loaded = load(commandLine)
   if (commandLine.command === 'check-config') return print('the configuration is right\n')
-  await run(loaded, version, commandLine.once)
+  if (commandLine.once) await printOnce(loaded, version)
+  else await run(loaded, version, () => load(commandLine))
 }
 
 function load({ config: file, flags }: CommandLine): LoadedConfig {
@@ -52,21 +53,19 @@ function load({ config: file, flags }: CommandLine): LoadedConfig {
   return loaded
 }
 
+async function printOnce({ config }: LoadedConfig, version: string): Promise<void> {
+  const silent = pino({ level: 'silent' })
+  const agent = await startAgent({ ...config, exporters: ['none'] }, version, silent)
+  print(await agent.scrape())
+  await agent.stop(0)
+}
+
+/** @param reload gives the configuration as it is now. */
 async function run(
   { config, warnings }: LoadedConfig,
   version: string,
-  once: boolean,
+  reload: () => LoadedConfig,
 ): Promise<void> {
-  if (once) {
-    const agent = await startAgent(
-      { ...config, exporters: ['none'] },
-      version,
-      pino({ level: 'silent' }),
-    )
-    print(await agent.scrape())
-    await agent.stop(0)
-    return
-  }
   const logger = pino({
     level: config.log.level,
     base: null,
@@ -76,17 +75,33 @@ async function run(
   for (const warning of warnings) logger.warn(warning)
   const agent = await startAgent(config, version, logger)
   logger.info({ version, node: process.version, exporters: config.exporters }, 'started')
-  const stop = (signal: NodeJS.Signals) => {
-    logger.info({ signal }, 'stopping')
-    const deadline = setTimeout(() => process.exit(EXIT_FAILURE), STOP_MILLISECONDS)
-    agent
-      .stop(STOP_MILLISECONDS - 500)
-      .catch((err: unknown) => logger.warn({ err }, 'the last push did not end in time'))
-      .finally(() => clearTimeout(deadline))
-      .then(() => process.exit())
-  }
+  process.on('SIGHUP', () => reloadRules(agent, logger, reload))
+  const stop = (signal: NodeJS.Signals) => stopAgent(agent, logger, signal)
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+/** Takes the rules anew; when they are wrong, the old ones stay. */
+function reloadRules(agent: Agent, logger: Logger, reload: () => LoadedConfig): void {
+  try {
+    agent.replaceRules(createRules(reload().config))
+    logger.info('rules are reloaded; other settings take effect at the next start')
+  } catch (error) {
+    logger.error(
+      { problems: (error as Error).message },
+      'rules are not reloaded, the old ones stay',
+    )
+  }
+}
+
+function stopAgent(agent: Agent, logger: Logger, signal: NodeJS.Signals): void {
+  logger.info({ signal }, 'stopping')
+  const deadline = setTimeout(() => process.exit(EXIT_FAILURE), STOP_MILLISECONDS)
+  agent
+    .stop(STOP_MILLISECONDS - 500)
+    .catch((err: unknown) => logger.warn({ err }, 'the last push did not end in time'))
+    .finally(() => clearTimeout(deadline))
+    .then(() => process.exit())
 }
 
 function print(text: string): void {

@@ -7,6 +7,7 @@ import {
   type ProcessNameItem,
   type Rules,
 } from '../../src/collectors/process-groups/rules/matcher.ts'
+import { ReplaceableRules } from '../../src/collectors/process-groups/rules/replaceable-rules.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
@@ -37,11 +38,14 @@ export function processGroups(
   root: string,
   { rules = BY_COMM, compiled, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
 ) {
+  const replaceable = new ReplaceableRules(
+    compiled ?? compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
+  )
   const meter = new ObservableMeter({ name: 'process_groups' }, now())
   registerProcessGroups(
     meter,
     {
-      rules: compiled ?? compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
+      rules: replaceable,
       children: true,
       threads: true,
       smaps: true,
@@ -75,6 +79,7 @@ export function processGroups(
   return {
     sampler,
     errors,
+    rules: replaceable,
     text,
     /** One collection, as `name{label value, …}` without the usual prefix, and the value. */
     async collect(): Promise<Map<string, number>> {

@@ -29,6 +29,8 @@ export interface CensusParts {
   readonly accounting: Accounting
   readonly errors: ReadingErrors
   readonly slice: TimeSlice
+  /** Which rules are in force. */
+  readonly rules: { readonly version: number }
   /**
    * The name of the group to which the rules assign the process.
    *
@@ -103,35 +105,47 @@ export class Census {
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return
     const isKnown = known !== undefined && known.start === reader.stat.starttime
-    if (isKnown && (known.group !== undefined || !this.#isJudgedAgain(known))) {
-      this.#count(known, pass)
-      return
-    }
-    const process: KnownProcess = {
+    const process = isKnown ? known : this.#newProcess(pid, directory, pass)
+    if (this.#isSettled(process)) this.#count(process, pass)
+    else this.#judge(process, pass, unmatched)
+  }
+
+  /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
+  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): void {
+    let name: string | undefined
+    const isJudged = this.#attempt('cmdline', () => {
+      name = this.#parts.groupName(process)
+    })
+    // One that could not be judged is not settled, and so is judged next time.
+    if (!isJudged) return
+    this.#processes.set(process.pid, process)
+    process.judgedBy = this.#parts.rules.version
+    process.group = name === undefined ? undefined : this.#group(name, pass)
+    if (process.group === undefined) unmatched.add(process)
+    else this.#count(process, pass)
+  }
+
+  #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
+    const { stat, comm } = this.#parts.reader
+    return {
       pid,
-      start: reader.stat.starttime,
+      start: stat.starttime,
       directory,
-      ppid: reader.stat.ppid,
-      comm: reader.comm,
+      ppid: stat.ppid,
+      comm,
+      judgedBy: undefined,
       group: undefined,
       pass: pass.number,
       account: undefined,
       slow: undefined,
       threads: undefined,
     }
-    let name: string | undefined
-    const isJudged = this.#attempt('cmdline', () => {
-      name = this.#parts.groupName(process)
-    })
-    // One that could not be judged is new again next time.
-    if (!isJudged) return
-    this.#processes.set(pid, process)
-    if (name !== undefined) {
-      process.group = this.#group(name, pass)
-      this.#count(process, pass)
-    } else {
-      unmatched.add(process)
-    }
+  }
+
+  /** Whether the verdict on the process stands. */
+  #isSettled(process: KnownProcess): boolean {
+    if (process.judgedBy !== this.#parts.rules.version) return false
+    return process.group !== undefined || !this.#isJudgedAgain(process)
   }
 
   #isJudgedAgain(process: KnownProcess): boolean {

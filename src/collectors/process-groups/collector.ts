@@ -13,10 +13,10 @@ import { observeGroup } from './observe.ts'
 import { ProcessReader } from './process-reader.ts'
 import { registerReading } from './reading.ts'
 import { ReadingErrors } from './reading-errors.ts'
-import type { Rules } from './rules/matcher.ts'
+import type { ReplaceableRules } from './rules/replaceable-rules.ts'
 
 export interface ProcessGroupsOptions {
-  readonly rules: Rules
+  readonly rules: ReplaceableRules
   /** Whether processes that no rule matches join their nearest ancestor's group. */
   readonly children: boolean
   /** Whether threads are read. */
@@ -63,6 +63,7 @@ export function registerProcessGroups(
       accounting,
       errors,
       slice,
+      rules: options.rules,
       groupName: (process) => options.rules.match(processFacts(facts, process)),
       startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
     },

@@ -12,6 +12,8 @@ export interface KnownProcess {
   readonly ppid: number
   /** Name at first sight. */
   readonly comm: string
+  /** The version of the rules that judged it; undefined until it is judged. */
+  judgedBy: number | undefined
   /** The group it belongs to; undefined for one that belongs to none. */
   group: Group | undefined
   /** The last collection that listed it. */
