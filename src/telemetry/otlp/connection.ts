@@ -10,15 +10,23 @@ import type { OtlpSettings } from './settings.ts'
 
 export interface Connection {
   /**
-   * Sends one request.
+   * Sends one request; there must be no other under way.
    *
-   * @returns how many points the receiver took the request for but threw away.
    * @throws ServiceError of grpc-js, with the code of the gRPC status.
    */
-  send(request: EncodedRequest): Promise<number>
-  /** Ends calls under way and closes the channel. */
+  send(request: EncodedRequest): Promise<Rejection>
+  /** Waits for the request under way, then closes the channel. */
   close(): Promise<void>
 }
+
+/** What the receiver threw away of a request that it took ("partial success" in OTLP). */
+export interface Rejection {
+  readonly points: number
+  /** In the receiver's words; empty when it threw nothing away or gives no reason. */
+  readonly message: string
+}
+
+const NOTHING_REJECTED: Rejection = { points: 0, message: '' }
 
 const SERVICE = 'MetricsExportService'
 const PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
@@ -27,11 +35,11 @@ const COMPONENT = 'otlp_grpc_metric_exporter'
 /** @throws NodeJS.ErrnoException when a certificate can't be read. */
 export function connect(settings: OtlpSettings): Connection {
   const { address, isSecure } = target(settings)
-  let rejected = 0
+  let rejection = NOTHING_REJECTED
   const delegate = createOtlpGrpcExportDelegate<EncodedRequest, unknown>(
     {
       url: address,
-      timeoutMillis: settings.timeout,
+      timeoutMillis: Math.min(settings.timeout, settings.export_timeout),
       concurrencyLimit: 1,
       compression:
         settings.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
@@ -41,8 +49,11 @@ export function connect(settings: OtlpSettings): Connection {
     {
       serializeRequest: ({ bytes }) => bytes,
       deserializeResponse: (bytes) => {
-        const response = ProtobufMetricsSerializer.deserializeResponse(bytes)
-        rejected = Number(response.partialSuccess?.rejectedDataPoints ?? 0)
+        const { partialSuccess } = ProtobufMetricsSerializer.deserializeResponse(bytes)
+        rejection = {
+          points: Number(partialSuccess?.rejectedDataPoints ?? 0),
+          message: partialSuccess?.errorMessage ?? '',
+        }
         // The reader counts and logs what was rejected; the delegate would log it once per request.
         return {}
       },
@@ -56,9 +67,9 @@ export function connect(settings: OtlpSettings): Connection {
   return {
     send: (request) =>
       new Promise((resolve, reject) => {
-        rejected = 0
+        rejection = NOTHING_REJECTED
         delegate.export(request, ({ code, error }) => {
-          if (code === ExportResultCode.SUCCESS) resolve(rejected)
+          if (code === ExportResultCode.SUCCESS) resolve(rejection)
           else reject(error ?? new Error('the request was not sent'))
         })
       }),

@@ -1,9 +1,9 @@
 /** Delivers one snapshot after the other: requests one at a time, each until it is taken or given up. */
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { Connection } from './connection.ts'
+import type { Connection, Rejection } from './connection.ts'
 import type { ExportCounts } from './export-counts.ts'
 import { countPoints, type EncodedRequest, type RequestEncoder } from './request-encoder.ts'
-import { isTooLarge, reasonOf, retryDelay } from './retry.ts'
+import { isRetryable, isTooLarge, reasonOf, retryDelay } from './retry.ts'
 
 export interface DeliveryParts {
   readonly connection: Connection
@@ -16,54 +16,65 @@ export interface DeliveryParts {
 }
 
 /**
- * Delivers the metrics.
+ * Delivers the metrics. While the receiver takes its requests, a delivery goes on to its end: were it cut off
+ * for the next, a slow receiver would never see the last metrics.
  *
- * @param signal says that there must be no further attempt: the time is up, or a newer snapshot is due.
+ * @param signal says that no request may be sent again: the time is up (its reason is a TimeoutError then),
+ *   or a newer snapshot is due.
+ * @returns what the receiver threw away.
  * @throws the error of the request that was given up; the points of later requests are lost with it.
  */
 export async function deliver(
   parts: DeliveryParts,
   metrics: ResourceMetrics,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Rejection> {
   const { counts, encoder } = parts
   const total = countPoints(metrics)
   let taken = 0
+  let rejected = 0
+  let message = ''
   while (taken < total) {
     for (const request of encoder.encode(metrics, taken)) {
       try {
-        const rejected = await sendUntilTaken(parts, request, signal)
-        counts.rejected += rejected
-        counts.exported += request.points - rejected
+        const rejection = await sendUntilTaken(parts, request, signal)
+        counts.rejected += rejection.points
+        counts.exported += request.points - rejection.points
         taken += request.points
+        rejected += rejection.points
+        message ||= rejection.message
       } catch (error) {
         // What is left is divided anew, for a limit that the receiver did not tell before.
         if (isTooLarge(error) && request.points > 1 && encoder.halveLimit()) break
-        if (signal.aborted) counts.superseded += total - taken
+        if (isRetryable(error) && isSuperseded(signal)) counts.superseded += total - taken
         else counts.countFailed(reasonOf(error), total - taken)
         throw error
       }
     }
   }
+  return { points: rejected, message }
 }
 
-/** Sends a request, again and again while that may help; gives how many points were rejected. */
+/** Sends a request, again and again while that may help. */
 async function sendUntilTaken(
   { connection, counts, random, sleep }: DeliveryParts,
   request: EncodedRequest,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Rejection> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const rejected = await connection.send(request)
+      const rejection = await connection.send(request)
       counts.countRequest('OK')
-      return rejected
+      return rejection
     } catch (error) {
       counts.countRequest(reasonOf(error))
-      const delay = retryDelay(error, attempt, random())
-      if (delay === undefined || signal.aborted) throw error
-      await sleep(delay, signal)
+      if (!isRetryable(error) || signal.aborted) throw error
+      await sleep(retryDelay(error, attempt, random()), signal)
       if (signal.aborted) throw error
     }
   }
+}
+
+function isSuperseded({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason.name !== 'TimeoutError'
 }

@@ -7,6 +7,8 @@ export class ExportCounts {
   rejected = 0
   /** Data points given up because a newer snapshot was due. */
   superseded = 0
+  /** Pushes that had nothing to send because the collection failed. */
+  uncollected = 0
   /** Data points of pushes that failed, by reason. */
   readonly failed = new Map<string, number>()
   /** Requests, by the name of the gRPC status. */

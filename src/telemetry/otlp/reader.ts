@@ -5,12 +5,12 @@
  * carries is out of date. A receiver that is away costs one log line, and one when it is back.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type MetricProducer, MetricReader } from '@opentelemetry/sdk-metrics'
+import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type Connection, connect } from './connection.ts'
 import { deliver } from './delivery.ts'
 import { ExportCounts } from './export-counts.ts'
+import { type OtlpLogger, Report } from './report.ts'
 import { RequestEncoder } from './request-encoder.ts'
-import { reasonOf } from './retry.ts'
 import type { OtlpSettings } from './settings.ts'
 
 export interface OtlpReaderOptions {
@@ -23,12 +23,6 @@ export interface OtlpReaderOptions {
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 
-/** What the reader needs of a logger such as pino. */
-export interface OtlpLogger {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
-
 /** Agents of a roll-out shall not push in step, but a new one's first data shall not be long in coming. */
 const LONGEST_FIRST_DELAY = 5000
 /** What is left of a stop after this is for the rest of the agent. */
@@ -39,17 +33,19 @@ export class OtlpReader extends MetricReader {
   readonly #options: Required<OtlpReaderOptions>
   readonly #connection: Connection
   readonly #encoder: RequestEncoder
+  readonly #report: Report
   #timer: NodeJS.Timeout | undefined
+  /** The push under way, and the one asked for last: the same, or waiting for it. */
   #push: Promise<void> | undefined
+  #latest: Promise<void> | undefined
   #giveUp = new AbortController()
-  #isConnected: boolean | undefined
-  #hasRejected = false
 
   constructor(options: OtlpReaderOptions) {
     super({ metricProducers: [options.producer] })
     this.#options = { random: Math.random, sleep, ...options }
     this.#connection = connect(options.settings)
     this.#encoder = new RequestEncoder(options.settings.max_request_size)
+    this.#report = new Report(options.logger, options.settings.endpoint)
   }
 
   protected override onInitialized(): void {
@@ -63,33 +59,50 @@ export class OtlpReader extends MetricReader {
 
   protected override async onShutdown(): Promise<void> {
     clearTimeout(this.#timer)
-    await this.#pushNow(LAST_PUSH_TIMEOUT)
-    await this.#connection.close()
+    const timeout = Math.min(this.#options.settings.export_timeout, LAST_PUSH_TIMEOUT)
+    // A request that hangs ends at its own deadline, and the channel with it; a stop doesn't wait so long.
+    const closed = this.#pushNow(timeout).then(() => this.#connection.close())
+    await Promise.race([closed, delay(timeout, undefined, { ref: false })])
   }
 
   #schedule(milliseconds: number): void {
     const { interval, export_timeout } = this.#options.settings
     this.#timer = setTimeout(() => {
       this.#schedule(interval)
-      this.#pushNow(Math.min(export_timeout, interval))
+      this.#pushNow(export_timeout)
     }, milliseconds)
     this.#timer.unref()
   }
 
-  /** Pushes the current snapshot as soon as the push under way has ended, which it is told to do. */
-  async #pushNow(timeout: number): Promise<void> {
+  /**
+   * Pushes the current snapshot as soon as the push under way has ended, which it is told to do. When a
+   * still newer one is asked for meanwhile, that is the one to wait for.
+   *
+   * @param timeout milliseconds, the time of waiting included. Never rejects.
+   */
+  #pushNow(timeout: number): Promise<void> {
     this.#giveUp.abort()
-    const giveUp = new AbortController()
-    this.#giveUp = giveUp
-    await this.#push
-    // A still newer push was asked for meanwhile.
-    if (giveUp.signal.aborted) return
-    this.#push = this.#deliver(AbortSignal.any([giveUp.signal, AbortSignal.timeout(timeout)]))
+    this.#giveUp = new AbortController()
+    this.#latest = this.#pushAfter(this.#push, this.#giveUp.signal, AbortSignal.timeout(timeout))
+    return this.#latest
+  }
+
+  async #pushAfter(
+    before: Promise<void> | undefined,
+    superseded: AbortSignal,
+    timeUp: AbortSignal,
+  ): Promise<void> {
+    await before
+    if (superseded.aborted) return this.#latest
+    if (timeUp.aborted) return
+    this.#push = this.#deliver(AbortSignal.any([superseded, timeUp]))
     await this.#push
   }
 
   /** Never rejects: what goes wrong is counted, and logged when it is new. */
   async #deliver(signal: AbortSignal): Promise<void> {
+    const metrics = await this.#collect()
+    if (metrics === undefined) return
     const { random, sleep } = this.#options
     const parts = {
       connection: this.#connection,
@@ -99,36 +112,23 @@ export class OtlpReader extends MetricReader {
       sleep,
     }
     try {
-      const { resourceMetrics } = await this.collect()
-      await deliver(parts, resourceMetrics, signal)
-      this.#report(undefined)
+      this.#report.delivered(await deliver(parts, metrics, signal))
     } catch (error) {
-      this.#report(error)
+      this.#report.notDelivered(error)
     }
   }
 
-  #report(error: unknown): void {
-    const { logger, settings } = this.#options
-    const { endpoint } = settings
-    const isConnected = error === undefined
-    if (isConnected !== this.#isConnected) {
-      this.#isConnected = isConnected
-      if (isConnected) logger.info({ endpoint }, 'pushing metrics by OTLP')
-      else logger.warn({ endpoint, reason: reasonOf(error), detail: messageOf(error) }, AWAY)
+  async #collect(): Promise<ResourceMetrics | undefined> {
+    try {
+      const { resourceMetrics } = await this.collect()
+      this.#report.collected()
+      return resourceMetrics
+    } catch (error) {
+      this.counts.uncollected++
+      this.#report.notCollected(error)
+      return undefined
     }
-    const hasRejected = this.counts.rejected > 0
-    if (hasRejected && !this.#hasRejected) {
-      logger.warn({ endpoint, points: this.counts.rejected }, 'the receiver rejects some metrics')
-    }
-    this.#hasRejected = hasRejected
   }
-}
-
-const AWAY =
-  'metrics can not be pushed by OTLP; the next push tries again. Without a receiver, set exporters: [prometheus]'
-
-function messageOf(error: unknown): string {
-  return (error as { details?: string }).details ?? (error as Error).message
 }
 
 async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {

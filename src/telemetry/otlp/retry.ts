@@ -15,25 +15,42 @@ const LONGEST_DELAY = 5000
 const GROWTH = 1.5
 const JITTER = 0.2
 
+/** What a timer of Node can wait for; beyond it, it would not wait at all. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Whether the same request may be taken later. A receiver that is exhausted must have said when. */
+export function isRetryable(error: unknown): boolean {
+  const { code } = error as ServiceError
+  if (isTooLarge(error)) return false
+  return (
+    RETRYABLE.has(code) || (code === status.RESOURCE_EXHAUSTED && retryInfo(error) !== undefined)
+  )
+}
+
 /**
- * Milliseconds to wait before the next attempt; undefined when there must be none.
+ * Milliseconds to wait before the next attempt: what the receiver asks for, but never less than the
+ * back-off, so that a receiver that asks for none is not flooded.
  *
  * @param attempt attempts so far, from 1.
  * @param random from 0 to 1: agents that failed together shall not come back together.
  */
-export function retryDelay(error: unknown, attempt: number, random: number): number | undefined {
-  const asked = retryInfo(error)
-  if (asked !== undefined) return asked
-  if (!RETRYABLE.has((error as ServiceError).code)) return undefined
+export function retryDelay(error: unknown, attempt: number, random: number): number {
   const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * GROWTH ** (attempt - 1))
-  return delay * (1 - JITTER + 2 * JITTER * random)
+  const backoff = delay * (1 - JITTER + 2 * JITTER * random)
+  return Math.min(LONGEST_TIMER, Math.max(backoff, retryInfo(error) ?? 0))
 }
 
-/** Whether the receiver refused the request because of its size. */
+/**
+ * Whether the receiver refused the request because of its size. gRPC names no code for that: Go, C++ and
+ * JavaScript say "larger than max", Java and .NET "exceeds (the) maximum", all with RESOURCE_EXHAUSTED;
+ * Rust's tonic says "message length too large" with OUT_OF_RANGE, which else would be sent again as it is,
+ * and "size limit … exceeded" of what was compressed.
+ */
 export function isTooLarge(error: unknown): boolean {
   const { code, details } = error as ServiceError
-  return (
-    code === status.RESOURCE_EXHAUSTED && /larger than max|message.*too large/i.test(details ?? '')
+  if (code !== status.RESOURCE_EXHAUSTED && code !== status.OUT_OF_RANGE) return false
+  return /larger than max|message.*(too large|exceeds .*maximum)|size limit.*exceeded/i.test(
+    details ?? '',
   )
 }
 
@@ -43,14 +60,9 @@ export function reasonOf(error: unknown): string {
   return typeof code === 'number' ? (status[code] ?? String(code)) : (code ?? name)
 }
 
-/**
- * The delay that the receiver asks for: a google.rpc.RetryInfo in `grpc-status-details-bin`. Only with it
- * may a request be sent again that exhausted the receiver.
- */
+/** The milliseconds that the receiver asks for: a google.rpc.RetryInfo in `grpc-status-details-bin`. */
 function retryInfo(error: unknown): number | undefined {
-  const { code, metadata } = error as ServiceError
-  if (!RETRYABLE.has(code) && code !== status.RESOURCE_EXHAUSTED) return undefined
-  const [details] = metadata?.get('grpc-status-details-bin') ?? []
+  const [details] = (error as ServiceError).metadata?.get('grpc-status-details-bin') ?? []
   if (!Buffer.isBuffer(details)) return undefined
   for (const any of fields(details).get(DETAILS) ?? []) {
     const message = fields(any as Buffer)

@@ -154,6 +154,6 @@ test('a rule that can not be used says where and why', (t) => {
     message: /line 1: cmdline "\(\?!x\)"/,
   })
   t.throws(compile({ cmdline: ['a**'] }), { name: 'RuleError' })
-  t.throws(compile({ name: '{{.Nope}}', cmdline: [] }), { message: /\.Nope.*\.ExeBase/ })
+  t.throws(compile({ name: '{{nope .Comm}}', cmdline: [] }), { message: /no function nope/ })
   t.throws(compile({ name: '{{.Comm', cmdline: [] }), { message: /no end/ })
 })

@@ -2,12 +2,25 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ServerCredentials, status } from '@grpc/grpc-js'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { Metadata, ServerCredentials, status } from '@grpc/grpc-js'
 import test, { type ExecutionContext } from 'ava'
-import { OtlpReader } from '../../../src/telemetry/otlp/reader.ts'
+import { connect } from '../../../src/telemetry/otlp/connection.ts'
+import { deliver } from '../../../src/telemetry/otlp/delivery.ts'
+import { ExportCounts } from '../../../src/telemetry/otlp/export-counts.ts'
+import { OtlpReader, type OtlpReaderOptions } from '../../../src/telemetry/otlp/reader.ts'
+import { RequestEncoder } from '../../../src/telemetry/otlp/request-encoder.ts'
+import { retryDelay } from '../../../src/telemetry/otlp/retry.ts'
 import type { OtlpSettings } from '../../../src/telemetry/otlp/settings.ts'
-import { provide, someProducer } from '../../support/metrics.ts'
-import { pointsOf, pointValue, type Receiver, startReceiver } from '../../support/receiver.ts'
+import { provide, someMetrics, someProducer } from '../../support/metrics.ts'
+import {
+  attributesOf,
+  pointsOf,
+  pointValue,
+  type Receiver,
+  startReceiver,
+} from '../../support/receiver.ts'
 import { skip } from '../../support/skip.ts'
 
 const SETTINGS: OtlpSettings = {
@@ -29,11 +42,12 @@ interface Setup {
   points?: number
   settings?: Partial<OtlpSettings>
   receiver?: Parameters<typeof startReceiver>[0]
+  sleep?: OtlpReaderOptions['sleep']
 }
 
 async function setUp(
   t: ExecutionContext,
-  { points = 10, settings, receiver: options }: Setup = {},
+  { points = 10, settings, receiver: options, sleep = async () => {} }: Setup = {},
 ) {
   const receiver = await startReceiver(options)
   const producer = someProducer(points)
@@ -46,9 +60,10 @@ async function setUp(
       info: (_, message) => lines.push(message),
       warn: (_, message) => lines.push(message),
     },
-    random: () => 0.5,
-    sleep: async (milliseconds) => {
+    random: afterAnHour(settings?.interval),
+    sleep: (milliseconds, signal) => {
       delays.push(milliseconds)
+      return sleep(milliseconds, signal)
     },
   })
   const provider = provide(reader)
@@ -59,11 +74,37 @@ async function setUp(
   return { receiver, producer, reader, provider, lines, delays }
 }
 
-/** The points that arrived are those of one collection, each once. */
-function isWhole(t: ExecutionContext, receiver: Receiver, points: number): void {
-  const values = pointsOf(receiver.requests).map(({ point }) => pointValue(point))
-  t.is(values.length, points)
-  t.is(new Set(values).size, points)
+/** The schedule's first push is put off beyond the test, unless it is about the schedule; then no jitter. */
+function afterAnHour(interval: number | undefined): () => number {
+  const randoms = interval === undefined ? [1000] : []
+  return () => randoms.pop() ?? 0.5
+}
+
+/** The points that arrived are those of one collection, each once and in order. */
+function isWhole(t: ExecutionContext, receiver: Receiver, points: number, round = 1): void {
+  const arrived = pointsOf(receiver.requests).map(({ metric: { name }, point }) => ({
+    name,
+    value: pointValue(point),
+    attributes: attributesOf(point),
+    start: point.startTimeUnixNano,
+    end: point.timeUnixNano,
+  }))
+  const [{ metrics }] = someMetrics(points, round).scopeMetrics
+  const expected = metrics.flatMap(({ descriptor: { name }, dataPoints }) =>
+    dataPoints.map(({ value, attributes, startTime: [start], endTime: [end] }) => ({
+      name,
+      value,
+      attributes,
+      start: `${start}000000000`,
+      end: `${end}000000000`,
+    })),
+  )
+  t.true(isDeepStrictEqual(arrived, expected))
+}
+
+/** Resolves when a request is with the receiver. */
+async function underWay(receiver: Receiver): Promise<void> {
+  while (receiver.active === 0) await setImmediate()
 }
 
 test('a push arrives once, with the Resource, as it was collected', async (t) => {
@@ -128,6 +169,26 @@ test('a delay that the receiver asks for is kept, also when it is exhausted', as
   isWhole(t, receiver, 10)
 })
 
+test('a delay that can not be meant is kept to what a timer and a receiver can bear', (t) => {
+  const asked = (duration: number[]) => {
+    const url = Buffer.from('type.googleapis.com/google.rpc.RetryInfo')
+    const any = [0x0a, url.length, ...url, 0x12, duration.length + 2, 0x0a, duration.length]
+    const metadata = new Metadata()
+    const details = [0x1a, any.length + duration.length, ...any, ...duration]
+    metadata.set('grpc-status-details-bin', Buffer.from(details))
+    return { code: status.UNAVAILABLE, metadata }
+  }
+  t.is(retryDelay(asked([]), 1, 0.5), 1000)
+  t.is(retryDelay(asked([0x08, 0x02, 0x10, 0x80, 0xca, 0xb5, 0xee, 0x01]), 1, 0.5), 2500)
+  const century = [0x08, 0x80, 0xb1, 0xe1, 0xdf, 0x0b]
+  t.is(retryDelay(asked(century), 1, 0.5), 2 ** 31 - 1)
+  const minusOne = [0x08, ...Array(9).fill(0xff), 0x01]
+  t.is(retryDelay(asked(minusOne), 1, 0.5), 2 ** 31 - 1)
+  const cutOff = { code: status.UNAVAILABLE, metadata: new Metadata() }
+  cutOff.metadata.set('grpc-status-details-bin', Buffer.from([0x1a, 0xff, 0xff]))
+  t.is(retryDelay(cutOff, 1, 0.5), 1000)
+})
+
 test('20,000 points go in requests of bounded size, each point once', async (t) => {
   const limit = 512 * 1024
   const { receiver, reader } = await setUp(t, {
@@ -156,12 +217,34 @@ test('a smaller limit of the receiver is learnt from its refusal, and remembered
   t.is(reader.counts.exported, 10_000)
 })
 
+for (const [code, details] of [
+  ['RESOURCE_EXHAUSTED', 'grpc: received message larger than max (9000 vs. 5000)'],
+  ['RESOURCE_EXHAUSTED', 'gRPC message exceeds maximum size 5000: 9000'],
+  ['RESOURCE_EXHAUSTED', 'Received message exceeds the maximum configured message size.'],
+  ['OUT_OF_RANGE', 'Error, decoded message length too large: found 9 bytes, the limit is: 5 bytes'],
+] as const) {
+  test(`${code} is a matter of size, not of time, when it says: ${details}`, async (t) => {
+    const { receiver, reader, delays } = await setUp(t)
+    receiver.answers.push({ code: status[code], details })
+    await reader.forceFlush()
+    t.deepEqual(delays, [])
+    isWhole(t, receiver, 10)
+  })
+}
+
+test('a single point that is too large is given up', async (t) => {
+  const { receiver, reader } = await setUp(t, { points: 1 })
+  receiver.answers.push({ code: status.OUT_OF_RANGE, details: 'message length too large' })
+  await reader.forceFlush()
+  t.deepEqual([...reader.counts.failed], [['OUT_OF_RANGE', 1]])
+})
+
 test('one push at a time, and of those that wait only the latest goes', async (t) => {
   const { receiver, reader, producer } = await setUp(t)
   const gate = Promise.withResolvers<void>()
   receiver.answers.push({ after: gate.promise })
   const first = reader.forceFlush()
-  while (receiver.active === 0) await new Promise((resolve) => setImmediate(resolve))
+  await underWay(receiver)
   const pushes = [first, ...[2, 3, 4].map(() => reader.forceFlush())]
   t.is(receiver.active, 1)
   gate.resolve()
@@ -176,7 +259,7 @@ test('a push that is being refused gives up when the next is due', async (t) => 
   const gate = Promise.withResolvers<void>()
   receiver.answers.push({ code: status.UNAVAILABLE, after: gate.promise })
   const first = reader.forceFlush()
-  while (receiver.active === 0) await new Promise((resolve) => setImmediate(resolve))
+  await underWay(receiver)
   const second = reader.forceFlush()
   gate.resolve()
   await Promise.all([first, second])
@@ -185,37 +268,114 @@ test('a push that is being refused gives up when the next is due', async (t) => 
   t.is(Math.floor(pointValue(pointsOf(receiver.requests)[0].point) / 1e6), 2)
 })
 
+test('who asks for a push that a newer one replaces waits for the newer one', async (t) => {
+  const { receiver, reader } = await setUp(t)
+  const gate = Promise.withResolvers<void>()
+  receiver.answers.push({ after: gate.promise })
+  reader.forceFlush()
+  await underWay(receiver)
+  const replaced = reader.forceFlush()
+  reader.forceFlush()
+  gate.resolve()
+  await replaced
+  t.is(receiver.requests.length, 2)
+})
+
+test('a push whose time is up has failed', async (t) => {
+  const receiver = await startReceiver()
+  receiver.answers.push({ code: status.UNAVAILABLE })
+  const connection = connect({ ...SETTINGS, endpoint: receiver.endpoint })
+  t.teardown(async () => {
+    receiver.close()
+    await connection.close()
+  })
+  const counts = new ExportCounts()
+  const encoder = new RequestEncoder(SETTINGS.max_request_size)
+  const time = new AbortController()
+  const sleep = async () => time.abort(new DOMException('', 'TimeoutError'))
+  const parts = { connection, encoder, counts, random: () => 0.5, sleep }
+  await t.throwsAsync(deliver(parts, someMetrics(10), time.signal), { message: /refused/ })
+  t.deepEqual([...counts.failed], [['UNAVAILABLE', 10]])
+  t.is(counts.superseded, 0)
+})
+
+test('a request that hangs ends with the time of the push', async (t) => {
+  const { receiver, reader } = await setUp(t, {
+    settings: { export_timeout: 500, timeout: 3_600_000 },
+  })
+  const gate = Promise.withResolvers<void>()
+  receiver.answers.push({ after: gate.promise })
+  await reader.forceFlush()
+  gate.resolve()
+  t.deepEqual([...reader.counts.failed], [['DEADLINE_EXCEEDED', 10]])
+})
+
+test('a collection that fails costs one line, and one when the next does not', async (t) => {
+  const { reader, producer, receiver, lines } = await setUp(t)
+  const { collect } = producer
+  producer.collect = () => Promise.reject(new Error('no collection'))
+  await reader.forceFlush()
+  await reader.forceFlush()
+  t.deepEqual(lines, ['there is nothing to push: no collection'])
+  t.is(reader.counts.uncollected, 2)
+  producer.collect = collect
+  await reader.forceFlush()
+  isWhole(t, receiver, 10)
+  t.deepEqual(lines.slice(1), ['there are metrics to push again', 'pushing metrics by OTLP'])
+})
+
 test('a receiver that is away costs one line, and one when it is back', async (t) => {
-  const { receiver, reader, lines } = await setUp(t, { settings: { export_timeout: 300 } })
-  const away = /can not be pushed/
+  const { receiver, reader, lines, delays } = await setUp(t, {
+    sleep: (_, signal) => setTimeout(20, undefined, { signal }).catch(() => {}),
+  })
   const back = 'pushing metrics by OTLP'
   await reader.forceFlush()
   receiver.close()
-  for (let push = 0; push < 3; push++) await reader.forceFlush()
+  for (let push = 0; push < 3; push++) {
+    const before = delays.length
+    reader.forceFlush()
+    while (delays.length === before) await setImmediate()
+  }
   t.is(lines.length, 2)
   t.is(lines[0], back)
-  t.regex(lines[1], away)
-  t.true((reader.counts.requests.get('UNAVAILABLE') ?? 0) > 0)
+  t.regex(lines[1], /can not be pushed/)
+  t.true((reader.counts.requests.get('UNAVAILABLE') ?? 0) >= 3)
   const again = await startReceiver({ port: receiver.port })
   t.teardown(() => again.close())
-  while (again.requests.length === 0) await reader.forceFlush()
+  await reader.forceFlush()
   t.deepEqual(lines.slice(2), [back])
 })
 
-test('what a receiver takes but throws away is counted, and said once', async (t) => {
+test('what a receiver takes but throws away is counted, and said when it begins and ends', async (t) => {
   const { receiver, reader, lines } = await setUp(t)
   receiver.answers.push({ rejected: 4 }, { rejected: 4 })
   await reader.forceFlush()
   await reader.forceFlush()
   t.is(reader.counts.rejected, 8)
   t.is(reader.counts.exported, 12)
-  t.is(lines.filter((line) => line.includes('rejects')).length, 1)
+  t.deepEqual(lines, ['pushing metrics by OTLP', 'the receiver rejects some metrics'])
+  await reader.forceFlush()
+  t.deepEqual(lines.slice(2), ['the receiver takes all metrics again'])
 })
 
 test('a stop pushes once more', async (t) => {
   const { receiver, provider } = await setUp(t)
   await provider.shutdown()
   isWhole(t, receiver, 10)
+})
+
+test('a stop does not wait for a request that hangs', async (t) => {
+  const { receiver, reader, provider } = await setUp(t, { settings: { timeout: 3_600_000 } })
+  const gate = Promise.withResolvers<void>()
+  t.teardown(() => gate.resolve())
+  receiver.answers.push({ after: gate.promise })
+  const hanging = reader.forceFlush()
+  await underWay(receiver)
+  await provider.shutdown()
+  t.is(receiver.active, 1)
+  receiver.close()
+  await hanging
+  t.deepEqual(receiver.requests, [])
 })
 
 test('the schedule pushes by itself', async (t) => {
@@ -247,14 +407,14 @@ test('TLS, with certificates on both sides', async (t) => {
   const push = async (settings: Partial<OtlpSettings>) => {
     const logger = { info: () => {}, warn: () => {} }
     const endpoint = `https://localhost:${receiver.port}`
-    const all = { ...SETTINGS, endpoint, export_timeout: 500, certificate, ...settings }
+    const all = { ...SETTINGS, endpoint, certificate, ...settings }
     const reader = new OtlpReader({ producer: someProducer(5), settings: all, logger })
     provide(reader)
     await reader.forceFlush()
     await reader.shutdown({ timeoutMillis: 1000 }).catch(() => {})
     return reader.counts.exported
   }
-  t.is(await push({}), 0)
+  t.is(await push({ export_timeout: 500 }), 0)
   t.true((await push({ client_key: key, client_certificate: certificate })) > 0)
 })
 

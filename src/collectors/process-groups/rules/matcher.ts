@@ -4,7 +4,7 @@
  */
 import { RE2JS } from 're2js'
 import { baseName, type ProcessFacts } from './facts.ts'
-import { compileTemplate, type NameTemplate } from './name-template.ts'
+import { compileNameTemplate, type NameTemplate } from './name-template.ts'
 import { RuleError, type RuleProblem } from './rule-error.ts'
 
 export interface ProcessNameItem {
@@ -72,7 +72,7 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
   }
   if (item.ppid !== undefined) selectors.push(parentSelector(item.ppid))
   const name = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
-  return { selectors, name: attempt('name', name, compileTemplate, () => '') }
+  return { selectors, name: attempt('name', name, compileNameTemplate, () => '') }
 }
 
 function commSelector(names: readonly string[]): Selector {

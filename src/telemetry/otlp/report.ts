@@ -1,0 +1,66 @@
+/** What is said of pushes: one line when something begins to go wrong, and one when it is well again. */
+import type { Rejection } from './connection.ts'
+import { reasonOf } from './retry.ts'
+
+/** What the reader needs of a logger such as pino. */
+export interface OtlpLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export class Report {
+  readonly #logger: OtlpLogger
+  readonly #endpoint: string
+  /** Undefined before the first push: that it arrives is worth a line too. */
+  #arrives: boolean | undefined
+  #isRejected = false
+  #isCollected = true
+
+  constructor(logger: OtlpLogger, endpoint: string) {
+    this.#logger = logger
+    this.#endpoint = endpoint
+  }
+
+  delivered({ points, message }: Rejection): void {
+    if (this.#arrives !== true) this.#info('pushing metrics by OTLP')
+    this.#arrives = true
+    const isRejected = points > 0
+    if (isRejected && !this.#isRejected) {
+      this.#warn({ points, detail: message }, 'the receiver rejects some metrics')
+    } else if (!isRejected && this.#isRejected) {
+      this.#info('the receiver takes all metrics again')
+    }
+    this.#isRejected = isRejected
+  }
+
+  notDelivered(error: unknown): void {
+    if (this.#arrives !== false) this.#warn(describe(error), AWAY)
+    this.#arrives = false
+  }
+
+  collected(): void {
+    if (!this.#isCollected) this.#info('there are metrics to push again')
+    this.#isCollected = true
+  }
+
+  notCollected(error: unknown): void {
+    if (this.#isCollected) this.#warn(describe(error), 'there is nothing to push: no collection')
+    this.#isCollected = false
+  }
+
+  #info(message: string): void {
+    this.#logger.info({ endpoint: this.#endpoint }, message)
+  }
+
+  #warn(fields: object, message: string): void {
+    this.#logger.warn({ endpoint: this.#endpoint, ...fields }, message)
+  }
+}
+
+const AWAY =
+  'metrics can not be pushed by OTLP; the next push tries again. Without a receiver, set exporters: [prometheus] or OTEL_METRICS_EXPORTER=prometheus'
+
+function describe(error: unknown): object {
+  const { details, message } = error as { details?: string; message?: string }
+  return { reason: reasonOf(error), detail: details ?? message }
+}
