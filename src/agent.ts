@@ -38,6 +38,8 @@ export interface Agent {
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
+/** The longest that a timer of Node can wait for. */
+const LONGEST_INTERVAL = 2 ** 31 - 1
 
 /**
  * Starts the agent.
@@ -79,11 +81,15 @@ export async function startAgent(config: Config, version: string, logger: Logger
     logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
   }
   await first
+  // The timers of the push side don't hold the process, for a stop must not wait for them: without a server
+  // nothing else would.
+  const alive = setInterval(() => {}, LONGEST_INTERVAL)
   return {
     url: server?.url,
     replaceRules: (replacement) => rules.replace(replacement),
     scrape: () => prometheus.scrape(),
     stop: async (milliseconds) => {
+      clearInterval(alive)
       await Promise.all([
         server?.close(milliseconds),
         provider.shutdown({ timeoutMillis: milliseconds }),

@@ -229,7 +229,7 @@ test('a stop pushes what there is and frees the port', async (t) => {
     '--otlp.interval=1h',
   )
   t.is((await get('/readyz')).status, 200)
-  await agent.stop(2000)
+  await agent.stop(30_000)
   t.true(receiver.requests.length > 0)
   await t.throwsAsync(get('/healthz'))
 })

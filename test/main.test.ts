@@ -83,6 +83,21 @@ test('a procfs that is none ends with 1 and a sentence, not a trace', async (t) 
   t.regex(output, /^otel-interrogator: ENOENT: .*'\/nowhere'\n$/)
 })
 
+test('without a server the agent goes on until it is stopped', async (t) => {
+  const running = start(
+    t,
+    '--exporters=otlp',
+    '--otlp.endpoint=http://127.0.0.1:9',
+    '--otlp.export-timeout=100ms',
+  )
+  await says(running, /"msg":"started"/)
+  await says(running, /can not be pushed/)
+  t.is(running.child.exitCode, null)
+  running.child.kill('SIGTERM')
+  const [code] = await once(running.child, 'close')
+  t.is(code, 0)
+})
+
 test('rules are reloaded on SIGHUP, wrong ones are not, and SIGTERM ends with 0', async (t) => {
   const path = file(t, 'process_names: [{name: before, cmdline: [.+]}]')
   const running = start(

@@ -174,13 +174,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     variables: ['OTEL_METRIC_EXPORT_INTERVAL'],
   }),
   'otlp.export_timeout': setting({
-    doc: 'Longest time for one push with all its retries; never longer than the interval.',
+    doc: 'Time after which no request of a push is sent again; a push that goes on well may take longer.',
     type: duration(SECOND / 10, HOUR),
     default: 30 * SECOND,
     variables: ['OTEL_METRIC_EXPORT_TIMEOUT'],
   }),
   'otlp.timeout': setting({
-    doc: 'Longest time for one request of a push.',
+    doc: 'Longest time for one request of a push; never longer than otlp.export_timeout.',
     type: duration(SECOND / 10, HOUR),
     default: 10 * SECOND,
     variables: ['OTEL_EXPORTER_OTLP_METRICS_TIMEOUT', 'OTEL_EXPORTER_OTLP_TIMEOUT'],

@@ -96,6 +96,20 @@ export const EXPORT_METRICS = metricTable({
   },
 })
 
+/** One series. */
+export const SKIPPED_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {},
+  metrics: {
+    skipped: {
+      description: 'Pushes that had nothing to send because the collection failed',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.export.skipped', unit: '{push}' },
+    },
+  },
+})
+
 /** One series for each status. */
 export const REQUEST_METRICS = metricTable({
   scope: SCOPE,
@@ -132,6 +146,7 @@ export const AGENT_TABLES: readonly MetricTable[] = [
   COLLECTOR_METRICS,
   FAILURE_METRICS,
   EXPORT_METRICS,
+  SKIPPED_METRICS,
   REQUEST_METRICS,
   PROCESS_METRICS,
   BUILD_METRICS,

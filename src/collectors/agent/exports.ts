@@ -3,7 +3,7 @@ import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
-import { EXPORT_METRICS, REQUEST_METRICS } from './definitions.ts'
+import { EXPORT_METRICS, REQUEST_METRICS, SKIPPED_METRICS } from './definitions.ts'
 
 /** Why points did not arrive, where no gRPC status says it. */
 const REJECTED = 'rejected'
@@ -19,8 +19,9 @@ export function registerExports(
   created: HrTime,
 ): void {
   const points = createInstruments(meter, EXPORT_METRICS)
+  const pushes = createInstruments(meter, SKIPPED_METRICS)
   const requests = createInstruments(meter, REQUEST_METRICS)
-  const succeeded = new Entity({}, created)
+  const all = new Entity({}, created)
   const failed = new Entities('error.type', created)
   const statuses = new Entities('rpc.status_code', created)
   meter.addBatchObservableCallback(
@@ -28,15 +29,16 @@ export function registerExports(
       const now = counts()
       if (now === undefined) return
       const { exported } = points.measurements
-      exported.observe(result, succeeded, now.exported)
+      exported.observe(result, all, now.exported)
       exported.observe(result, failed.get(REJECTED), now.rejected)
       exported.observe(result, failed.get(SUPERSEDED), now.superseded)
       for (const [reason, count] of now.failed) exported.observe(result, failed.get(reason), count)
+      pushes.measurements.skipped.observe(result, all, now.uncollected)
       for (const [status, count] of now.requests) {
         requests.measurements.sent.observe(result, statuses.get(status), count)
       }
     },
-    [...points.observables, ...requests.observables],
+    [...points.observables, ...pushes.observables, ...requests.observables],
   )
 }
 

@@ -61,8 +61,12 @@ export class OtlpReader extends MetricReader {
     clearTimeout(this.#timer)
     const timeout = Math.min(this.#options.settings.export_timeout, LAST_PUSH_TIMEOUT)
     // A request that hangs ends at its own deadline, and the channel with it; a stop doesn't wait so long.
-    const closed = this.#pushNow(timeout).then(() => this.#connection.close())
-    await Promise.race([closed, delay(timeout, undefined, { ref: false })])
+    const ended = this.#pushNow(timeout).then(async () => {
+      await this.#connection.close()
+      return true
+    })
+    const hasEnded = await Promise.race([ended, delay(timeout, false, { ref: false })])
+    if (!hasEnded) this.#report.stoppedEarly()
   }
 
   #schedule(milliseconds: number): void {

@@ -48,6 +48,10 @@ export class Report {
     this.#isCollected = false
   }
 
+  stoppedEarly(): void {
+    this.#warn({}, 'the last push did not end in time')
+  }
+
   #info(message: string): void {
     this.#logger.info({ endpoint: this.#endpoint }, message)
   }

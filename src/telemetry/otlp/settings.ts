@@ -11,9 +11,9 @@ export interface OtlpSettings {
   readonly compression: 'none' | 'gzip'
   /** Between two pushes. */
   readonly interval: number
-  /** For one push with all its retries. */
+  /** For one push with all its retries: after it, no request is sent again. */
   readonly export_timeout: number
-  /** For one request. */
+  /** For one request; never longer than `export_timeout`. */
   readonly timeout: number
   readonly max_request_size: number
 }
