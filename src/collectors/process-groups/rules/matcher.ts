@@ -2,9 +2,9 @@
  * The rules that name process groups, with the meaning that process-exporter's have: the first rule all
  * of whose selectors match names the group.
  */
-import { RE2JS } from 're2js'
 import { baseName, type ProcessFacts } from './facts.ts'
 import { compileNameTemplate, type NameTemplate } from './name-template.ts'
+import { compilePattern } from './pattern.ts'
 import { RuleError, type RuleProblem } from './rule-error.ts'
 
 export interface ProcessNameItem {
@@ -82,7 +82,8 @@ function commSelector(names: readonly string[]): Selector {
 
 /**
  * Compares the first argument: with the whole of an entry that has a slash, with its base name alone
- * otherwise. (It is not the executed file, which any process may name as it likes.)
+ * otherwise; of several entries any may match. (It is not the executed file, which any process may name as it
+ * likes.)
  */
 function exeSelector(entries: readonly string[]): Selector {
   const names = new Set(entries.filter((entry) => !entry.includes('/')))
@@ -99,14 +100,12 @@ function parentSelector(pids: readonly number[]): Selector {
 
 /** Searches the arguments joined by spaces for a regular expression in Go's syntax. */
 function cmdlineSelector(source: string): Selector {
-  const pattern = RE2JS.compile(source)
-  const names = new Map(Object.entries(pattern.namedGroups()).map(([name, index]) => [index, name]))
+  const pattern = compilePattern(source)
   return ({ argv }, matches) => {
-    const matcher = pattern.matcher(argv.join(' '))
-    if (!matcher.find()) return false
-    for (let group = 0; group <= matcher.groupCount(); group++) {
-      matches.set(names.get(group) ?? '', matcher.group(group) ?? '')
+    const captures = pattern.find(argv.join(' '))
+    for (const [group, capture] of (captures ?? []).entries()) {
+      matches.set(pattern.names[group], capture)
     }
-    return true
+    return captures !== undefined
   }
 }

@@ -2,9 +2,9 @@
  * Rules without a file, as process-exporter's flags `-procnames` and `-namemapping` give them: names of
  * programs, and for some of them a regular expression that finds a finer name in the command line.
  */
-import { RE2JS } from 're2js'
 import type { ProcessFacts } from './facts.ts'
 import type { Rules } from './matcher.ts'
+import { compilePattern, type Pattern } from './pattern.ts'
 import { RuleError } from './rule-error.ts'
 
 /**
@@ -20,14 +20,15 @@ export function nameMappingRules(names: string, mapping: string): Rules {
     match({ comm, argv }: ProcessFacts) {
       const pattern = patterns.get(comm)
       if (pattern === undefined) return wanted.has(comm) ? comm : undefined
-      const capture = firstCapture(pattern, argv.join(' '))
+      const groups = pattern.find(argv.join(' '))?.slice(1)
+      const capture = groups?.find((group) => group !== '')
       return capture === undefined ? undefined : `${comm}:${capture}`
     },
   }
 }
 
-function parseMapping(mapping: string): Map<string, RE2JS> {
-  const patterns = new Map<string, RE2JS>()
+function parseMapping(mapping: string): Map<string, Pattern> {
+  const patterns = new Map<string, Pattern>()
   if (mapping === '') return patterns
   const parts = mapping.split(',')
   const empty = parts.indexOf('')
@@ -37,22 +38,12 @@ function parseMapping(mapping: string): Map<string, RE2JS> {
   for (let index = 0; index < parts.length; index += 2) {
     const [name, source] = [parts[index], parts[index + 1]]
     try {
-      patterns.set(name, RE2JS.compile(source))
+      patterns.set(name, compilePattern(source))
     } catch (error) {
       throw mappingError(`${JSON.stringify(source)}: ${(error as Error).message}`)
     }
   }
   return patterns
-}
-
-function firstCapture(pattern: RE2JS, text: string): string | undefined {
-  const matcher = pattern.matcher(text)
-  if (!matcher.find()) return undefined
-  for (let group = 1; group <= matcher.groupCount(); group++) {
-    const capture = matcher.group(group)
-    if (capture !== null && capture !== '') return capture
-  }
-  return undefined
 }
 
 function mappingError(reason: string): RuleError {

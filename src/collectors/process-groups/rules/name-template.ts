@@ -1,9 +1,8 @@
 /** Templates of group names: Go's text/template over what is known of a process. */
-import type { ProcessFacts } from './facts.ts'
-import { baseName } from './facts.ts'
+import { baseName, type ProcessFacts } from './facts.ts'
 import { GoTime } from './go-template/go-time.ts'
 import { compileTemplate } from './go-template/template.ts'
-import { ExecutionError, type Value } from './go-template/values.ts'
+import { ExecutionError, type GoObject, type Value } from './go-template/values.ts'
 
 /** What the regular expressions of a rule captured, by group name; '' for groups without one. */
 export type Matches = ReadonlyMap<string, string>
@@ -18,7 +17,7 @@ const FIELDS = new Map<string, Field>([
   ['ExeFull', ({ argv, comm }) => argv[0] ?? comm],
   ['Program', ({ program }) => program()],
   ['Username', ({ username }) => username()],
-  ['PID', ({ pid }) => pid],
+  ['PID', ({ pid }) => BigInt(pid)],
   ['StartTime', ({ startTime }) => new GoTime(startTime)],
   ['Cgroups', ({ cgroups }) => cgroups()],
   ['Matches', (_, matches) => matches],
@@ -27,10 +26,21 @@ const FIELDS = new Map<string, Field>([
 /** @throws TemplateError when the template is not understood. */
 export function compileNameTemplate(source: string): NameTemplate {
   const template = compileTemplate(source)
-  return (facts, matches) =>
-    template.execute((name) => {
+  return (facts, matches) => template.execute(processObject(facts, matches))
+}
+
+/** A process as templates see it; each fact is asked for when it is used. */
+function processObject(facts: ProcessFacts, matches: Matches): GoObject {
+  return {
+    type: 'process',
+    get(name, args) {
       const field = FIELDS.get(name)
-      if (field === undefined) throw new ExecutionError(`there is no field ${name}`)
+      if (field === undefined) throw new ExecutionError(`a process has no field ${name}`)
+      if (args.length > 0) throw new ExecutionError(`${name} takes no arguments`)
       return field(facts, matches)
-    })
+    },
+    toString() {
+      throw new ExecutionError('a process can not be printed as a whole')
+    },
+  }
 }

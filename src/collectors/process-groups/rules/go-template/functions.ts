@@ -1,46 +1,58 @@
 /** The functions of Go's text/template. */
-import { printf } from './printf.ts'
+import { isEqual, isLess } from './compare.ts'
+import { escapeHtml, escapeJavaScript, escapeQuery } from './escapers.ts'
+import { sprintf } from './printf.ts'
 import {
   ExecutionError,
   isList,
   isMap,
   isTrue,
   printValue,
+  sprint,
   typeName,
   type Value,
 } from './values.ts'
 
-export type TemplateFunction = (...args: Value[]) => Value
-
-export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ['and', (...args) => args.find((arg) => !isTrue(arg)) ?? args.at(-1)],
-  ['or', (...args) => args.find(isTrue) ?? args.at(-1)],
-  ['not', (arg) => !isTrue(arg)],
-  ['eq', (first, ...others) => others.some((other) => compare(first, other) === 0)],
-  ['ne', (a, b) => compare(a, b) !== 0],
-  ['lt', (a, b) => compare(a, b) < 0],
-  ['le', (a, b) => compare(a, b) <= 0],
-  ['gt', (a, b) => compare(a, b) > 0],
-  ['ge', (a, b) => compare(a, b) >= 0],
-  ['len', length],
-  ['index', (collection, ...keys) => keys.reduce(element, collection)],
-  ['slice', slice],
-  ['print', print],
-  ['println', (...args) => `${args.map(printValue).join(' ')}\n`],
-  ['printf', (format, ...args) => printf(text(format), args)],
-  ['html', (...args) => replaceSpecial(print(...args), HTML, /[\0"'&<>]/g)],
-  ['js', (...args) => replaceSpecial(print(...args), JAVASCRIPT, /["'\\<>&=\u0000-\u001f]/g)],
-  ['urlquery', (...args) => queryEscape(print(...args))],
-])
-
-function compare(a: Value, b: Value): number {
-  if (typeof a !== typeof b || !['string', 'number', 'boolean'].includes(typeof a)) {
-    throw new ExecutionError(`${typeName(a)} and ${typeName(b)} can't be compared`)
-  }
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string))
-  return Number(a) - Number(b)
+export interface TemplateFunction {
+  /** How many arguments it takes. */
+  readonly least: number
+  readonly most: number
+  /** Whether its value is settled by an argument: those behind it are not evaluated. */
+  readonly settles?: (arg: Value) => boolean
+  /** @throws ExecutionError */
+  readonly call: (...args: Value[]) => Value
 }
 
+export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
+  ['and', { ...some(1, (...args) => args.at(-1)), settles: (arg) => !isTrue(arg) }],
+  ['or', { ...some(1, (...args) => args.at(-1)), settles: isTrue }],
+  ['not', exactly(1, (arg) => !isTrue(arg))],
+  ['eq', some(2, (first, ...others) => others.some((other) => isEqual(first, other)))],
+  ['ne', exactly(2, (a, b) => !isEqual(a, b))],
+  ['lt', exactly(2, isLess)],
+  ['le', exactly(2, (a, b) => isLess(a, b) || isEqual(a, b))],
+  ['gt', exactly(2, (a, b) => !isLess(a, b) && !isEqual(a, b))],
+  ['ge', exactly(2, (a, b) => !isLess(a, b))],
+  ['len', exactly(1, (value) => BigInt(length(value)))],
+  ['index', some(1, index)],
+  ['slice', some(1, slice)],
+  ['print', some(0, (...args) => spaced(args))],
+  ['println', some(0, (...args) => `${args.map(sprint).join(' ')}\n`)],
+  ['printf', some(1, (format, ...args) => sprintf(text(format), args))],
+  ['html', some(0, (...args) => escapeHtml(escapable(args)))],
+  ['js', some(0, (...args) => escapeJavaScript(escapable(args)))],
+  ['urlquery', some(0, (...args) => escapeQuery(escapable(args)))],
+])
+
+function exactly(count: number, call: TemplateFunction['call']): TemplateFunction {
+  return { least: count, most: count, call }
+}
+
+function some(least: number, call: TemplateFunction['call']): TemplateFunction {
+  return { least, most: Number.POSITIVE_INFINITY, call }
+}
+
+/** Of a text, the bytes count. */
 function length(value: Value): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (isList(value)) return value.length
@@ -48,66 +60,45 @@ function length(value: Value): number {
   throw new ExecutionError(`${typeName(value)} has no length`)
 }
 
-function element(collection: Value, key: Value): Value {
-  if (isMap(collection)) return collection.get(text(key)) ?? ''
-  if (isList(collection)) return collection[checkedIndex(key, collection.length - 1)]
-  const bytes = Buffer.from(text(collection))
-  return bytes[checkedIndex(key, bytes.length - 1)]
+function index(collection: Value, ...keys: Value[]): Value {
+  if (collection === undefined) throw new ExecutionError('there is nothing to index')
+  return keys.reduce((value, key) => {
+    if (isMap(value)) return value.get(text(key)) ?? ''
+    const position = bound(key, length(value) - 1)
+    return isList(value) ? value[position] : BigInt(Buffer.from(text(value))[position])
+  }, collection)
 }
 
 function slice(value: Value, ...bounds: Value[]): Value {
+  if (isMap(value)) throw new ExecutionError('a map has no slices')
   const size = length(value)
-  const from = bounds.length > 0 ? checkedIndex(bounds[0], size) : 0
-  const to = bounds.length > 1 ? checkedIndex(bounds[1], size) : size
-  if (from > to) throw new ExecutionError('a slice ends before it begins')
+  const [from = 0, to = size, capacity = size] = bounds.map((key) => bound(key, size))
+  if (bounds.length > (isList(value) ? 3 : 2)) throw new ExecutionError('too many bounds')
+  if (from > to || to > capacity) throw new ExecutionError('a slice ends before it begins')
   if (isList(value)) return value.slice(from, to)
   return Buffer.from(text(value)).subarray(from, to).toString()
 }
 
-function checkedIndex(index: Value, most: number): number {
-  if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index <= most)
-    return index
-  throw new ExecutionError(`index ${printValue(index)} is out of range`)
+function bound(value: Value, most: number): number {
+  if (typeof value === 'bigint' && value >= 0n && value <= most) return Number(value)
+  throw new ExecutionError(`index ${sprint(value)} is out of range`)
 }
 
-/** Like Go's Sprint: a space between two operands of which neither is a string. */
-function print(...args: Value[]): string {
+/** The arguments of an escaping function as one text. */
+function escapable(args: readonly Value[]): string {
+  return spaced(args.map((arg) => arg ?? printValue(arg)))
+}
+
+/** Like Go's Sprint: a space between two operands of which neither is a text. */
+function spaced(args: readonly Value[]): string {
   return args.reduce<string>((line, arg, position) => {
-    const needsSpace =
+    const isApart =
       position > 0 && typeof arg !== 'string' && typeof args[position - 1] !== 'string'
-    return line + (needsSpace ? ' ' : '') + printValue(arg)
+    return line + (isApart ? ' ' : '') + sprint(arg)
   }, '')
 }
 
 function text(value: Value): string {
   if (typeof value === 'string') return value
-  throw new ExecutionError(`${typeName(value)} is no string`)
-}
-
-const HTML: Readonly<Record<string, string>> = {
-  '\0': '\uFFFD',
-  '"': '&#34;',
-  "'": '&#39;',
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-}
-const JAVASCRIPT: Readonly<Record<string, string>> = { '\\': '\\\\', "'": "\\'", '"': '\\"' }
-
-function replaceSpecial(
-  value: string,
-  replacements: Readonly<Record<string, string>>,
-  special: RegExp,
-): string {
-  return value.replace(special, (character) => replacements[character] ?? unicodeEscape(character))
-}
-
-function unicodeEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`
-}
-
-function queryEscape(value: string): string {
-  return encodeURIComponent(value)
-    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
-    .replaceAll('%20', '+')
+  throw new ExecutionError(`${typeName(value)} is no text`)
 }

@@ -1,102 +1,70 @@
-/** A time as Go has it: printed, formatted by an example, and taken apart. In UTC. */
-import { ExecutionError, type GoObject, type Value } from './values.ts'
+/** A time as Go has it: printed, formatted by an example, and taken apart. In UTC, to the millisecond. */
+import { formatTime, MONTHS, WEEKDAYS } from './time-layout.ts'
+import { ExecutionError, type GoObject, type Int, type Value } from './values.ts'
 
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-]
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+/** How Go prints a time. */
+const DEFAULT_LAYOUT = '2006-01-02 15:04:05.999999999 -0700 MST'
 
-/** The parts of Go's reference time, longer ones first, and what each stands for. */
-const LAYOUT: readonly [string, (date: Date) => string][] = [
-  ['January', (date) => MONTHS[date.getUTCMonth()]],
-  ['Jan', (date) => MONTHS[date.getUTCMonth()].slice(0, 3)],
-  ['Monday', (date) => DAYS[date.getUTCDay()]],
-  ['Mon', (date) => DAYS[date.getUTCDay()].slice(0, 3)],
-  ['MST', () => 'UTC'],
-  ['2006', (date) => String(date.getUTCFullYear())],
-  ['Z07:00', () => 'Z'],
-  ['-07:00', () => '+00:00'],
-  ['-0700', () => '+0000'],
-  ['.000', (date) => `.${two(date.getUTCMilliseconds(), 3)}`],
-  ['01', (date) => two(date.getUTCMonth() + 1)],
-  ['02', (date) => two(date.getUTCDate())],
-  ['03', (date) => two(date.getUTCHours() % 12 || 12)],
-  ['04', (date) => two(date.getUTCMinutes())],
-  ['05', (date) => two(date.getUTCSeconds())],
-  ['06', (date) => two(date.getUTCFullYear() % 100)],
-  ['15', (date) => two(date.getUTCHours())],
-  ['PM', (date) => (date.getUTCHours() < 12 ? 'AM' : 'PM')],
-  ['_2', (date) => String(date.getUTCDate()).padStart(2)],
-  ['1', (date) => String(date.getUTCMonth() + 1)],
-  ['2', (date) => String(date.getUTCDate())],
-  ['3', (date) => String(date.getUTCHours() % 12 || 12)],
-]
-const LAYOUT_PART = new RegExp(LAYOUT.map(([part]) => part.replace('.', '\\.')).join('|'), 'g')
+const METHODS: ReadonlyMap<string, (date: Date) => Value> = new Map<string, (date: Date) => Value>([
+  ['Unix', (date) => BigInt(Math.floor(date.getTime() / 1000))],
+  ['UnixMilli', (date) => BigInt(date.getTime())],
+  ['UnixMicro', (date) => BigInt(date.getTime()) * 1000n],
+  ['UnixNano', (date) => BigInt(date.getTime()) * 1_000_000n],
+  ['Year', (date) => BigInt(date.getUTCFullYear())],
+  ['Month', (date) => new GoName('time.Month', date.getUTCMonth() + 1, MONTHS[date.getUTCMonth()])],
+  ['Day', (date) => BigInt(date.getUTCDate())],
+  ['Weekday', (date) => new GoName('time.Weekday', date.getUTCDay(), WEEKDAYS[date.getUTCDay()])],
+  ['Hour', (date) => BigInt(date.getUTCHours())],
+  ['Minute', (date) => BigInt(date.getUTCMinutes())],
+  ['Second', (date) => BigInt(date.getUTCSeconds())],
+  ['UTC', (date) => new GoTime(date.getTime())],
+  ['String', (date) => formatTime(date, DEFAULT_LAYOUT)],
+])
 
 export class GoTime implements GoObject {
+  readonly type = 'time.Time'
   readonly #date: Date
 
+  /** @param milliseconds since the epoch; parts of one are dropped. */
   constructor(milliseconds: number) {
     this.#date = new Date(milliseconds)
   }
 
-  get(name: string, [layout]: readonly Value[]): Value {
-    const date = this.#date
-    switch (name) {
-      case 'Unix':
-        return Math.floor(date.getTime() / 1000)
-      case 'UnixMilli':
-        return date.getTime()
-      case 'Year':
-        return date.getUTCFullYear()
-      case 'Month':
-        return MONTHS[date.getUTCMonth()]
-      case 'Day':
-        return date.getUTCDate()
-      case 'Hour':
-        return date.getUTCHours()
-      case 'Minute':
-        return date.getUTCMinutes()
-      case 'Second':
-        return date.getUTCSeconds()
-      case 'Weekday':
-        return DAYS[date.getUTCDay()]
-      case 'UTC':
-        return this
-      case 'String':
-        return this.toString()
-      case 'Format':
-        return this.#format(layout)
-      default:
-        return undefined
+  get(name: string, args: readonly Value[]): Value {
+    const [layout] = args
+    if (name === 'Format' && args.length === 1 && typeof layout === 'string') {
+      return formatTime(this.#date, layout)
     }
+    const method = METHODS.get(name)
+    if (method === undefined || args.length > 0) {
+      throw new ExecutionError(`a time has no method ${name} with ${args.length} arguments`)
+    }
+    return method(this.#date)
   }
 
   toString(): string {
-    const [date = '', time = ''] = this.#date.toISOString().slice(0, -1).split('T')
-    const [whole = '', fraction = ''] = time.split('.')
-    const digits = fraction.replace(/0+$/, '')
-    return `${date} ${whole}${digits === '' ? '' : `.${digits}`} +0000 UTC`
-  }
-
-  #format(layout: Value): string {
-    if (typeof layout !== 'string') throw new ExecutionError('Format needs a layout')
-    const parts = new Map(LAYOUT)
-    return layout.replace(LAYOUT_PART, (part) => parts.get(part)?.(this.#date) ?? part)
+    return formatTime(this.#date, DEFAULT_LAYOUT)
   }
 }
 
-function two(value: number, digits = 2): string {
-  return String(value).padStart(digits, '0')
+/** A number that prints as a name. */
+class GoName implements GoObject {
+  readonly type: string
+  readonly int: Int
+  readonly #name: string
+
+  constructor(type: string, number: number, name: string) {
+    this.type = type
+    this.int = BigInt(number)
+    this.#name = name
+  }
+
+  get(name: string, args: readonly Value[]): Value {
+    if (name === 'String' && args.length === 0) return this.#name
+    throw new ExecutionError(`${this.type} has no method ${name} with ${args.length} arguments`)
+  }
+
+  toString(): string {
+    return this.#name
+  }
 }

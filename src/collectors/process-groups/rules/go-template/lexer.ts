@@ -1,83 +1,101 @@
 /** Go's text/template, cut into tokens: text, and what stands between `{{` and `}}`. */
 import { TemplateError } from './template-error.ts'
 
-export type Token =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'field' | 'variable' | 'word'; readonly text: string }
-  | { readonly type: 'string'; readonly text: string }
-  | { readonly type: 'number'; readonly value: number }
-  /** `(`, `)`, `|`, `,`, `:=`, `=`, `.` for the current value, and the ends of actions. */
-  | { readonly type: 'mark'; readonly text: string }
-  | { readonly type: 'space' }
+export type TokenType =
+  | 'text'
+  | 'space'
+  | 'string'
+  | 'character'
+  | 'number'
+  | 'word'
+  | 'field'
+  | 'variable'
+  /** `{{`, `}}`, `(`, `)`, `|`, `,`, `:=`, `=`, and `.` for the current value. */
+  | 'mark'
 
-/** An action, or a text between two. */
-const ACTION =
-  /\{\{(- )?((?:"(?:[^"\\\n]|\\.)*"|`[^`]*`|\/\*[\s\S]*?\*\/|(?!\}\})[\s\S])*?)( -)?\}\}/g
+export interface Token {
+  readonly type: TokenType
+  /** As it is written; of a field without the dot. */
+  readonly text: string
+  /** Offset in the template. */
+  readonly at: number
+}
 
-const PATTERNS: readonly [RegExp, (match: RegExpExecArray) => Token][] = [
-  [/\s+/y, () => ({ type: 'space' })],
-  [/"((?:[^"\\\n]|\\.)*)"/y, ([text]) => ({ type: 'string', text: unquote(text) })],
-  [/`([^`]*)`/y, (match) => ({ type: 'string', text: match[1] as string })],
-  [/\.([A-Za-z_][A-Za-z0-9_]*)/y, (match) => ({ type: 'field', text: match[1] as string })],
-  [/\$[A-Za-z0-9_]*/y, ([text]) => ({ type: 'variable', text })],
-  [
-    /[+-]?(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/y,
-    ([text]) => ({ type: 'number', value: Number(text) }),
-  ],
-  [/[A-Za-z_][A-Za-z0-9_]*/y, ([text]) => ({ type: 'word', text })],
-  [/:=|[()|,=.]/y, ([text]) => ({ type: 'mark', text })],
+const CLOSE = /(?:[ \t\r\n]-)?\}\}/y
+
+/** What may end a name, for `$x+2` and the like mean nothing. */
+const NAME_END = /(?=[ \t\r\n.,|:()]|\}\}|$)/.source
+
+/** What an action is made of. A space that belongs to ` -}}` is left to it. */
+const PATTERNS: readonly [TokenType, RegExp][] = [
+  ['space', /[ \t\r\n]+?(?=[ \t\r\n]-\}\}|[^ \t\r\n])/y],
+  ['string', /"(?:[^"\\\n]|\\[^\n])*"|`[^`]*`/y],
+  ['character', /'(?:[^'\\\n]|\\[^\n])*'/y],
+  ['field', new RegExp(`\\.([\\p{L}_][\\p{L}\\p{Nd}_]*)${NAME_END}`, 'uy')],
+  ['variable', new RegExp(`\\$[\\p{L}\\p{Nd}_]*${NAME_END}`, 'uy')],
+  ['number', /[+-]?\.?\d(?:[\w.]|(?<=[eE])[+-])*/y],
+  ['word', new RegExp(`[\\p{L}_][\\p{L}\\p{Nd}_]*${NAME_END}`, 'uy')],
+  ['mark', /:=|[()|,=.]/y],
 ]
 
 /** @throws TemplateError */
 export function tokenize(source: string): Token[] {
   const tokens: Token[] = []
-  let end = 0
-  let trimsLeft = false
-  const addText = (text: string, trimsRight: boolean) => {
-    if (text.includes('{{')) throw new TemplateError('an action {{ has no end }}')
-    let trimmed = trimsLeft ? text.trimStart() : text
-    if (trimsRight) trimmed = trimmed.trimEnd()
-    if (trimmed !== '') tokens.push({ type: 'text', text: trimmed })
+  const addText = (text: string, at: number) => {
+    if (text !== '') tokens.push({ type: 'text', text, at })
   }
-  for (const match of source.matchAll(ACTION)) {
-    const [whole, left, body = '', right] = match
-    addText(source.slice(end, match.index), left !== undefined)
-    trimsLeft = right !== undefined
-    end = match.index + whole.length
-    if (/^\s*\/\*[\s\S]*\*\/\s*$/.test(body)) continue
-    tokens.push({ type: 'mark', text: '{{' }, ...tokenizeAction(body.trim()), {
-      type: 'mark',
-      text: '}}',
-    })
+  let at = 0
+  for (let open = source.indexOf('{{'); open >= 0; open = source.indexOf('{{', at)) {
+    const trimsBefore = /^-[ \t\r\n]/.test(source.slice(open + 2, open + 4))
+    const text = source.slice(at, open)
+    addText(trimsBefore ? text.replace(/[ \t\r\n]+$/, '') : text, at)
+    const start = open + (trimsBefore ? 4 : 2)
+    const end = source.startsWith('/*', start)
+      ? endOfComment(source, start)
+      : tokenizeAction(source, open, start, tokens)
+    const trimsAfter = source[end - 3] === '-'
+    at = trimsAfter ? end + (/[^ \t\r\n]|$/.exec(source.slice(end))?.index ?? 0) : end
   }
-  addText(source.slice(end), false)
+  addText(source.slice(at), at)
   return tokens
 }
 
-function tokenizeAction(body: string): Token[] {
-  const tokens: Token[] = []
-  for (let at = 0; at < body.length; ) {
-    const token = tokenAt(body, at)
-    tokens.push(token.token)
-    at = token.end
-  }
-  return tokens
+function endOfComment(source: string, start: number): number {
+  const end = source.indexOf('*/', start + 2)
+  if (end < 0) throw new TemplateError(start, 'a comment /* has no end */')
+  const close = matchAt(CLOSE, source, end + 2)
+  if (close === null) throw new TemplateError(end, 'a comment must end with its action: */}}')
+  return end + 2 + close[0].length
 }
 
-function tokenAt(body: string, at: number): { token: Token; end: number } {
-  for (const [pattern, make] of PATTERNS) {
-    pattern.lastIndex = at
-    const match = pattern.exec(body)
-    if (match !== null) return { token: make(match), end: at + match[0].length }
+/** @returns the offset behind the action. */
+function tokenizeAction(source: string, open: number, start: number, tokens: Token[]): number {
+  tokens.push({ type: 'mark', text: '{{', at: open })
+  let at = start
+  for (let close = matchAt(CLOSE, source, at); close === null; close = matchAt(CLOSE, source, at)) {
+    if (source.slice(at).trim() === '') throw new TemplateError(open, 'an action {{ has no end }}')
+    at = tokenizeNext(source, at, tokens)
   }
-  throw new TemplateError(`${JSON.stringify(body.slice(at, at + 10))} is not understood`)
+  const end = CLOSE.lastIndex
+  tokens.push({ type: 'mark', text: '}}', at })
+  return end
 }
 
-function unquote(text: string): string {
-  try {
-    // Go's escapes that templates use are JSON's, and \x.
-    return JSON.parse(text.replace(/\\x([0-9a-fA-F]{2})/g, '\\u00$1'))
-  } catch {
-    throw new TemplateError(`${text} is no string`)
+/** @returns the offset behind the token. */
+function tokenizeNext(source: string, at: number, tokens: Token[]): number {
+  for (const [type, pattern] of PATTERNS) {
+    const match = matchAt(pattern, source, at)
+    if (match !== null) {
+      tokens.push({ type, text: match[1] ?? match[0], at })
+      return pattern.lastIndex
+    }
   }
+  const found = JSON.stringify(source.slice(at, at + 10))
+  const what = /["'`]/.test(source[at]) ? 'has no closing quote' : 'is not understood'
+  throw new TemplateError(at, `${found} ${what}`)
+}
+
+function matchAt(pattern: RegExp, source: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at
+  return pattern.exec(source)
 }

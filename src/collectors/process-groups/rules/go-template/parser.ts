@@ -1,276 +1,134 @@
-/** Go's text/template, from tokens to a tree. */
-import { FUNCTIONS } from './functions.ts'
-import { type Token, tokenize } from './lexer.ts'
+/** Go's text/template, from tokens to a tree: texts, actions and branches. */
+import { tokenize } from './lexer.ts'
+import { unquote } from './literals.ts'
+import { parsePipeline, type Scope } from './pipeline-parser.ts'
 import { TemplateError } from './template-error.ts'
-
-export type Operand =
-  | { readonly type: 'dot' }
-  | { readonly type: 'literal'; readonly value: string | number | boolean | undefined }
-  | { readonly type: 'variable'; readonly name: string }
-  | { readonly type: 'function'; readonly name: string }
-  | { readonly type: 'pipeline'; readonly pipeline: Pipeline }
-
-/** An operand with the fields behind it. */
-export interface Term {
-  readonly operand: Operand
-  readonly fields: readonly string[]
-}
-
-/** A term, and what it is called with. */
-export type Command = readonly Term[]
-
-export interface Pipeline {
-  /** Variables that take the value; two in a `range`. */
-  readonly variables: readonly string[]
-  readonly declares: boolean
-  readonly commands: readonly Command[]
-}
-
-export interface Branch {
-  readonly type: 'if' | 'range' | 'with'
-  readonly pipeline: Pipeline
-  readonly body: readonly Node[]
-  readonly otherwise: readonly Node[]
-}
-
-export type Node =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'action'; readonly pipeline: Pipeline }
-  | { readonly type: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined }
-  | Branch
-
-export interface Tree {
-  readonly root: readonly Node[]
-  /** What `define` named. */
-  readonly templates: ReadonlyMap<string, readonly Node[]>
-}
+import { TokenReader } from './token-reader.ts'
+import type { Branch, BranchType, Node, Pipeline, Tree } from './tree.ts'
 
 /** @throws TemplateError */
 export function parse(source: string): Tree {
-  const parser = new Parser(tokenize(source))
-  const { nodes, end } = parser.nodes()
-  if (end !== undefined) throw new TemplateError(`{{${end}}} closes nothing`)
-  return { root: nodes, templates: parser.templates }
+  return new Parser(new TokenReader(tokenize(source))).parse()
 }
 
 class Parser {
-  readonly templates = new Map<string, readonly Node[]>()
-  readonly #tokens: readonly Token[]
-  #at = 0
-  /** The variables that may be used here. */
-  #variables = ['$']
+  readonly #tokens: TokenReader
+  readonly #templates = new Map<string, readonly Node[]>()
+  /** Every variable that may be used here. */
+  #scope: Scope = ['$']
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: TokenReader) {
     this.#tokens = tokens
   }
 
-  /** Nodes up to the `end` or `else` that belongs to something before them, or up to the end. */
-  nodes(): { nodes: Node[]; end: 'end' | 'else' | undefined } {
+  parse(): Tree {
+    const root: Node[] = []
+    while (this.#tokens.peek() !== undefined) {
+      if (this.#startsAction('define')) this.#define()
+      else root.push(this.#node())
+    }
+    return { root, templates: this.#templates }
+  }
+
+  /** The nodes up to `{{end}}` or `{{else`, which is taken, too. */
+  #nodes(owner: string): { nodes: Node[]; end: 'end' | 'else' } {
     const nodes: Node[] = []
-    for (let token = this.#next(); token !== undefined; token = this.#next()) {
-      if (token.type === 'text') {
-        nodes.push(token)
-        continue
+    while (this.#tokens.peek() !== undefined) {
+      if (this.#startsAction('else')) return { nodes, end: 'else' }
+      if (this.#startsAction('end')) {
+        this.#tokens.expect('}}')
+        return { nodes, end: 'end' }
       }
-      const word = this.#peekWord()
-      if (word === 'end' || word === 'else') {
-        this.#next()
-        if (word === 'end') this.#expect('}}')
-        return { nodes, end: word }
-      }
-      const node = this.#action(word)
-      if (node !== undefined) nodes.push(node)
+      nodes.push(this.#node())
     }
-    return { nodes, end: undefined }
+    throw this.#tokens.unexpected(`{{${owner}}} has no {{end}}`)
   }
 
-  #action(word: string | undefined): Node | undefined {
-    switch (word) {
-      case 'if':
-      case 'range':
-      case 'with':
-        this.#next()
-        return this.#branch(word)
-      case 'define':
-        this.#next()
-        this.#define()
-        return undefined
-      case 'template': {
-        this.#next()
-        const name = this.#name()
-        const pipeline = this.#isMark('}}') ? undefined : this.#pipeline()
-        this.#expect('}}')
-        return { type: 'template', name, pipeline }
-      }
-      default: {
-        const pipeline = this.#pipeline()
-        this.#expect('}}')
-        return { type: 'action', pipeline }
-      }
-    }
+  /** Takes `{{` and the word if they come next. */
+  #startsAction(word: string): boolean {
+    const open = this.#tokens.peek()
+    if (open === undefined || !this.#tokens.accept('{{')) return false
+    this.#tokens.skipSpace()
+    const isIt = this.#tokens.accept(word)
+    if (!isIt) this.#tokens.backTo(open)
+    return isIt
   }
 
-  #branch(type: 'if' | 'range' | 'with'): Node {
-    const scope = this.#variables.length
-    const pipeline = this.#pipeline()
-    this.#expect('}}')
-    const { nodes: body, end } = this.nodes()
-    let otherwise: Node[] = []
-    if (end === 'else') otherwise = this.#otherwise(type)
-    else if (end === undefined) throw new TemplateError(`{{${type}}} has no {{end}}`)
-    this.#variables.length = scope
+  #node(): Node {
+    const token = this.#tokens.peek()
+    if (token?.type === 'text') {
+      this.#tokens.next()
+      return { type: 'text', text: token.text }
+    }
+    for (const type of ['if', 'range', 'with'] as const) {
+      if (this.#startsAction(type)) return this.#branch(type)
+    }
+    if (this.#startsAction('template')) return this.#template()
+    for (const word of ['end', 'else']) {
+      if (this.#startsAction(word)) {
+        throw new TemplateError(token?.at ?? 0, `{{${word}}} belongs to nothing`)
+      }
+    }
+    this.#tokens.expect('{{')
+    return { type: 'action', pipeline: this.#pipeline('action') }
+  }
+
+  #branch(type: BranchType): Branch {
+    const outside = this.#scope.length
+    const pipeline = this.#pipeline(type)
+    const { nodes: body, end } = this.#nodes(type)
+    const otherwise = end === 'else' ? this.#otherwise(type) : []
+    this.#scope.length = outside
     return { type, pipeline, body, otherwise }
   }
 
-  /** What follows `else`: another branch, which ends both, or nodes. */
-  #otherwise(type: 'if' | 'range' | 'with'): Node[] {
-    this.#skipSpace()
-    if (type !== 'range' && this.#peekWord() === type) {
-      this.#next()
-      return [this.#branch(type)]
-    }
-    this.#expect('}}')
-    const { nodes, end } = this.nodes()
-    if (end !== 'end') throw new TemplateError(`{{${type}}} has no {{end}}`)
+  /** What follows `else`: another branch of the kind, whose end is the end of both, or nodes. */
+  #otherwise(type: BranchType): Node[] {
+    this.#tokens.skipSpace()
+    if (type !== 'range' && this.#tokens.accept(type)) return [this.#branch(type)]
+    this.#tokens.expect('}}')
+    const { nodes, end } = this.#nodes(type)
+    if (end !== 'end') throw this.#tokens.unexpected(`{{${type}}} has a second {{else}}`)
     return nodes
   }
 
   #define(): void {
-    const name = this.#name()
-    this.#expect('}}')
-    const outer = this.#variables
-    this.#variables = ['$']
-    const { nodes, end } = this.nodes()
-    this.#variables = outer
-    if (end !== 'end') throw new TemplateError('{{define}} has no {{end}}')
-    this.templates.set(name, nodes)
+    const { name, at } = this.#name()
+    this.#tokens.expect('}}')
+    const outside = this.#scope
+    this.#scope = ['$']
+    const { nodes, end } = this.#nodes('define')
+    this.#scope = outside
+    if (end !== 'end') throw this.#tokens.unexpected('{{define}} has no {{else}}')
+    const before = this.#templates.get(name)
+    if (before === undefined || isBlank(before)) this.#templates.set(name, nodes)
+    else if (!isBlank(nodes)) throw new TemplateError(at, `template ${name} is defined twice`)
   }
 
-  #name(): string {
-    this.#skipSpace()
-    const token = this.#next()
-    if (token?.type !== 'string') throw new TemplateError('a template needs a name in quotes')
-    this.#skipSpace()
-    return token.text
+  #template(): Node {
+    const { name } = this.#name()
+    const pipeline = this.#tokens.accept('}}') ? undefined : this.#pipeline('template')
+    return { type: 'template', name, pipeline }
   }
 
-  #pipeline(): Pipeline {
-    this.#skipSpace()
-    const { variables, declares } = this.#targets()
-    const commands: Command[] = []
-    do commands.push(this.#command())
-    while (this.#accept('|'))
-    if (declares) this.#variables.push(...variables)
-    return { variables, declares, commands }
-  }
-
-  /** `$x :=`, `$x =`, or `$i, $x :=`. */
-  #targets(): { variables: string[]; declares: boolean } {
-    const start = this.#at
-    const variables: string[] = []
-    do {
-      this.#skipSpace()
-      const token = this.#next()
-      if (token?.type !== 'variable') break
-      variables.push(token.text)
-      this.#skipSpace()
-      if (this.#accept(':=')) return { variables, declares: true }
-      if (this.#accept('=')) return { variables, declares: false }
-    } while (variables.length < 2 && this.#accept(','))
-    this.#at = start
-    return { variables: [], declares: false }
-  }
-
-  #command(): Command {
-    const terms: Term[] = []
-    for (this.#skipSpace(); !this.#isEndOfCommand(); this.#skipSpace()) terms.push(this.#term())
-    if (terms.length === 0) throw new TemplateError('a value is missing')
-    return terms
-  }
-
-  #term(): Term {
-    const token = this.#next()
-    const fields: string[] = []
-    let operand: Operand
-    if (token?.type === 'field') {
-      operand = { type: 'dot' }
-      fields.push(token.text)
-    } else {
-      operand = this.#operand(token)
+  #name(): { name: string; at: number } {
+    this.#tokens.skipSpace()
+    const token = this.#tokens.peek()
+    const name = token?.type === 'string' ? unquote(token.text) : undefined
+    if (token === undefined || name === undefined) {
+      throw this.#tokens.unexpected('the name of a template, in quotes, is missing')
     }
-    for (let next = this.#peek(); next?.type === 'field'; next = this.#peek()) {
-      fields.push(next.text)
-      this.#at++
-    }
-    return { operand, fields }
+    this.#tokens.next()
+    this.#tokens.skipSpace()
+    return { name, at: token.at }
   }
 
-  #operand(token: Token | undefined): Operand {
-    if (token?.type === 'string') return { type: 'literal', value: token.text }
-    if (token?.type === 'number') return { type: 'literal', value: token.value }
-    if (token?.type === 'variable') {
-      if (!this.#variables.includes(token.text))
-        throw new TemplateError(`${token.text} is not defined`)
-      return { type: 'variable', name: token.text }
-    }
-    if (token?.type === 'word') return wordOperand(token.text)
-    if (token?.type === 'mark' && token.text === '.') return { type: 'dot' }
-    if (token?.type === 'mark' && token.text === '(') {
-      const pipeline = this.#pipeline()
-      this.#expect(')')
-      return { type: 'pipeline', pipeline }
-    }
-    throw new TemplateError(`a value is missing before ${JSON.stringify(markText(token))}`)
-  }
-
-  #isEndOfCommand(): boolean {
-    return this.#peek() === undefined || ['}}', ')', '|'].some((mark) => this.#isMark(mark))
-  }
-
-  #isMark(text: string): boolean {
-    const token = this.#peek()
-    return token?.type === 'mark' && token.text === text
-  }
-
-  #accept(text: string): boolean {
-    if (!this.#isMark(text)) return false
-    this.#at++
-    return true
-  }
-
-  #expect(text: string): void {
-    this.#skipSpace()
-    if (!this.#accept(text)) {
-      throw new TemplateError(`${text} is missing before ${JSON.stringify(markText(this.#peek()))}`)
-    }
-  }
-
-  #skipSpace(): void {
-    while (this.#peek()?.type === 'space') this.#at++
-  }
-
-  #peekWord(): string | undefined {
-    const token = this.#peek()
-    return token?.type === 'word' ? token.text : undefined
-  }
-
-  #peek(): Token | undefined {
-    return this.#tokens[this.#at]
-  }
-
-  #next(): Token | undefined {
-    return this.#tokens[this.#at++]
+  #pipeline(owner: BranchType | 'action' | 'template'): Pipeline {
+    return parsePipeline(this.#tokens, this.#scope, owner === 'range' ? 2 : 1)
   }
 }
 
-function wordOperand(text: string): Operand {
-  if (text === 'true' || text === 'false') return { type: 'literal', value: text === 'true' }
-  if (text === 'nil') return { type: 'literal', value: undefined }
-  if (FUNCTIONS.has(text)) return { type: 'function', name: text }
-  const known = [...FUNCTIONS.keys()].join(' ')
-  throw new TemplateError(`there is no function ${text}; there are ${known}`)
-}
-
-function markText(token: Token | undefined): string {
-  return token !== undefined && 'text' in token ? token.text : ''
+/** A definition of nothing but white space gives way to another. */
+function isBlank(nodes: readonly Node[]): boolean {
+  return nodes.every((node) => node.type === 'text' && node.text.trim() === '')
 }

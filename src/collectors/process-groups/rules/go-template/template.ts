@@ -2,17 +2,9 @@
  * Templates in the language of Go's text/template, as far as names of groups need it: fields, variables,
  * pipelines, `if`, `range`, `with`, `define`, `template` and the functions.
  */
-import { FUNCTIONS } from './functions.ts'
-import {
-  type Branch,
-  type Command,
-  type Node,
-  type Operand,
-  type Pipeline,
-  parse,
-  type Term,
-  type Tree,
-} from './parser.ts'
+import { Evaluation } from './evaluation.ts'
+import { parse } from './parser.ts'
+import type { Branch, Node, Pipeline, Tree } from './tree.ts'
 import {
   ExecutionError,
   isList,
@@ -23,165 +15,102 @@ import {
   type Value,
 } from './values.ts'
 
-/** The fields of the value that a template is executed on; each is asked for when it is used. */
-export type Fields = (name: string) => Value
-
 export interface Template {
   /**
-   * The output. An error while executing ends it there, as process-exporter has it: what came before stays.
+   * The output for `.` as given. An error while executing ends it there, as process-exporter has it: what came
+   * before stays.
    */
-  execute(fields: Fields): string
+  execute(dot: Value): string
 }
 
 /** @throws TemplateError */
 export function compileTemplate(source: string): Template {
-  const tree = parse(source)
-  return { execute: (fields) => new Execution(tree).run(fields) }
+  const { root, templates } = parse(source)
+  return {
+    execute(dot) {
+      let output = ''
+      const write = (text: string) => {
+        output += text
+      }
+      try {
+        new Execution(templates, write, dot, 0).run(root, dot)
+      } catch (error) {
+        if (!(error instanceof ExecutionError)) throw error
+      }
+      return output
+    },
+  }
 }
 
-/** What `.` may be: the fields of the process at first, values inside `range` and `with`. */
-type Dot = Fields | Value
+/** How deep templates may call each other. */
+const MAX_DEPTH = 100
 
-interface Variable {
-  readonly name: string
-  value: Dot
-}
-
+/** One template on its way, with its variables. */
 class Execution {
-  readonly #tree: Tree
-  /** The variables in scope, the innermost last. */
-  #variables: Variable[] = []
-  #output = ''
+  readonly #templates: Tree['templates']
+  readonly #write: (text: string) => void
+  readonly #evaluation: Evaluation
+  readonly #depth: number
 
-  constructor(tree: Tree) {
-    this.#tree = tree
+  constructor(
+    templates: Tree['templates'],
+    write: (text: string) => void,
+    dot: Value,
+    depth: number,
+  ) {
+    this.#templates = templates
+    this.#write = write
+    this.#evaluation = new Evaluation(dot)
+    this.#depth = depth
   }
 
-  run(fields: Fields): string {
-    try {
-      this.#template(this.#tree.root, fields)
-    } catch (error) {
-      if (!(error instanceof ExecutionError)) throw error
-    }
-    return this.#output
-  }
-
-  /** Executes a template with variables of its own. */
-  #template(nodes: readonly Node[], dot: Dot): void {
-    const outer = this.#variables
-    this.#variables = [{ name: '$', value: dot }]
-    this.#nodes(nodes, dot)
-    this.#variables = outer
-  }
-
-  /** What nodes declare ends with them. */
-  #nodes(nodes: readonly Node[], dot: Dot): void {
-    const scope = this.#variables.length
-    for (const node of nodes) this.#node(node, dot)
-    this.#variables.length = scope
-  }
-
-  #node(node: Node, dot: Dot): void {
-    if (node.type === 'text') {
-      this.#output += node.text
-    } else if (node.type === 'action') {
-      const value = this.#pipeline(node.pipeline, dot)
-      if (node.pipeline.variables.length === 0) this.#output += printValue(plain(value))
-    } else if (node.type === 'template') {
-      const body = this.#tree.templates.get(node.name)
-      if (body === undefined) throw new ExecutionError(`there is no template ${node.name}`)
-      this.#template(body, node.pipeline && this.#pipeline(node.pipeline, dot))
-    } else {
-      const scope = this.#variables.length
-      if (node.type === 'range') this.#range(node, dot)
-      else this.#branch(node, dot)
-      this.#variables.length = scope
+  run(nodes: readonly Node[], dot: Value): void {
+    for (const node of nodes) {
+      if (node.type === 'text') this.#write(node.text)
+      else if (node.type === 'action') this.#action(node.pipeline, dot)
+      else if (node.type === 'template') this.#call(node.name, node.pipeline, dot)
+      else this.#evaluation.scoped(() => this.#branch(node, dot))
     }
   }
 
-  #branch({ type, pipeline, body, otherwise }: Branch, dot: Dot): void {
-    const value = this.#pipeline(pipeline, dot)
-    const isTaken = typeof value === 'function' || isTrue(value)
-    this.#nodes(isTaken ? body : otherwise, type === 'with' && isTaken ? value : dot)
+  #action(pipeline: Pipeline, dot: Value): void {
+    const value = this.#evaluation.pipeline(pipeline, dot)
+    if (pipeline.variables.length === 0) this.#write(printValue(value))
   }
 
-  #range({ pipeline, body, otherwise }: Branch, dot: Dot): void {
-    const { variables: names } = pipeline
-    const entries = entriesOf(plain(this.#value(pipeline, dot)))
-    if (entries.length === 0) this.#nodes(otherwise, dot)
-    const scope = this.#variables.length
+  #call(name: string, pipeline: Pipeline | undefined, dot: Value): void {
+    const nodes = this.#templates.get(name)
+    if (nodes === undefined) throw new ExecutionError(`there is no template ${name}`)
+    if (this.#depth === MAX_DEPTH) throw new ExecutionError('templates call each other too deeply')
+    const value = pipeline && this.#evaluation.pipeline(pipeline, dot)
+    new Execution(this.#templates, this.#write, value, this.#depth + 1).run(nodes, value)
+  }
+
+  #branch({ type, pipeline, body, otherwise }: Branch, dot: Value): void {
+    const value = this.#evaluation.pipeline(pipeline, dot)
+    const entries = type === 'range' ? entriesOf(value) : undefined
+    const isTaken = entries === undefined ? isTrue(value) : entries.length > 0
+    if (!isTaken) this.run(otherwise, dot)
+    else if (entries !== undefined) this.#range(pipeline.variables, entries, body)
+    else this.run(body, type === 'with' ? value : dot)
+  }
+
+  #range(variables: readonly string[], entries: readonly Entry[], body: readonly Node[]): void {
     for (const [key, value] of entries) {
-      if (names.length === 2) this.#variables.push({ name: names[0], value: key })
-      if (names.length > 0) this.#variables.push({ name: names[names.length - 1], value })
-      this.#nodes(body, value)
-      this.#variables.length = scope
-    }
-  }
-
-  #pipeline(pipeline: Pipeline, dot: Dot): Dot {
-    const value = this.#value(pipeline, dot)
-    for (const name of pipeline.variables) {
-      const known = this.#variables.findLast((variable) => variable.name === name)
-      if (pipeline.declares || known === undefined) this.#variables.push({ name, value })
-      else known.value = value
-    }
-    return value
-  }
-
-  /** The value of the last command; each gets the value of the one before as its last argument. */
-  #value({ commands }: Pipeline, dot: Dot): Dot {
-    const [first, ...rest] = commands
-    return rest.reduce<Dot>(
-      (value, command) => this.#command(command, [plain(value)], dot),
-      this.#command(first, [], dot),
-    )
-  }
-
-  #command([first, ...rest]: Command, piped: readonly Value[], dot: Dot): Dot {
-    const args = [...rest.map((term) => plain(this.#term(term, [], dot))), ...piped]
-    if (first.operand.type !== 'function') return this.#term(first, args, dot)
-    return FUNCTIONS.get(first.operand.name)?.(...args)
-  }
-
-  /** @param args for the last field, if that is a method. */
-  #term({ operand, fields }: Term, args: readonly Value[], dot: Dot): Dot {
-    return fields.reduce<Dot>(
-      (value, name, index) => field(value, name, index === fields.length - 1 ? args : []),
-      this.#operand(operand, dot),
-    )
-  }
-
-  #operand(operand: Operand, dot: Dot): Dot {
-    switch (operand.type) {
-      case 'dot':
-        return dot
-      case 'literal':
-        return operand.value
-      case 'variable':
-        return this.#variables.findLast(({ name }) => name === operand.name)?.value
-      case 'pipeline':
-        return this.#pipeline(operand.pipeline, dot)
-      case 'function':
-        return FUNCTIONS.get(operand.name)?.()
+      const values = variables.length === 2 ? [key, value] : [value]
+      for (const [index, name] of variables.entries()) {
+        this.#evaluation.assign(name, values[index])
+      }
+      this.#evaluation.scoped(() => this.run(body, value))
     }
   }
 }
 
-function entriesOf(value: Value): [Value, Value][] {
-  if (isList(value)) return value.map((entry, index) => [index, entry])
-  if (isMap(value)) return sortedEntries(value)
+type Entry = [key: Value, value: Value]
+
+function entriesOf(collection: Value): Entry[] {
+  if (collection === undefined) return []
+  if (isList(collection)) return collection.map((value, index) => [BigInt(index), value])
+  if (isMap(collection)) return sortedEntries(collection)
   throw new ExecutionError('range needs a list or a map')
-}
-
-function field(value: Dot, name: string, args: readonly Value[]): Value {
-  if (typeof value === 'function') return value(name)
-  if (isMap(value)) return value.get(name)
-  const found = typeof value === 'object' && 'get' in value ? value.get(name, args) : undefined
-  if (found === undefined) throw new ExecutionError(`there is no field ${name}`)
-  return found
-}
-
-function plain(value: Dot): Value {
-  if (typeof value === 'function') throw new ExecutionError('a process is no value')
-  return value
 }
