@@ -104,7 +104,11 @@ function createCollectors(
   observed: AgentSources,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const settings: CollectorSettings = {
-    process_groups: { ...config.process_groups, rules },
+    process_groups: {
+      ...config.process_groups,
+      rules,
+      strict: config.compat.process_exporter === 'strict',
+    },
   }
   const sources = {
     procfs: new Procfs(config.procfs.root),

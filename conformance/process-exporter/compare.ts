@@ -7,10 +7,19 @@ const TOLERANCE = 1e-9
 /** What process-exporter says of a group without members: the year 1. */
 const NO_START = -62_135_596_800
 
-/** The differences, as lines for people. */
-export function differences(theirs: readonly Sample[], ours: readonly Sample[]): string[] {
+/**
+ * The differences, as lines for people.
+ *
+ * @param strict whether none is meant.
+ */
+export function differences(
+  theirs: readonly Sample[],
+  ours: readonly Sample[],
+  strict: boolean,
+): string[] {
   const threaded = threadedGroups(ours)
-  const isMeant = (sample: Sample) => isDeviation(sample, threaded)
+  const isMeant = (sample: Sample) =>
+    strict ? !sample.name.startsWith('namedprocess_') : isDeviation(sample, threaded)
   const expected = byKey(theirs.filter((sample) => !isMeant(sample)))
   const actual = byKey(ours.filter((sample) => !isMeant(sample)))
   const lines: string[] = []
@@ -21,8 +30,9 @@ export function differences(theirs: readonly Sample[], ours: readonly Sample[]):
   }
   for (const [key, value] of actual) {
     // Single threads have rows here, and none there.
-    const isThread = key.startsWith(`${PREFIX}thread_`)
-    if (!isThread && !expected.has(key)) lines.push(`${key} is ${value}, process-exporter has none`)
+    const isMeantToBeNew = !strict && key.startsWith(`${PREFIX}thread_`)
+    if (!isMeantToBeNew && !expected.has(key))
+      lines.push(`${key} is ${value}, process-exporter has none`)
   }
   return lines
 }

@@ -10,7 +10,10 @@ export interface Rule {
 
 /** Later than any start of an exporter, in clock ticks after the trees' boot. */
 const LATE = 100_000_000_000
+/** What a process may lack; without `limits` or `status` process-exporter doesn't take it for one. */
+const FILES = ['io', 'fd', 'smaps_rollup', 'wchan', 'limits', 'status', 'cmdline', 'cgroup']
 const PROGRAMS = ['nginx', 'postgres', 'java', 'redis-server', 'a b', 'bash']
+const ENTRIES = [...PROGRAMS, '/usr/bin/nginx', 'bin/java', 'bash/']
 const STATES = ['R', 'S', 'S', 'S', 'D', 'T', 'I']
 const WCHANS = ['0', '0', 'do_wait', 'futex_wait', 'ep_poll']
 const TEMPLATES = [
@@ -57,12 +60,22 @@ export class RandomNode {
   readonly rules: Rule[]
   readonly children: boolean
   readonly recheck: boolean
+  readonly threads: boolean
+  readonly smaps: boolean
+  readonly #isWild: boolean
   readonly #random: () => number
   readonly #processes = new Map<number, Process>()
   #starts = 0
 
-  constructor(seed: number) {
+  /**
+   * @param isWild whether it also does what process-exporter and the agent are meant to see differently, unless
+   *   the agent is told to be strict: lose files and threads, and let counters fall.
+   */
+  constructor(seed: number, isWild: boolean) {
+    this.#isWild = isWild
     this.#random = generator(seed)
+    this.threads = !isWild || this.#chance(0.7)
+    this.smaps = !isWild || this.#chance(0.7)
     this.children = this.#chance(0.7)
     this.recheck = this.#chance(0.2)
     this.rules = this.#list(1, 3, () => this.#rule())
@@ -100,7 +113,11 @@ export class RandomNode {
       ...this.#usage({}),
       ...this.#waiting(),
     }
-    if (this.#chance(0.3)) process.threads = this.#threads(pid, name, isLate)
+    if (this.#mayHaveThreads() && this.#chance(0.3)) {
+      process.threads = this.#threads(pid, name, isLate)
+    }
+    if (this.#isWild && this.#chance(0.2))
+      process.without = this.#list(0, 2, () => this.#pick(FILES))
     this.#write(pid, process)
   }
 
@@ -116,13 +133,27 @@ export class RandomNode {
       ...this.#holdings(),
       ...this.#waiting(),
       ...(threads && { threads: Object.fromEntries(ran) }),
+      ...(this.#isWild && this.#mishaps(pid, process)),
     })
+  }
+
+  /** What threads had used when their process was first counted is seen differently, so it must be nothing. */
+  #mayHaveThreads(): boolean {
+    return this.#isWild || (this.children && !this.recheck)
+  }
+
+  /** Files come and go, and so do threads. */
+  #mishaps(pid: number, { comm }: Process): Process {
+    const mishaps: Process = {}
+    if (this.#chance(0.2)) mishaps.without = this.#list(0, 1, () => this.#pick(FILES))
+    if (this.#chance(0.2)) mishaps.threads = this.#threads(pid, String(comm), false)
+    return mishaps
   }
 
   /** The same process, but another program; not with threads, whose past use counts in one of the two only. */
   #exec(pid: number): void {
     const process = this.#processes.get(pid)
-    if (process === undefined || process.threads !== undefined) return
+    if (process === undefined || (process.threads !== undefined && !this.#isWild)) return
     this.#write(pid, { ...process, argv: this.#arguments(this.#pick(PROGRAMS)) })
   }
 
@@ -145,15 +176,17 @@ export class RandomNode {
     return Object.fromEntries(
       tids.map((tid) => {
         const comm = `${name.slice(0, 6)}-${pid}-${tid % 2}`
-        return [tid, { comm, ...(isLate ? {} : this.#usage({})), ...this.#waiting() }]
+        const usage = isLate && !this.#isWild ? {} : this.#usage({})
+        return [tid, { comm, ...usage, ...this.#waiting() }]
       }),
     )
   }
 
-  /** Counters that are higher than those of `before`, or the same. */
+  /** Counters that are higher than those of `before`, or the same; in a wild node now and then lower. */
   #usage(before: Task): Task {
     const more = (value: number | bigint = 0) =>
-      Number(value) + this.#pick([0, 1, this.#integer(0, 100_000)])
+      (this.#isWild && this.#chance(0.05) ? 0 : Number(value)) +
+      this.#pick([0, 1, this.#integer(0, 100_000)])
     return {
       minflt: more(before.minflt),
       majflt: more(before.majflt),
@@ -194,8 +227,7 @@ export class RandomNode {
     const rule: Rule = {}
     if (this.#chance(0.3)) rule.comm = this.#list(0, 2, () => this.#pick(PROGRAMS))
     // One entry: where several share a base name, the two are known to differ.
-    if (this.#chance(0.3))
-      rule.exe = [this.#pick([...PROGRAMS, '/usr/bin/nginx', 'bin/java', 'bash/'])]
+    if (this.#chance(0.3)) rule.exe = this.#list(1, this.#isWild ? 4 : 1, () => this.#pick(ENTRIES))
     const isEmpty = rule.comm === undefined && rule.exe === undefined
     if (isEmpty || this.#chance(0.4)) rule.cmdline = this.#list(0, 2, () => this.#pick(PATTERNS))
     if (this.#chance(0.8)) rule.name = this.#pick(TEMPLATES)

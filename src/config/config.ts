@@ -20,6 +20,7 @@ export interface Config {
     readonly refresh: number
     readonly remove_empty: boolean
   }
+  readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
   readonly prometheus: {
     readonly host: string
     readonly port: number

@@ -112,6 +112,11 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     default: false,
     flags: ['remove-empty-groups'],
   }),
+  'compat.process_exporter': setting({
+    doc: 'Whether the numbers of process groups are right where process-exporter is wrong (corrected), or equal to its own even then (strict).',
+    type: oneOf('corrected', 'strict'),
+    default: 'corrected',
+  }),
   'prometheus.host': setting({
     doc: 'Address to serve metrics on; an empty text means every address.',
     type: TEXT,

@@ -26,6 +26,7 @@ export interface GroupOptions {
   refresh?: number
   recheck?: boolean
   recheck_time_limit?: number
+  strict?: boolean
   /** Instead of rules. */
   compiled?: Rules
   username?: (uid: number) => string
@@ -39,7 +40,11 @@ export function processGroups(
   { rules = BY_COMM, compiled, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
 ) {
   const replaceable = new ReplaceableRules(
-    compiled ?? compileRules(rules.map((rule) => ({ ...rule, line: 1 }))),
+    compiled ??
+      compileRules(
+        rules.map((rule) => ({ ...rule, line: 1 })),
+        { strict: options.strict ?? false },
+      ),
   )
   const meter = new ObservableMeter({ name: 'process_groups' }, now())
   registerProcessGroups(
@@ -53,6 +58,7 @@ export function processGroups(
       refresh: 0,
       recheck: false,
       recheck_time_limit: 0,
+      strict: false,
       ...options,
     },
     {

@@ -2,57 +2,31 @@
  * Goes through all processes once per collection: who is new, who belongs where, who has ended.
  */
 import type { HrTime } from '@opentelemetry/api'
-import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { toSeconds } from '../../telemetry/time.ts'
-import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Accounting, Pass } from './accounting.ts'
 import { Group } from './group.ts'
+import {
+  type CensusOptions,
+  type CensusSources,
+  endPass,
+  type GroupCensus,
+  isJudgedAgain,
+  type Outcome,
+} from './group-census.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
-import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
+import { isGone, type ProcessFile } from './reading-errors.ts'
 import { SlowFigures } from './slow-figures.ts'
 
-export interface CensusOptions {
-  /** Whether a process that no rule matches joins its nearest ancestor's group. */
-  readonly children: boolean
-  /** Whether a group without members is forgotten, with its counters. */
-  readonly remove_empty: boolean
-  /** Whether processes in no group are judged again at every collection. */
-  readonly recheck: boolean
-  /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
-  readonly recheck_time_limit: number
-}
-
-export interface CensusParts {
-  readonly procfs: Procfs
+export interface CensusParts extends CensusSources {
   readonly reader: ProcessReader
   readonly accounting: Accounting
-  readonly errors: ReadingErrors
-  readonly slice: TimeSlice
-  /** Which rules are in force. */
-  readonly rules: { readonly version: number }
-  /**
-   * The name of the group to which the rules assign the process.
-   *
-   * @throws NodeJS.ErrnoException when what the rules need can't be read.
-   */
-  readonly groupName: (process: KnownProcess) => string | undefined
-  /** Start of a process in seconds since the epoch, from clock ticks after boot. */
-  readonly startTime: (ticks: number) => number
-}
-
-/** What became of the processes that the last collection listed. */
-export interface Outcome {
-  grouped: number
-  ignored: number
-  vanished: number
-  failed: number
 }
 
 /** The boot time has whole seconds only, so a start time may be early by as much. */
 const START_TIME_ERROR_SECONDS = 1
 
-export class Census {
+export class Census implements GroupCensus {
   readonly groups = new Map<string, Group>()
   outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
   readonly #parts: CensusParts
@@ -69,12 +43,6 @@ export class Census {
     this.#previous = created
   }
 
-  /**
-   * Reads every process once.
-   *
-   * @param time when the collection began.
-   * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
-   */
   async take(time: HrTime): Promise<void> {
     this.#parts.slice.begin()
     const pids = this.#parts.procfs.pids()
@@ -93,7 +61,7 @@ export class Census {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       this.#inherit(process, unmatched, pass)
     }
-    this.#endPass()
+    endPass(this.groups, this.#options)
     this.#previous = time
   }
 
@@ -145,13 +113,8 @@ export class Census {
   /** Whether the verdict on the process stands. */
   #isSettled(process: KnownProcess): boolean {
     if (process.judgedBy !== this.#parts.rules.version) return false
-    return process.group !== undefined || !this.#isJudgedAgain(process)
-  }
-
-  #isJudgedAgain(process: KnownProcess): boolean {
-    const { recheck, recheck_time_limit: limit } = this.#options
-    if (limit === 0) return recheck
-    return Date.now() - this.#parts.startTime(process.start) * 1000 < limit
+    if (process.group !== undefined) return true
+    return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
@@ -212,13 +175,6 @@ export class Census {
   #forgetEnded(pass: Pass): void {
     for (const [pid, process] of this.#processes) {
       if (process.pass !== pass.number) this.#processes.delete(pid)
-    }
-  }
-
-  #endPass(): void {
-    for (const [name, group] of this.groups) {
-      if (group.processes === 0 && this.#options.remove_empty) this.groups.delete(name)
-      else group.endPass()
     }
   }
 

@@ -9,11 +9,17 @@ import { Accounting } from './accounting.ts'
 import { Census } from './census.ts'
 import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS } from './definitions.ts'
 import { processFacts } from './facts.ts'
+import type { CensusSources, GroupCensus } from './group-census.ts'
 import { observeGroup } from './observe.ts'
 import { ProcessReader } from './process-reader.ts'
 import { registerReading } from './reading.ts'
 import { ReadingErrors } from './reading-errors.ts'
 import type { ReplaceableRules } from './rules/replaceable-rules.ts'
+import { StrictReader } from './strict/reading.ts'
+import { StrictCensus } from './strict/strict-census.ts'
+
+/** What process-exporter says of the start of a group without members: Go's zero time. */
+const YEAR_ONE = -62_135_596_800
 
 export interface ProcessGroupsOptions {
   readonly rules: ReplaceableRules
@@ -28,6 +34,8 @@ export interface ProcessGroupsOptions {
   /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
   readonly recheck: boolean
   readonly recheck_time_limit: number
+  /** Whether the numbers are those of process-exporter also where it is wrong. */
+  readonly strict: boolean
   /** Whether groups without members are forgotten. */
   readonly remove_empty: boolean
 }
@@ -50,26 +58,21 @@ export function registerProcessGroups(
   options: ProcessGroupsOptions,
   { procfs, machine, username, slice }: ProcessGroupsSources,
 ): void {
-  const units = { ...machine, bootTime: procfs.bootTime() }
+  const units = {
+    ...machine,
+    bootTime: procfs.bootTime(),
+    ...(options.strict && { startOfNone: YEAR_ONE }),
+  }
   const errors = new ReadingErrors()
-  const reader = new ProcessReader(procfs, options, errors)
-  const accounting = new Accounting(procfs, reader, errors, options)
   const facts = { procfs, ...units, username }
-  const created = now()
-  const census = new Census(
-    {
-      procfs,
-      reader,
-      accounting,
-      errors,
-      slice,
-      rules: options.rules,
-      groupName: (process) => options.rules.match(processFacts(facts, process)),
-      startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
-    },
-    options,
-    created,
-  )
+  const census = createCensus(options, {
+    procfs,
+    errors,
+    slice,
+    rules: options.rules,
+    groupName: (process) => options.rules.match(processFacts(facts, process)),
+    startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
+  })
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)
   const threads = createInstruments(meter, THREAD_METRICS)
@@ -90,5 +93,15 @@ export function registerProcessGroups(
     },
     [...groups.observables, ...waits.observables, ...threads.observables],
   )
-  registerReading(meter, census, errors, created)
+  registerReading(meter, census, errors, now())
+}
+
+function createCensus(options: ProcessGroupsOptions, sources: CensusSources): GroupCensus {
+  const { procfs, errors } = sources
+  if (options.strict) {
+    return new StrictCensus(sources, new StrictReader(procfs, options, errors), options, now())
+  }
+  const reader = new ProcessReader(procfs, options, errors)
+  const accounting = new Accounting(procfs, reader, errors, options)
+  return new Census({ ...sources, reader, accounting }, options, now())
 }

@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
-import type { KnownProcess } from './process.ts'
+import type { JudgedProcess } from './process.ts'
 import type { ProcessFacts } from './rules/facts.ts'
 
 export interface FactSources {
@@ -14,7 +14,7 @@ export interface FactSources {
 }
 
 /** @throws NodeJS.ErrnoException when the command line can't be read. */
-export function processFacts(sources: FactSources, process: KnownProcess): ProcessFacts {
+export function processFacts(sources: FactSources, process: JudgedProcess): ProcessFacts {
   const { procfs } = sources
   const { directory, comm } = process
   return {
@@ -28,8 +28,17 @@ export function processFacts(sources: FactSources, process: KnownProcess): Proce
       procfs.status(directory, status)
       return sources.username(status.euid)
     },
-    cgroups: () => procfs.cgroups(directory),
+    cgroups: () => cgroupPaths(procfs, directory),
     program: () => programName(procfs, directory) ?? comm,
+  }
+}
+
+/** None where they can't be read, as on a kernel without cgroups. */
+function cgroupPaths(procfs: Procfs, directory: string): string[] {
+  try {
+    return procfs.cgroups(directory)
+  } catch {
+    return []
   }
 }
 

@@ -1,8 +1,22 @@
 /** A process group: what its members used so far, and what they hold now. */
 import type { HrTime } from '@opentelemetry/api'
+import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
+import type { Stat } from '../../kernel/procfs/stat.ts'
+import type { Status } from '../../kernel/procfs/status.ts'
 import { Entity } from '../../telemetry/entity.ts'
-import type { ProcessReader } from './process-reader.ts'
 import { noUsage, type Usage } from './usage.ts'
+
+/** What one look at a process shows that it holds. */
+export interface Holdings {
+  readonly stat: Pick<Stat, 'state' | 'threads' | 'rss' | 'vsize' | 'starttime'>
+  readonly status: Pick<Status, 'swap'>
+  readonly slow: ProportionalMemory
+  readonly openDescriptors: number
+  readonly descriptorRatio: number
+  readonly hasIo: boolean
+  readonly hasDescriptors: boolean
+  readonly hasMemory: boolean
+}
 
 /** Threads by scheduling state, in the order of the letters R, S, D, Z and everything else. */
 export interface States {
@@ -85,7 +99,7 @@ export class Group {
   }
 
   /** Adds what a process holds. */
-  addHoldings(process: ProcessReader): void {
+  addHoldings(process: Holdings): void {
     const { stat } = process
     this.processes++
     this.threadCount += stat.threads

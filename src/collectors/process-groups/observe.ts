@@ -18,6 +18,8 @@ export interface GroupMeasurements {
 export interface Units extends Machine {
   /** Boot time in seconds since the epoch. */
   readonly bootTime: number
+  /** The start that a group without members is said to have; undefined for none. */
+  readonly startOfNone?: number
 }
 
 /** Observes everything about a group. What no member could be read for has no value. */
@@ -55,6 +57,8 @@ export function observeGroup(
   if (!isEmpty) {
     const oldest = units.bootTime + Math.floor(group.oldestStart / units.ticksPerSecond)
     m.oldestStart.observe(result, entity, oldest)
+  } else if (units.startOfNone !== undefined) {
+    m.oldestStart.observe(result, entity, units.startOfNone)
   }
   m.running.observe(result, entity, states.running)
   m.sleeping.observe(result, entity, states.sleeping)

@@ -3,15 +3,18 @@ import type { Group } from './group.ts'
 import type { SlowFigures } from './slow-figures.ts'
 import type { Account } from './usage.ts'
 
-/** A process: its identity is (pid, start), for PIDs are used again. */
-export interface KnownProcess {
+/** What is known of a process when rules judge it. */
+export interface JudgedProcess {
   readonly pid: number
+  readonly ppid: number
   /** Clock ticks after boot. */
   readonly start: number
-  readonly directory: string
-  readonly ppid: number
-  /** Name at first sight. */
   readonly comm: string
+  readonly directory: string
+}
+
+/** A process: its identity is (pid, start), for PIDs are used again. */
+export interface KnownProcess extends JudgedProcess {
   /** The version of the rules that judged it; undefined until it is judged. */
   judgedBy: number | undefined
   /** The group it belongs to; undefined for one that belongs to none. */

@@ -2,14 +2,14 @@
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import type { Census } from './census.ts'
 import { READING_METRICS } from './definitions.ts'
+import type { GroupCensus } from './group-census.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 
 /** @param created since when the errors are counted. */
 export function registerReading(
   meter: Meter,
-  census: Census,
+  census: GroupCensus,
   errors: ReadingErrors,
   created: HrTime,
 ): void {

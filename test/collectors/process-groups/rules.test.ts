@@ -37,7 +37,11 @@ test('a mapping that can not be meant is refused', (t) => {
   t.throws(() => nameMappingRules('', 'java'), { message: /java has no regular expression/ })
   t.throws(() => nameMappingRules('', 'java,'), { message: /part 2 is empty/ })
   t.throws(() => nameMappingRules('', 'java,('), { message: /"\(": / })
-  const both = { process_names: [], process_groups: { procnames: 'a', namemapping: '' } }
+  const both = {
+    process_names: [],
+    process_groups: { procnames: 'a', namemapping: '' },
+    compat: { process_exporter: 'corrected' as const },
+  }
   t.throws(() => createRules(both), { message: /exclude each other/ })
 })
 

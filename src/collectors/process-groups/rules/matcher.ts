@@ -25,10 +25,20 @@ export interface Rules {
 
 const DEFAULT_NAME = '{{.ExeBase}}'
 
-/** @throws RuleError */
-export function compileRules(items: readonly ProcessNameItem[]): Rules {
+/**
+ * @param options.strict whether of two `exe` entries with one base name only the last counts, as in
+ *   process-exporter.
+ * @throws RuleError
+ */
+export function compileRules(
+  items: readonly ProcessNameItem[],
+  { strict }: { readonly strict: boolean } = { strict: false },
+): Rules {
   const problems: RuleProblem[] = []
-  const rules = items.map((item) => compileRule(item, problems))
+  const rules = items.map(({ exe, ...item }) => {
+    const entries = strict && exe !== undefined ? lastOfEachName(exe) : exe
+    return compileRule({ ...item, ...(entries && { exe: entries }) }, problems)
+  })
   if (problems.length > 0) throw new RuleError(problems)
   return {
     match(facts) {
@@ -78,6 +88,10 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
 function commSelector(names: readonly string[]): Selector {
   const wanted = new Set(names)
   return ({ comm }) => wanted.has(comm)
+}
+
+function lastOfEachName(entries: readonly string[]): string[] {
+  return [...new Map(entries.map((entry) => [baseName(entry), entry])).values()]
 }
 
 /**

@@ -6,6 +6,7 @@ import { RuleError } from './rule-error.ts'
 export interface RuleSettings {
   readonly process_names: readonly ProcessNameItem[] | undefined
   readonly process_groups: { readonly procnames: string; readonly namemapping: string }
+  readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
 }
 
 /**
@@ -19,9 +20,12 @@ const DEFAULT_RULES: readonly ProcessNameItem[] = [
 ]
 
 /** @throws RuleError when rules can't be used, or are given in both ways. */
-export function createRules({ process_names, process_groups }: RuleSettings): Rules {
+export function createRules({ process_names, process_groups, compat }: RuleSettings): Rules {
   const { procnames, namemapping } = process_groups
-  if (procnames === '' && namemapping === '') return compileRules(process_names ?? DEFAULT_RULES)
+  if (procnames === '' && namemapping === '') {
+    const strict = compat.process_exporter === 'strict'
+    return compileRules(process_names ?? DEFAULT_RULES, { strict })
+  }
   if (process_names !== undefined) {
     const message = 'process_names in the file and procnames or namemapping exclude each other'
     throw new RuleError([{ message }])

@@ -1,0 +1,70 @@
+/** What a census of all processes needs, and what it gives. */
+import type { HrTime } from '@opentelemetry/api'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Group } from './group.ts'
+import type { JudgedProcess } from './process.ts'
+import type { ReadingErrors } from './reading-errors.ts'
+
+export interface CensusOptions {
+  /** Whether a process that no rule matches joins its nearest ancestor's group. */
+  readonly children: boolean
+  /** Whether a group without members is forgotten, with its counters. */
+  readonly remove_empty: boolean
+  /** Whether processes in no group are judged again at every collection. */
+  readonly recheck: boolean
+  /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
+  readonly recheck_time_limit: number
+}
+
+export interface CensusSources {
+  readonly procfs: Procfs
+  readonly errors: ReadingErrors
+  readonly slice: TimeSlice
+  /** Which rules are in force. */
+  readonly rules: { readonly version: number }
+  /**
+   * The name of the group to which the rules assign the process.
+   *
+   * @throws NodeJS.ErrnoException when what the rules need can't be read.
+   */
+  readonly groupName: (process: JudgedProcess) => string | undefined
+  /** Start of a process in seconds since the epoch, from clock ticks after boot. */
+  readonly startTime: (ticks: number) => number
+}
+
+/** What became of the processes that the last collection listed. */
+export interface Outcome {
+  grouped: number
+  ignored: number
+  vanished: number
+  failed: number
+}
+
+export interface GroupCensus {
+  readonly groups: ReadonlyMap<string, Group>
+  readonly outcome: Outcome
+  /**
+   * Reads every process once.
+   *
+   * @param time when the collection began.
+   * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
+   */
+  take(time: HrTime): Promise<void>
+}
+
+/** Whether a process of that start, which no rule matched, is judged again. */
+export function isJudgedAgain(
+  { recheck, recheck_time_limit: limit }: CensusOptions,
+  startSeconds: number,
+): boolean {
+  return limit === 0 ? recheck : Date.now() - startSeconds * 1000 < limit
+}
+
+/** Forgets groups without members if that is asked for, and closes the pass of the others. */
+export function endPass(groups: Map<string, Group>, { remove_empty }: CensusOptions): void {
+  for (const [name, group] of groups) {
+    if (group.processes === 0 && remove_empty) groups.delete(name)
+    else group.endPass()
+  }
+}

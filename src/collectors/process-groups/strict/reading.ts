@@ -1,0 +1,145 @@
+/**
+ * Reads a process the way process-exporter does: what can't be read is zero, and without `status` or
+ * `limits` there is no process.
+ */
+import { emptyIo } from '../../../kernel/procfs/io.ts'
+import type { Procfs } from '../../../kernel/procfs/procfs.ts'
+import { emptyStat, type Stat } from '../../../kernel/procfs/stat.ts'
+import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
+import type { Holdings } from '../group.ts'
+import type { ProcessFile, ReadingErrors } from '../reading-errors.ts'
+import { noUsage, type Usage } from '../usage.ts'
+import { addWrapping } from './wrapping.ts'
+
+/** One look at a thread. */
+export interface ThreadReading {
+  readonly tid: number
+  readonly comm: string
+  readonly start: number
+  readonly state: number
+  readonly wchan: string
+  readonly usage: Usage
+}
+
+/** One look at a process. */
+export interface Reading extends Holdings {
+  readonly usage: Usage
+  readonly wchan: string
+  /** None unless there are two or more. */
+  readonly threads: readonly ThreadReading[]
+  /** Whether anything of it could not be read. */
+  readonly isPartial: boolean
+}
+
+export class StrictReader {
+  readonly #procfs: Procfs
+  readonly #hasMemory: boolean
+  readonly #errors: ReadingErrors
+  #isPartial = false
+
+  /** @param smaps whether proportional memory is read. */
+  constructor(procfs: Procfs, { smaps }: { readonly smaps: boolean }, errors: ReadingErrors) {
+    this.#procfs = procfs
+    this.#hasMemory = smaps
+    this.#errors = errors
+  }
+
+  /**
+   * @param stat what was read of the process just now.
+   * @throws whatever Procfs.status and Procfs.openFilesLimit throw.
+   */
+  read(directory: string, stat: Stat): Reading {
+    const procfs = this.#procfs
+    const status = emptyStatus()
+    const slow = { pss: 0, swapPss: 0 }
+    this.#isPartial = false
+    procfs.status(directory, status)
+    const usage = this.#usage(directory, stat, status)
+    const openDescriptors = this.#attempt('fd', 0, () => procfs.openDescriptors(directory))
+    const limit = procfs.openFilesLimit(directory)
+    const wchan = this.#attempt('wchan', '', () => procfs.wchan(directory))
+    if (this.#hasMemory) {
+      this.#attempt('smaps', undefined, () => procfs.proportionalMemory(directory, slow))
+    }
+    const threads = this.#attempt('task', [], () => this.#threads(directory))
+    if (threads.length > 0) sumSwitches(usage, threads)
+    return {
+      stat,
+      status,
+      slow,
+      usage,
+      openDescriptors,
+      descriptorRatio: openDescriptors === 0 ? 0 : openDescriptors / limit,
+      hasIo: true,
+      hasDescriptors: true,
+      hasMemory: this.#hasMemory,
+      wchan,
+      threads,
+      isPartial: this.#isPartial,
+    }
+  }
+
+  /** The threads that could be read; none if that is only one. */
+  #threads(directory: string): ThreadReading[] {
+    const wasPartial = this.#isPartial
+    const threads: ThreadReading[] = []
+    for (const tid of this.#procfs.tids(directory)) {
+      const thread = this.#thread(this.#procfs.taskDirectory(directory, tid), tid)
+      if (thread !== undefined) threads.push(thread)
+    }
+    // What a thread lacks, its process lacks too or the thread has ended.
+    this.#isPartial = wasPartial
+    return threads.length > 1 ? threads : []
+  }
+
+  #thread(directory: string, tid: number): ThreadReading | undefined {
+    const stat = emptyStat()
+    const status = emptyStatus()
+    try {
+      this.#procfs.stat(directory, stat)
+      const comm = this.#procfs.comm()
+      this.#procfs.status(directory, status)
+      const usage = this.#usage(directory, stat, status)
+      const wchan = this.#attempt('wchan', '', () => this.#procfs.wchan(directory))
+      return { tid, comm, start: stat.starttime, state: stat.state, wchan, usage }
+    } catch {
+      return undefined
+    }
+  }
+
+  #usage(directory: string, stat: Stat, status: Status): Usage {
+    const io = emptyIo()
+    this.#attempt('io', undefined, () => this.#procfs.io(directory, io))
+    return {
+      utime: stat.utime,
+      stime: stat.stime,
+      minflt: stat.minflt,
+      majflt: stat.majflt,
+      voluntary: status.voluntary,
+      nonvoluntary: status.nonvoluntary,
+      readBytes: io.readBytes,
+      writeBytes: io.writeBytes,
+    }
+  }
+
+  #attempt<T>(file: ProcessFile, instead: T, read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      this.#errors.count(file, error)
+      this.#isPartial = true
+      return instead
+    }
+  }
+}
+
+/** The context switches of a process with threads are those of its live threads. */
+function sumSwitches(usage: Usage, threads: readonly ThreadReading[]): void {
+  const total = noUsage()
+  for (const thread of threads) {
+    total.voluntary = addWrapping(total.voluntary, thread.usage.voluntary)
+    total.nonvoluntary = addWrapping(total.nonvoluntary, thread.usage.nonvoluntary)
+  }
+  usage.voluntary = total.voluntary
+  usage.nonvoluntary = total.nonvoluntary
+}
