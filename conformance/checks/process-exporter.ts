@@ -1,16 +1,15 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { userNames } from '../../src/workloads/users.ts'
 import { parseSamples } from '../../test/support/exposition.ts'
-import { processGroups } from '../../test/support/process-groups.ts'
+import { GOLDEN_CASES, type GoldenCase } from '../../test/support/golden-cases.ts'
+import { unexpected } from '../../test/support/golden-samples.ts'
+import { BY_COMM, processGroups } from '../../test/support/process-groups.ts'
+import { ProcfsTree } from '../../test/support/procfs-tree.ts'
 import { type Check, require } from '../check.ts'
 import { differences } from '../process-exporter/compare.ts'
+import { needExporter, startExporter } from '../process-exporter/exporter.ts'
 import { RandomNode } from '../process-exporter/random-node.ts'
 import { Scope } from '../support/children.ts'
-import { freePort, get, untilReady } from '../support/http.ts'
-import { needPackage } from '../support/packages.ts'
 
-const PROGRAM = 'prometheus-process-exporter'
 const SEEDS = 500
 const SCRAPES = 4
 
@@ -18,8 +17,12 @@ export const check: Check = {
   title: 'the real process-exporter and the agent say the same of made-up nodes that change',
 
   async run({ print }) {
-    await needPackage(PROGRAM, PROGRAM)
+    await needExporter()
     const only = process.env.SEED
+    if (only === undefined) {
+      for (const golden of GOLDEN_CASES) await holdGolden(golden)
+      print(`${GOLDEN_CASES.length} golden cases are as the real one has them`)
+    }
     const seeds =
       only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)]
     const samples = { corrected: 0, strict: 0 }
@@ -37,6 +40,21 @@ export const check: Check = {
   },
 }
 
+/** Holds the expectations of a golden case, which the tests hold against the agent, against the real program. */
+async function holdGolden({ title, options, start, steps }: GoldenCase): Promise<void> {
+  await using scope = new Scope()
+  const tree = new ProcfsTree()
+  scope.onEnd(() => tree.dispose())
+  start(tree)
+  const defaults = { rules: BY_COMM, children: true, threads: true, smaps: true, recheck: false }
+  const exporter = await startExporter(scope, tree.root, { ...defaults, ...options })
+  for (const [index, { change, expected }] of steps.entries()) {
+    change?.(tree)
+    const lines = unexpected(await exporter.scrape(), expected)
+    require(lines.length === 0, `${title}, step ${index + 1}: ${lines.slice(0, 5).join('; ')}`)
+  }
+}
+
 /** Lets both watch a node, and gives the differences of the first scrape that has any. */
 async function compareNode(
   seed: number,
@@ -45,22 +63,9 @@ async function compareNode(
   await using scope = new Scope()
   const node = new RandomNode(seed, strict)
   scope.onEnd(() => node.dispose())
-  const { rules, children, recheck, threads, smaps } = node
-  const file = join(scope.directory(), 'rules.yaml')
-  // JSON is YAML.
-  writeFileSync(file, JSON.stringify({ process_names: rules }))
-  const address = `127.0.0.1:${await freePort()}`
-  scope.spawn(PROGRAM, [
-    `-config.path=${file}`,
-    `-procfs=${node.tree.root}`,
-    `-children=${children}`,
-    `-recheck=${recheck}`,
-    `-threads=${threads}`,
-    `-gather-smaps=${smaps}`,
-    `-web.listen-address=${address}`,
-  ])
-  await untilReady(`http://${address}/`)
-  const ours = processGroups(node.tree.root, {
+  const { tree, rules, children, recheck, threads, smaps } = node
+  const exporter = await startExporter(scope, tree.root, node)
+  const ours = processGroups(tree.root, {
     rules,
     children,
     // Without children process-exporter judges the others again every time, asked or not.
@@ -74,7 +79,7 @@ async function compareNode(
   await ours.text()
   let compared = 0
   for (let scrape = 0; scrape < SCRAPES; scrape++) {
-    const theirs = parseSamples(await get(`http://${address}/metrics`))
+    const theirs = await exporter.scrape()
     const lines = differences(theirs, parseSamples(await ours.text()), strict)
     if (lines.length > 0) return { lines: [`scrape ${scrape + 1}`, ...lines], compared }
     compared += theirs.length

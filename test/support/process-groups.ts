@@ -33,7 +33,7 @@ export interface GroupOptions {
 }
 
 /** Everything with a command line, by its own name. */
-const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
+export const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
 
 export function processGroups(
   root: string,
