@@ -18,10 +18,15 @@ export function differences(
   strict: boolean,
 ): string[] {
   const threaded = threadedGroups(ours)
+  const absent = absentGroups(ours)
+  const known = new Set(theirs.map(({ labels }) => labels.groupname))
+  // Here a rule with a fixed name has a group before it has any process.
+  const isAhead = ({ labels: { groupname } }: Sample) =>
+    absent.has(groupname) && !known.has(groupname)
   const isMeant = (sample: Sample) =>
     strict ? !sample.name.startsWith('namedprocess_') : isDeviation(sample, threaded)
   const expected = byKey(theirs.filter((sample) => !isMeant(sample)))
-  const actual = byKey(ours.filter((sample) => !isMeant(sample)))
+  const actual = byKey(ours.filter((sample) => !isMeant(sample) && (strict || !isAhead(sample))))
   const lines: string[] = []
   for (const [key, value] of expected) {
     const found = actual.get(key)
@@ -46,6 +51,12 @@ function isDeviation({ name, labels, value }: Sample, threaded: ReadonlySet<stri
   if (name === `${PREFIX}oldest_start_time_seconds`) return value === NO_START
   const isByThread = name === `${PREFIX}states` || name === `${PREFIX}threads_wchan`
   return isByThread && threaded.has(labels.groupname)
+}
+
+/** Groups without processes. */
+function absentGroups(samples: readonly Sample[]): Set<string | undefined> {
+  const absent = samples.filter(({ name, value }) => name === `${PREFIX}num_procs` && value === 0)
+  return new Set(absent.map(({ labels }) => labels.groupname))
 }
 
 /** Groups that have more threads than processes. */

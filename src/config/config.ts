@@ -17,6 +17,7 @@ export interface Config {
     readonly children: boolean
     readonly threads: boolean
     readonly smaps: boolean
+    readonly regroup: boolean
     readonly refresh: number
     readonly remove_empty: boolean
   }

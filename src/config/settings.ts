@@ -101,8 +101,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     default: true,
     flags: ['gather-smaps'],
   }),
+  'process_groups.regroup': setting({
+    doc: 'Whether a process that executes another program, or changes its name, is judged again: what it uses from then on counts in its new group.',
+    type: BOOLEAN,
+    default: true,
+  }),
   'process_groups.refresh': setting({
-    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. 0s reads everything every time.',
+    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. Memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
     type: duration(0, HOUR),
     default: 60 * SECOND,
   }),

@@ -104,6 +104,11 @@ export class YamlFile {
   }
 }
 
+/** Whether nothing stands there. */
+export function isNull(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null)
+}
+
 /** The text of a scalar as it stands in the file, for `0x10` or `yes` may be a program's name. */
 export function scalarText(node: Scalar): string {
   if (node.value === null) return ''

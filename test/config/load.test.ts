@@ -213,14 +213,14 @@ test('process_names that mean nothing are refused', (t) => {
   t.regex(first('\n  -\n'), /matches nothing/)
   t.regex(
     first('\n  - name: x\n'),
-    /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline, ppid/,
+    /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline, exe_path/,
   )
   t.regex(first('\n  - comm:\n'), /matches nothing/)
   t.regex(first('\n  - comm: bash\n'), /agent\.yaml:2:11: comm must be a list/)
   t.regex(first('\n  - comm: {a: b}\n'), /must be a list/)
   t.regex(first('\n  - comm: [[a]]\n'), /an entry of comm must be a text/)
   t.regex(first('\n  - name: [a]\n    comm: [b]\n'), /name must be a text/)
-  t.regex(first('\n  - ppid: init\n'), /ppid must be a PID or a list of PIDs/)
+  t.regex(first('\n  - ppid: init\n'), /ppid must be a number or a list of numbers/)
   t.regex(first('\n  - ppid: -1\n'), /ppid must be/)
   t.regex(first('\n  - comm: *y\n'), /agent\.yaml:2:11: there is no anchor &y/)
   t.regex(

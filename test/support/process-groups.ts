@@ -27,6 +27,7 @@ export interface GroupOptions {
   recheck?: boolean
   recheck_time_limit?: number
   strict?: boolean
+  regroup?: boolean
   /** Instead of rules. */
   compiled?: Rules
   username?: (uid: number) => string
@@ -59,6 +60,7 @@ export function processGroups(
       recheck: false,
       recheck_time_limit: 0,
       strict: false,
+      regroup: true,
       ...options,
     },
     {

@@ -16,6 +16,8 @@ export interface Task {
   vsize?: number
   /** Pages. */
   rss?: number
+  /** Address of the stack's start. */
+  stack?: number
   voluntary?: number | bigint
   nonvoluntary?: number | bigint
   readBytes?: number | bigint
@@ -136,7 +138,11 @@ export class ProcfsTree {
       task.starttime ?? 1000,
       task.vsize ?? 8192,
       task.rss ?? 2,
-      ...Array(28).fill(0),
+      0,
+      0,
+      0,
+      task.stack ?? 0,
+      ...Array(24).fill(0),
     ]
     this.#write(
       directory,

@@ -16,6 +16,7 @@ import {
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
+import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
 
 export interface CensusParts extends CensusSources {
@@ -51,6 +52,9 @@ export class Census implements GroupCensus {
     for (const group of this.groups.values()) group.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
 
+    // So that a program that isn't running is said to have no processes.
+    for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
+
     const unmatched = new Set<KnownProcess>()
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
@@ -73,24 +77,29 @@ export class Census implements GroupCensus {
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return
     const isKnown = known !== undefined && known.start === reader.stat.starttime
+    if (!isKnown && known?.group !== undefined) known.group.exits++
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
-    if (this.#isSettled(process)) this.#count(process, pass)
+    if (this.#isSettled(process) && !this.#isAnother(process)) this.#count(process, pass)
     else this.#judge(process, pass, unmatched)
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
   #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): void {
-    let name: string | undefined
+    let verdict: Verdict
     const isJudged = this.#attempt('cmdline', () => {
-      name = this.#parts.groupName(process)
+      verdict = this.#parts.judge(process)
     })
     // One that could not be judged is not settled, and so is judged next time.
     if (!isJudged) return
     this.#processes.set(process.pid, process)
     process.judgedBy = this.#parts.rules.version
-    process.group = name === undefined ? undefined : this.#group(name, pass)
-    if (process.group === undefined) unmatched.add(process)
-    else this.#count(process, pass)
+    if (verdict === undefined) {
+      process.group = undefined
+      unmatched.add(process)
+    } else {
+      process.group = verdict === 'ignored' ? undefined : this.#group(verdict, pass.since)
+      this.#count(process, pass)
+    }
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
@@ -101,6 +110,7 @@ export class Census implements GroupCensus {
       directory,
       ppid: stat.ppid,
       comm,
+      stack: stat.stack,
       judgedBy: undefined,
       group: undefined,
       pass: pass.number,
@@ -115,6 +125,15 @@ export class Census implements GroupCensus {
     if (process.judgedBy !== this.#parts.rules.version) return false
     if (process.group !== undefined) return true
     return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
+  }
+
+  /** Whether the process has executed another program, or changed its name, since it was judged. */
+  #isAnother(process: KnownProcess): boolean {
+    const { comm, stat } = this.#parts.reader
+    if (process.comm === comm && process.stack === stat.stack) return false
+    process.comm = comm
+    process.stack = stat.stack
+    return this.#options.regroup
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
@@ -151,6 +170,9 @@ export class Census implements GroupCensus {
     process.slow ??= new SlowFigures()
     const { directory, pid, slow } = process
     if (this.#attempt('status', () => reader.readRest(directory, pid, slow))) {
+      if (process.account !== undefined) group.addSurvivor()
+      // It may have been forgotten while no member could be read.
+      if (group.processes === 0) this.groups.set(group.key, group)
       accounting.add(process, group, pass, this.#startedLater(process))
       this.outcome.grouped++
     }
@@ -163,18 +185,20 @@ export class Census implements GroupCensus {
     return start > toSeconds(this.#first)
   }
 
-  #group(name: string, pass: Pass): Group {
-    let group = this.groups.get(name)
+  #group(assignment: Assignment, since: HrTime): Group {
+    let group = this.groups.get(assignment.key)
     if (group === undefined) {
-      group = new Group(name, pass.since)
-      this.groups.set(name, group)
+      group = new Group(assignment, since)
+      this.groups.set(assignment.key, group)
     }
     return group
   }
 
   #forgetEnded(pass: Pass): void {
     for (const [pid, process] of this.#processes) {
-      if (process.pass !== pass.number) this.#processes.delete(pid)
+      if (process.pass === pass.number) continue
+      this.#processes.delete(pid)
+      if (process.group !== undefined) process.group.exits++
     }
   }
 

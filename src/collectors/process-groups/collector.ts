@@ -17,9 +17,7 @@ import { ReadingErrors } from './reading-errors.ts'
 import type { ReplaceableRules } from './rules/replaceable-rules.ts'
 import { StrictReader } from './strict/reading.ts'
 import { StrictCensus } from './strict/strict-census.ts'
-
-/** What process-exporter says of the start of a group without members: Go's zero time. */
-const YEAR_ONE = -62_135_596_800
+import { TopGroups } from './top-groups.ts'
 
 export interface ProcessGroupsOptions {
   readonly rules: ReplaceableRules
@@ -34,6 +32,8 @@ export interface ProcessGroupsOptions {
   /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
   readonly recheck: boolean
   readonly recheck_time_limit: number
+  /** Whether a process that executes another program, or changes its name, is judged again. */
+  readonly regroup: boolean
   /** Whether the numbers are those of process-exporter also where it is wrong. */
   readonly strict: boolean
   /** Whether groups without members are forgotten. */
@@ -61,7 +61,7 @@ export function registerProcessGroups(
   const units = {
     ...machine,
     bootTime: procfs.bootTime(),
-    ...(options.strict && { startOfNone: YEAR_ONE }),
+    strict: options.strict,
   }
   const errors = new ReadingErrors()
   const facts = { procfs, ...units, username }
@@ -70,9 +70,10 @@ export function registerProcessGroups(
     errors,
     slice,
     rules: options.rules,
-    groupName: (process) => options.rules.match(processFacts(facts, process)),
+    judge: (process) => options.rules.match(processFacts(facts, process)),
     startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
   })
+  const top = new TopGroups(now())
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)
   const threads = createInstruments(meter, THREAD_METRICS)
@@ -89,7 +90,9 @@ export function registerProcessGroups(
         errors.collections++
         throw error
       }
-      for (const group of census.groups.values()) observeGroup(result, measurements, group, units)
+      for (const group of top.select(census.groups)) {
+        observeGroup(result, measurements, group, units)
+      }
     },
     [...groups.observables, ...waits.observables, ...threads.observables],
   )

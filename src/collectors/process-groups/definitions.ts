@@ -3,6 +3,7 @@
  * `process.*`, and the `namedprocess_namegroup_*` families of process-exporter.
  */
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
+import { READING_METRICS } from './reading-definitions.ts'
 
 const SCOPE = 'process_groups'
 const CLASSIC = 'namedprocess_namegroup_'
@@ -61,6 +62,37 @@ export const GROUP_METRICS = metricTable({
       'proportionalSwapped',
       'Swapped-out memory, each shared page divided among its users',
     ),
+    memoryUnique: {
+      description: 'Resident memory that belongs to one process alone (unique set size)',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'procgroup.memory.uss', unit: 'By' },
+    },
+    memoryShared: {
+      description:
+        'Resident memory that several processes map; it counts once for each member that maps it',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'procgroup.memory.shared', unit: 'By' },
+    },
+    exits: {
+      description: 'Processes of the group that have ended, as far as a collection had seen them',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.exits', unit: '{process}' },
+    },
+    restarts: {
+      description: 'Times that processes came to the group when all earlier ones were gone',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.restarts', unit: '{restart}' },
+    },
+    uptime: {
+      description: 'Time since the start of the oldest member',
+      kind: 'gauge',
+      valueType: 'double',
+      otel: { name: 'procgroup.uptime', unit: 's' },
+    },
     openDescriptors: {
       description: 'Open file descriptors',
       kind: 'updowncounter',
@@ -134,49 +166,6 @@ export const THREAD_METRICS = metricTable({
     minorFaults: faults('minor', 'thread'),
     voluntarySwitches: contextSwitches('voluntary', 'voluntary', 'thread'),
     involuntarySwitches: contextSwitches('involuntary', 'nonvoluntary', 'thread'),
-  },
-})
-
-/** What the collector says of its own reading. */
-export const READING_METRICS = metricTable({
-  scope: SCOPE,
-  keys: {
-    'process.file': { description: 'File of a process below /proc' },
-    'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
-  },
-  metrics: {
-    collectionErrors: {
-      description: 'Collections that failed as a whole',
-      kind: 'counter',
-      valueType: 'int',
-      otel: { name: 'procgroup.collection.failures', unit: '{failure}' },
-      classic: { name: 'namedprocess_scrape_errors' },
-    },
-    processErrors: {
-      description:
-        'Readings of a process that failed as a whole; processes that ended are not counted',
-      kind: 'counter',
-      valueType: 'int',
-      otel: { name: 'procgroup.process.failures', unit: '{failure}' },
-      classic: { name: 'namedprocess_scrape_procread_errors' },
-    },
-    partialErrors: {
-      description: 'Readings of a process in which a part was missing',
-      kind: 'counter',
-      valueType: 'int',
-      otel: { name: 'procgroup.process.omissions', unit: '{omission}' },
-      classic: { name: 'namedprocess_scrape_partial_errors' },
-    },
-    fileErrors: {
-      description: 'Files of processes that could not be read',
-      kind: 'counter',
-      valueType: 'int',
-      otel: { name: 'procgroup.file.errors', unit: '{error}' },
-    },
-    grouped: outcome('grouped'),
-    ignored: outcome('ignored'),
-    vanished: outcome('vanished'),
-    failed: outcome('failed'),
   },
 })
 
@@ -272,18 +261,5 @@ function threadState(state: string, classic: string) {
       attributes: { 'process.state': state },
     },
     classic: { name: `${CLASSIC}states`, attributes: { state: classic }, kind: 'gauge' },
-  } as const
-}
-
-function outcome(outcome: 'grouped' | 'ignored' | 'vanished' | 'failed') {
-  return {
-    description: 'Processes listed in the last collection, by what became of them',
-    kind: 'gauge',
-    valueType: 'int',
-    otel: {
-      name: 'procgroup.collection.processes',
-      unit: '{process}',
-      attributes: { 'procgroup.collection.outcome': outcome },
-    },
   } as const
 }

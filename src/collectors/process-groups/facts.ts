@@ -1,6 +1,7 @@
 /** What rules and name templates may ask about a process, each read when it is asked for the first time. */
 import { posix } from 'node:path'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStat } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ProcessFacts } from './rules/facts.ts'
@@ -17,19 +18,24 @@ export interface FactSources {
 export function processFacts(sources: FactSources, process: JudgedProcess): ProcessFacts {
   const { procfs } = sources
   const { directory, comm } = process
+  const uid = () => {
+    const status = emptyStatus()
+    procfs.status(directory, status)
+    return status.euid
+  }
+  const exePath = () => executablePath(procfs, directory)
   return {
     comm,
     pid: process.pid,
     ppid: process.ppid,
     argv: procfs.cmdline(directory),
     startTime: sources.bootTime * 1000 + (process.start * 1000) / sources.ticksPerSecond,
-    username: () => {
-      const status = emptyStatus()
-      procfs.status(directory, status)
-      return sources.username(status.euid)
-    },
+    username: () => sources.username(uid()),
+    uid,
+    parent: () => taskName(procfs, process.ppid),
     cgroups: () => cgroupPaths(procfs, directory),
-    program: () => programName(procfs, directory) ?? comm,
+    program: () => programName(exePath()) ?? comm,
+    exePath,
   }
 }
 
@@ -42,15 +48,26 @@ function cgroupPaths(procfs: Procfs, directory: string): string[] {
   }
 }
 
-/** The name of the file that the process executes; undefined where it can't be seen or there is none. */
-function programName(procfs: Procfs, directory: string): string | undefined {
+function taskName(procfs: Procfs, pid: number): string | undefined {
   try {
-    const path = procfs.executable(directory).replace(DELETED, '')
-    // A program in memory has a made-up name that differs from one start to the next.
-    return path.startsWith('/memfd:') ? undefined : posix.basename(path)
+    procfs.stat(procfs.directory(pid), emptyStat())
+    return procfs.comm()
   } catch {
     return undefined
   }
+}
+
+function executablePath(procfs: Procfs, directory: string): string | undefined {
+  try {
+    return procfs.executable(directory).replace(DELETED, '')
+  } catch {
+    return undefined
+  }
+}
+
+function programName(path: string | undefined): string | undefined {
+  // A program in memory has a made-up name that differs from one start to the next.
+  return path === undefined || path.startsWith('/memfd:') ? undefined : posix.basename(path)
 }
 
 /** What the kernel appends to the path of a file that was removed or replaced meanwhile. */

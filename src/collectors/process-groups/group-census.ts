@@ -5,6 +5,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ReadingErrors } from './reading-errors.ts'
+import type { Assignment, Verdict } from './rules/verdict.ts'
 
 export interface CensusOptions {
   /** Whether a process that no rule matches joins its nearest ancestor's group. */
@@ -13,6 +14,8 @@ export interface CensusOptions {
   readonly remove_empty: boolean
   /** Whether processes in no group are judged again at every collection. */
   readonly recheck: boolean
+  /** Whether a process that executes another program, or changes its name, is judged again. */
+  readonly regroup: boolean
   /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
   readonly recheck_time_limit: number
 }
@@ -22,13 +25,13 @@ export interface CensusSources {
   readonly errors: ReadingErrors
   readonly slice: TimeSlice
   /** Which rules are in force. */
-  readonly rules: { readonly version: number }
+  readonly rules: { readonly version: number; readonly constants: readonly Assignment[] }
   /**
-   * The name of the group to which the rules assign the process.
+   * What the rules say of the process.
    *
    * @throws NodeJS.ErrnoException when what the rules need can't be read.
    */
-  readonly groupName: (process: JudgedProcess) => string | undefined
+  readonly judge: (process: JudgedProcess) => Verdict
   /** Start of a process in seconds since the epoch, from clock ticks after boot. */
   readonly startTime: (ticks: number) => number
 }
@@ -42,7 +45,8 @@ export interface Outcome {
 }
 
 export interface GroupCensus {
-  readonly groups: ReadonlyMap<string, Group>
+  /** By the keys of their assignments; one without members may be taken out. */
+  readonly groups: Map<string, Group>
   readonly outcome: Outcome
   /**
    * Reads every process once.

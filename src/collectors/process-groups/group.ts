@@ -4,6 +4,7 @@ import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
 import type { Status } from '../../kernel/procfs/status.ts'
 import { Entity } from '../../telemetry/entity.ts'
+import type { Assignment, Limit } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
 
 /** What one look at a process shows that it holds. */
@@ -35,10 +36,14 @@ export interface ThreadGroup {
 }
 
 export class Group {
-  readonly name: string
+  readonly key: string
   readonly entity: Entity
+  /** How many groups of its rule are shown. */
+  readonly limit: Limit | undefined
   /** Usage of all members, past ones included: it never falls. */
   readonly total = noUsage()
+  /** The part of it that is shown under the group's own name: all of it, unless its rule has a limit. */
+  readonly shown: Usage
   readonly threads = new Map<string, ThreadGroup>()
   readonly waits = new Map<string, { readonly entity: Entity; count: number }>()
 
@@ -49,6 +54,8 @@ export class Group {
   swapped = 0
   proportional = 0
   proportionalSwapped = 0
+  unique = 0
+  shared = 0
   /** Pages. */
   resident = 0
   openDescriptors = 0
@@ -62,23 +69,36 @@ export class Group {
   /** Whether the I/O of any member could ever be read. */
   knowsIo = false
 
+  /** Members that have ended, and times that members came when all earlier ones were gone. */
+  exits = 0
+  restarts = 0
+  #hadMembers = false
+  /** Whether a member of the last pass is still there. */
+  #hasSurvivor = false
+
   readonly #start: HrTime
 
   /** @param start since when its counters count. */
-  constructor(name: string, start: HrTime) {
-    this.name = name
+  constructor({ key, name, labels, limit }: Assignment, start: HrTime) {
+    this.key = key
+    this.limit = limit
     this.#start = start
-    this.entity = new Entity({ 'procgroup.name': name }, start)
+    this.shown = limit === undefined ? this.total : noUsage()
+    this.entity = new Entity({ ...labels, 'procgroup.name': name }, start)
   }
 
   /** Forgets what members hold; what they used stays. */
   beginPass(): void {
+    this.#hadMembers ||= this.processes > 0
+    this.#hasSurvivor = false
     this.processes = 0
     this.threadCount = 0
     this.virtual = 0
     this.swapped = 0
     this.proportional = 0
     this.proportionalSwapped = 0
+    this.unique = 0
+    this.shared = 0
     this.resident = 0
     this.openDescriptors = 0
     this.worstDescriptorRatio = 0
@@ -95,7 +115,13 @@ export class Group {
   endPass(): void {
     for (const [channel, { count }] of this.waits) if (count === 0) this.waits.delete(channel)
     if (this.processes === 0) return
+    if (this.#hadMembers && !this.#hasSurvivor) this.restarts++
     for (const [name, { count }] of this.threads) if (count === 0) this.threads.delete(name)
+  }
+
+  /** Says that a member of the last pass is still there. */
+  addSurvivor(): void {
+    this.#hasSurvivor = true
   }
 
   /** Adds what a process holds. */
@@ -119,7 +145,22 @@ export class Group {
     if (process.hasMemory) {
       this.proportional += process.slow.pss
       this.proportionalSwapped += process.slow.swapPss
+      this.unique += process.slow.unique
+      this.shared += process.slow.shared
     }
+  }
+
+  /** Adds what another group holds. */
+  addGroup(other: Group): void {
+    for (const holding of SUMMED) this[holding] += other[holding]
+    for (const state of Object.keys(this.states) as (keyof States)[]) {
+      this.states[state] += other.states[state]
+    }
+    this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, other.worstDescriptorRatio)
+    this.oldestStart = Math.min(this.oldestStart, other.oldestStart)
+    this.knowsIo ||= other.knowsIo
+    this.knowsDescriptors ||= other.knowsDescriptors
+    this.knowsMemory ||= other.knowsMemory
   }
 
   /**
@@ -152,6 +193,21 @@ export class Group {
     }
   }
 }
+
+const SUMMED = [
+  'processes',
+  'threadCount',
+  'virtual',
+  'swapped',
+  'proportional',
+  'proportionalSwapped',
+  'unique',
+  'shared',
+  'resident',
+  'openDescriptors',
+  'exits',
+  'restarts',
+] as const satisfies (keyof Group)[]
 
 const STATES = new Map<number, keyof States>([
   [0x52, 'running'],

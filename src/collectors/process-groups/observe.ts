@@ -18,9 +18,12 @@ export interface GroupMeasurements {
 export interface Units extends Machine {
   /** Boot time in seconds since the epoch. */
   readonly bootTime: number
-  /** The start that a group without members is said to have; undefined for none. */
-  readonly startOfNone?: number
+  /** Whether to say what process-exporter says, and nothing of the life of groups. */
+  readonly strict: boolean
 }
+
+/** What process-exporter says of the start of a group without members: Go's zero time. */
+const YEAR_ONE = -62_135_596_800
 
 /** Observes everything about a group. What no member could be read for has no value. */
 export function observeGroup(
@@ -29,7 +32,7 @@ export function observeGroup(
   group: Group,
   units: Units,
 ): void {
-  const { entity, total, states } = group
+  const { entity, shown: total, states } = group
   const isEmpty = group.processes === 0
   m.processes.observe(result, entity, group.processes)
   m.threads.observe(result, entity, group.threadCount)
@@ -49,6 +52,8 @@ export function observeGroup(
   if (group.knowsMemory) {
     m.memoryProportional.observe(result, entity, group.proportional)
     m.memoryProportionalSwapped.observe(result, entity, group.proportionalSwapped)
+    m.memoryUnique.observe(result, entity, group.unique)
+    m.memoryShared.observe(result, entity, group.shared)
   }
   if (group.knowsDescriptors) {
     m.openDescriptors.observe(result, entity, group.openDescriptors)
@@ -57,9 +62,11 @@ export function observeGroup(
   if (!isEmpty) {
     const oldest = units.bootTime + Math.floor(group.oldestStart / units.ticksPerSecond)
     m.oldestStart.observe(result, entity, oldest)
-  } else if (units.startOfNone !== undefined) {
-    m.oldestStart.observe(result, entity, units.startOfNone)
+  } else if (units.strict) {
+    m.oldestStart.observe(result, entity, YEAR_ONE)
   }
+  if (!units.strict) observeLife(result, m, group, units)
+
   m.running.observe(result, entity, states.running)
   m.sleeping.observe(result, entity, states.sleeping)
   m.waiting.observe(result, entity, states.waiting)
@@ -70,6 +77,19 @@ export function observeGroup(
   }
   if (isEmpty) return
   for (const threads of group.threads.values()) observeThreads(result, thread, threads, units)
+}
+
+function observeLife(
+  result: BatchObservableResult,
+  m: GroupMeasurements['group'],
+  { entity, exits, restarts, processes, oldestStart }: Group,
+  { bootTime, ticksPerSecond }: Units,
+): void {
+  m.exits.observe(result, entity, exits)
+  m.restarts.observe(result, entity, restarts)
+  if (processes === 0) return
+  const start = bootTime + oldestStart / ticksPerSecond
+  m.uptime.observe(result, entity, Math.max(0, Date.now() / 1000 - start))
 }
 
 function observeThreads(

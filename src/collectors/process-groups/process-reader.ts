@@ -1,6 +1,7 @@
 /** Reads what the metrics need of one process, file by file: what can't be read is left out and counted. */
 import { emptyIo } from '../../kernel/procfs/io.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
@@ -151,8 +152,7 @@ export class ProcessReader {
   readonly #readMemory = (directory: string): void => {
     // Kernel threads and zombies have no memory map; the kernel answers ESRCH, the truth is zero.
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
-      this.slow.pss = 0
-      this.slow.swapPss = 0
+      Object.assign(this.slow, emptyProportionalMemory())
     } else {
       this.slow.refreshMemory(this.#procfs, directory, this, this.#now, this.#maxAge)
     }

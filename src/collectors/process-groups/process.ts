@@ -15,6 +15,9 @@ export interface JudgedProcess {
 
 /** A process: its identity is (pid, start), for PIDs are used again. */
 export interface KnownProcess extends JudgedProcess {
+  comm: string
+  /** Where its stack starts: it moves when another program is executed. */
+  stack: number
   /** The version of the rules that judged it; undefined until it is judged. */
   judgedBy: number | undefined
   /** The group it belongs to; undefined for one that belongs to none. */

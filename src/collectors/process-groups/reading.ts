@@ -2,8 +2,8 @@
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { READING_METRICS } from './definitions.ts'
 import type { GroupCensus } from './group-census.ts'
+import { READING_METRICS } from './reading-definitions.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 
 /** @param created since when the errors are counted. */

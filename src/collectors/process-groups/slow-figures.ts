@@ -2,7 +2,8 @@
  * Figures that are not read at every collection: they rarely change, and reading them costs the most.
  *
  * The limit of open files is read again when it is old. So is proportional memory while its process shows no
- * sign of having run; of a process that ran it is read every time.
+ * sign of having run; of a process that ran it is read every time, unless that takes long: smaps_rollup walks
+ * all page tables of a process, which takes seconds where it has hundreds of gigabytes.
  */
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
@@ -14,9 +15,13 @@ import type { U64 } from '../../kernel/u64.ts'
 export class SlowFigures implements ProportionalMemory {
   pss = 0
   swapPss = 0
+  unique = 0
+  shared = 0
   openFilesLimit = 0
   #limitReadAt = Number.NEGATIVE_INFINITY
   #memoryReadAt = Number.NEGATIVE_INFINITY
+  /** Milliseconds that the last reading of the memory took. */
+  #memoryCost = 0
   // How the process was when its memory was read.
   #ticks = 0
   #faults: U64 = 0
@@ -36,7 +41,8 @@ export class SlowFigures implements ProportionalMemory {
   }
 
   /**
-   * Reads proportional memory if it is older than `maxAge` or the process has run since.
+   * Reads proportional memory if it is older than `maxAge` or the process has run since; but if that takes
+   * long, not before it has taken less than a two-hundredth of the time.
    *
    * @throws whatever Procfs.proportionalMemory throws.
    */
@@ -47,10 +53,14 @@ export class SlowFigures implements ProportionalMemory {
     now: number,
     maxAge: number,
   ): void {
-    if (now - this.#memoryReadAt < maxAge && !this.#hasRun(stat, status)) return
+    const age = now - this.#memoryReadAt
+    if (age < maxAge && !this.#hasRun(stat, status)) return
+    const isDear = maxAge > 0 && this.#memoryCost > CHEAP_MILLISECONDS
+    if (isDear && age < this.#memoryCost * COST_FACTOR) return
     this.#memoryReadAt = Number.NEGATIVE_INFINITY
     procfs.proportionalMemory(directory, this)
     this.#memoryReadAt = now
+    this.#memoryCost = performance.now() - now
     this.#ticks = stat.utime + stat.stime
     this.#faults = stat.minflt
     this.#switches = status.voluntary
@@ -78,3 +88,7 @@ export function spreadAge(maxAge: number, pid: number): number {
 }
 
 const SPREAD = 16
+/** Memory that is read faster than this is read whenever its process has run. */
+const CHEAP_MILLISECONDS = 2
+/** So that reading the memory of one process takes no more than 0.5 % of the time. */
+const COST_FACTOR = 200

@@ -12,6 +12,14 @@ export interface ProportionalMemory {
   pss: number
   /** The same of swapped-out memory (`SwapPss`). */
   swapPss: number
+  /** Resident memory that no other process maps (`Private_Clean` and `Private_Dirty`): the unique set size. */
+  unique: number
+  /** Resident memory that others map too (`Shared_Clean` and `Shared_Dirty`). */
+  shared: number
+}
+
+export function emptyProportionalMemory(): ProportionalMemory {
+  return { pss: 0, swapPss: 0, unique: 0, shared: 0 }
 }
 
 const KIB = 1024
@@ -19,7 +27,7 @@ const P = 0x50
 const S = 0x53
 
 /**
- * Sums `Pss` and `SwapPss` over the mappings in the file that the reader holds: one in
+ * Sums `Pss`, `SwapPss` and the unique and shared pages over the mappings in the file that the reader holds: one in
  * `smaps_rollup`, all of them in `smaps`. A process without memory has an empty file: zeros.
  *
  * @throws KernelFormatError when there is no mapping, or one of the two only: the file is cut short.
@@ -32,6 +40,8 @@ export function parseSmaps(
   scanner.reset(reader)
   into.pss = 0
   into.swapPss = 0
+  into.unique = 0
+  into.shared = 0
   if (reader.length === 0) return
   let pairs = 0
   let unpaired = 0
@@ -41,6 +51,16 @@ export function parseSmaps(
       into.pss += scanner.number() * KIB
       pairs++
       unpaired++
+    } else if (
+      first === P &&
+      (scanner.accept('Private_Clean:') || scanner.accept('Private_Dirty:'))
+    ) {
+      into.unique += scanner.number() * KIB
+    } else if (
+      first === S &&
+      (scanner.accept('Shared_Clean:') || scanner.accept('Shared_Dirty:'))
+    ) {
+      into.shared += scanner.number() * KIB
     } else if (first === S && scanner.accept('SwapPss:')) {
       into.swapPss += scanner.number() * KIB
       unpaired--

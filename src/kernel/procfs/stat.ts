@@ -27,6 +27,11 @@ export interface Stat {
   vsize: number
   /** Resident pages. */
   rss: number
+  /**
+   * Address of the stack's start (`startstack`): another one after each execve(2). 0 for kernel threads and
+   * without the right to trace the process, and where address space isn't randomised it doesn't change.
+   */
+  stack: number
 }
 
 /** A task of the kernel itself (`PF_KTHREAD`, include/linux/sched.h): it has no memory map. */
@@ -48,6 +53,7 @@ export function emptyStat(): Stat {
     starttime: 0,
     vsize: 0,
     rss: 0,
+    stack: 0,
   }
 }
 
@@ -82,6 +88,8 @@ export function parseStat(reader: FileReader, scanner: ByteScanner, into: Stat):
   into.starttime = scanner.number()
   into.vsize = scanner.number()
   into.rss = Math.max(0, scanner.signed())
+  scanner.skipFields(3)
+  into.stack = scanner.number()
 }
 
 /** The task's name (`comm`) in the file that the reader holds; bytes that aren't UTF-8 become U+FFFD. */

@@ -2,6 +2,7 @@ import test from 'ava'
 import { compileRules } from '../../../src/collectors/process-groups/rules/matcher.ts'
 import { nameMappingRules } from '../../../src/collectors/process-groups/rules/name-mapping.ts'
 import { createRules } from '../../../src/collectors/process-groups/rules/rules.ts'
+import { groupName, PROCESS } from '../../support/facts.ts'
 import { processGroups } from '../../support/process-groups.ts'
 import { ProcfsTree } from '../../support/procfs-tree.ts'
 
@@ -12,7 +13,7 @@ const MAPPINGS: [names: string, mapping: string, groups: Record<string, number>]
   ['', 'java,(nomatch)?(-jar)', { 'java:-jar': 1 }],
   ['', 'java,-jar', {}],
   ['java', 'java,-jar\\s+([^/]+).jar', {}],
-  [' bash,,python2', '', { python2: 1 }],
+  [' bash,,python2', '', { ' bash': 0, python2: 1 }],
 ]
 
 for (const [names, mapping, groups] of MAPPINGS) {
@@ -88,17 +89,7 @@ for (const [pattern, text, found] of PATTERNS) {
       t.throws(compile, { name: 'RuleError' })
       return
     }
-    const facts = {
-      comm: 'c',
-      argv: [text],
-      pid: 1,
-      ppid: 1,
-      startTime: 0,
-      username: () => '',
-      cgroups: () => [],
-      program: () => '',
-    }
-    t.is(compile().match(facts), found ? 'x' : undefined)
+    t.is(groupName(compile(), { ...PROCESS, argv: [text] }), found ? 'x' : undefined)
   })
 }
 
@@ -133,9 +124,9 @@ test('a process in no group is judged again when that is wanted, up to an age', 
     procfs.set(1, { argv: ['after'], ppid: 0 })
     return (await groups.collect()).get('num_procs{x}')
   }
-  t.is(await count({}), undefined)
+  t.is(await count({}), 0)
   t.is(await count({ recheck: true }), 1)
-  t.is(await count({ recheck_time_limit: 3_600_000 }), undefined)
+  t.is(await count({ recheck_time_limit: 3_600_000 }), 0)
   t.is(await count({ recheck_time_limit: Number.MAX_SAFE_INTEGER }), 1)
 })
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { emptyIo } from '../../../src/kernel/procfs/io.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
+import { emptyProportionalMemory } from '../../../src/kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread } from '../../../src/kernel/procfs/stat.ts'
 import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
 
@@ -42,9 +43,14 @@ test('a process with four threads', (t) => {
   })
   t.false(isKernelThread(stat))
   t.deepEqual(procfs.tids(procfs.directory(1003)).sort(), [1003, 1013, 1023, 1033])
-  const memory = { pss: 0, swapPss: 0 }
+  const memory = emptyProportionalMemory()
   procfs.proportionalMemory(procfs.directory(1003), memory)
-  t.deepEqual(memory, { pss: 9564 * 1024, swapPss: 0 })
+  t.deepEqual(memory, {
+    pss: 9564 * 1024,
+    swapPss: 0,
+    unique: 6916 * 1024,
+    shared: 6584 * 1024,
+  })
   t.is(procfs.wchan(procfs.directory(1003)), 'hrtimer_nanosleep')
   t.is(procfs.openDescriptors(procfs.directory(1003)), 3)
   t.is(procfs.openFilesLimit(procfs.directory(1003)), 20000)
@@ -89,12 +95,17 @@ test('without smaps_rollup the mappings of smaps are added up', (t) => {
     rmSync(join(root, '1003/smaps_rollup'))
     writeFileSync(
       join(root, '1003/smaps'),
-      '00400000-00401000 r-xp 0 00:00 1 /Pss:\nPss:   3 kB\nSwapPss:   2 kB\nVmFlags: rd ex\n' +
-        '00500000-00501000 rw-p 0 00:00 1\nPss:  10 kB\nSwapPss:   1 kB\nVmFlags: rd wr\n',
+      '00400000-00401000 r-xp 0 00:00 1 /Pss:\nPss:   3 kB\nShared_Clean:   4 kB\nPrivate_Dirty:  7 kB\nSwapPss:   2 kB\nVmFlags: rd ex\n' +
+        '00500000-00501000 rw-p 0 00:00 1\nPss:  10 kB\nShared_Dirty:   1 kB\nPrivate_Hugetlb:  9 kB\nSwapPss:   1 kB\nVmFlags: rd wr\n',
     )
-    const memory = { pss: 0, swapPss: 0 }
+    const memory = emptyProportionalMemory()
     new Procfs(root).proportionalMemory(`${root}/1003/`, memory)
-    t.deepEqual(memory, { pss: 13 * 1024, swapPss: 3 * 1024 })
+    t.deepEqual(memory, {
+      pss: 13 * 1024,
+      swapPss: 3 * 1024,
+      unique: 7 * 1024,
+      shared: 5 * 1024,
+    })
   })
 })
 
@@ -129,7 +140,7 @@ test('a file that is cut short anywhere is an error, never another value', (t) =
   const stat = emptyStat()
   const status = emptyStatus()
   const io = emptyIo()
-  const memory = { pss: 0, swapPss: 0 }
+  const memory = emptyProportionalMemory()
   withCopy((root) => {
     const copy = new Procfs(root)
     const directory = `${root}/1003/`

@@ -11,10 +11,16 @@ export interface ProcessFacts {
   readonly startTime: number
   /** Name of the effective user. */
   readonly username: () => string
+  /** Id of the effective user. */
+  readonly uid: () => number
+  /** Name of the parent's task; undefined where it has none or has ended. */
+  readonly parent: () => string | undefined
   /** Paths of the cgroups, in the order of `/proc/PID/cgroup`. */
   readonly cgroups: () => readonly string[]
   /** Name of the file that the process executes; `comm` where that can't be seen. */
   readonly program: () => string
+  /** Path of the file that the process executes; undefined for kernel threads and where it can't be seen. */
+  readonly exePath: () => string | undefined
 }
 
 /** Go's filepath.Base: what follows the last slash, trailing slashes apart. */

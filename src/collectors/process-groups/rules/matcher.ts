@@ -3,24 +3,29 @@
  * of whose selectors match names the group.
  */
 import { baseName, type ProcessFacts } from './facts.ts'
-import { compileNameTemplate, type NameTemplate } from './name-template.ts'
-import { compilePattern } from './pattern.ts'
+import { compileNameTemplate, type Matches, type NameTemplate } from './name-template.ts'
 import { RuleError, type RuleProblem } from './rule-error.ts'
+import { type Attempt, compileSelectors, type Selector, type Selectors } from './selectors.ts'
+import { type Assignment, assignment, type Limit, type Verdict } from './verdict.ts'
 
-export interface ProcessNameItem {
+export interface ProcessNameItem extends Selectors {
   readonly name?: string
-  readonly comm?: readonly string[]
-  readonly exe?: readonly string[]
-  readonly cmdline?: readonly string[]
-  /** PIDs of the parent. */
-  readonly ppid?: readonly number[]
+  /** A process that meets any of these conditions is not selected. */
+  readonly not?: Selectors
+  /** Whether selected processes belong to no group, whatever later rules and their ancestors say. */
+  readonly ignore?: boolean
+  /** Further attributes of the group: templates, by name. */
+  readonly labels?: Readonly<Record<string, string>>
+  readonly limit?: Limit
   /** Line in the configuration file; 0 for a built-in rule. */
   readonly line: number
 }
 
 export interface Rules {
-  /** The name of the group that the first matching rule gives; undefined when none matches. */
-  match(facts: ProcessFacts): string | undefined
+  /** What the first matching rule says; undefined when none matches. */
+  match(facts: ProcessFacts): Verdict
+  /** Groups that are known before any process is: those whose names depend on none. */
+  readonly constants: readonly Assignment[]
 }
 
 const DEFAULT_NAME = '{{.ExeBase}}'
@@ -42,30 +47,28 @@ export function compileRules(
   if (problems.length > 0) throw new RuleError(problems)
   return {
     match(facts) {
-      for (const { selectors, name } of rules) {
+      for (const { selectors, excluded, verdict } of rules) {
         const matches = new Map<string, string>()
-        if (selectors.every((selector) => selector(facts, matches))) return name(facts, matches)
+        const isSelected =
+          selectors.every((selector) => selector(facts, matches)) &&
+          !excluded.some((selector) => selector(facts, new Map()))
+        if (isSelected) return verdict(facts, matches)
       }
       return undefined
     },
+    constants: rules.flatMap(({ constant }) => constant ?? []),
   }
 }
 
-/** Whether a process is selected; a selector may add what it captured. */
-type Selector = (facts: ProcessFacts, matches: Map<string, string>) => boolean
-
 interface Rule {
   readonly selectors: readonly Selector[]
-  readonly name: NameTemplate
+  readonly excluded: readonly Selector[]
+  readonly verdict: (facts: ProcessFacts, matches: Matches) => Verdict
+  readonly constant: Assignment | undefined
 }
 
 function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
-  const attempt = <T>(
-    what: string,
-    source: string,
-    compile: (source: string) => T,
-    instead: T,
-  ): T => {
+  const attempt: Attempt = (what, source, compile, instead) => {
     try {
       return compile(source)
     } catch (error) {
@@ -74,52 +77,33 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
       return instead
     }
   }
-  const selectors: Selector[] = []
-  if (item.comm !== undefined) selectors.push(commSelector(item.comm))
-  if (item.exe !== undefined) selectors.push(exeSelector(item.exe))
-  for (const source of item.cmdline ?? []) {
-    selectors.push(attempt('cmdline', source, cmdlineSelector, () => false))
+  const selectors = compileSelectors(item, attempt)
+  const excluded = compileSelectors(item.not ?? {}, attempt)
+  if (item.ignore) return { selectors, excluded, verdict: () => 'ignored', constant: undefined }
+  const source = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
+  const name = attempt('name', source, compileNameTemplate, () => '')
+  const labels = Object.entries(item.labels ?? {}).map(([label, text]): [string, NameTemplate] => [
+    label,
+    attempt(`label ${label}`, text, compileNameTemplate, () => ''),
+  ])
+  const { limit } = item
+  const isConstant =
+    limit === undefined && ![source, ...Object.values(item.labels ?? {})].some(isTemplate)
+  return {
+    selectors,
+    excluded,
+    verdict(facts, matches) {
+      const values = labels.map(([label, template]) => [label, template(facts, matches)])
+      return assignment(name(facts, matches), Object.fromEntries(values), limit)
+    },
+    constant: isConstant ? assignment(source, item.labels) : undefined,
   }
-  if (item.ppid !== undefined) selectors.push(parentSelector(item.ppid))
-  const name = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
-  return { selectors, name: attempt('name', name, compileNameTemplate, () => '') }
 }
 
-function commSelector(names: readonly string[]): Selector {
-  const wanted = new Set(names)
-  return ({ comm }) => wanted.has(comm)
+function isTemplate(source: string): boolean {
+  return source.includes('{{')
 }
 
 function lastOfEachName(entries: readonly string[]): string[] {
   return [...new Map(entries.map((entry) => [baseName(entry), entry])).values()]
-}
-
-/**
- * Compares the first argument: with the whole of an entry that has a slash, with its base name alone
- * otherwise; of several entries any may match. (It is not the executed file, which any process may name as it
- * likes.)
- */
-function exeSelector(entries: readonly string[]): Selector {
-  const names = new Set(entries.filter((entry) => !entry.includes('/')))
-  const paths = new Set(entries.filter((entry) => entry.includes('/') && !entry.endsWith('/')))
-  return ({ argv: [program] }) =>
-    program !== undefined && (paths.has(program) || names.has(baseName(program)))
-}
-
-/** Compares the parent as it is when the process is first seen. */
-function parentSelector(pids: readonly number[]): Selector {
-  const wanted = new Set(pids)
-  return ({ ppid }) => wanted.has(ppid)
-}
-
-/** Searches the arguments joined by spaces for a regular expression in Go's syntax. */
-function cmdlineSelector(source: string): Selector {
-  const pattern = compilePattern(source)
-  return ({ argv }, matches) => {
-    const captures = pattern.find(argv.join(' '))
-    for (const [group, capture] of (captures ?? []).entries()) {
-      matches.set(pattern.names[group], capture)
-    }
-    return captures !== undefined
-  }
 }

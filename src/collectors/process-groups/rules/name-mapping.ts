@@ -6,6 +6,7 @@ import type { ProcessFacts } from './facts.ts'
 import type { Rules } from './matcher.ts'
 import { compilePattern, type Pattern } from './pattern.ts'
 import { RuleError } from './rule-error.ts'
+import { assignment } from './verdict.ts'
 
 /**
  * @param names program names (`comm`), separated by commas.
@@ -19,11 +20,12 @@ export function nameMappingRules(names: string, mapping: string): Rules {
   return {
     match({ comm, argv }: ProcessFacts) {
       const pattern = patterns.get(comm)
-      if (pattern === undefined) return wanted.has(comm) ? comm : undefined
+      if (pattern === undefined) return wanted.has(comm) ? assignment(comm) : undefined
       const groups = pattern.find(argv.join(' '))?.slice(1)
       const capture = groups?.find((group) => group !== '')
-      return capture === undefined ? undefined : `${comm}:${capture}`
+      return capture === undefined ? undefined : assignment(`${comm}:${capture}`)
     },
+    constants: [...wanted].filter((name) => !patterns.has(name)).map((name) => assignment(name)),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Rules that can be replaced while the collector runs. */
 import type { ProcessFacts } from './facts.ts'
 import type { Rules } from './matcher.ts'
+import type { Assignment, Verdict } from './verdict.ts'
 
 export class ReplaceableRules implements Rules {
   /** Rises with every replacement: a verdict of an older version doesn't stand any more. */
@@ -11,8 +12,12 @@ export class ReplaceableRules implements Rules {
     this.#rules = rules
   }
 
-  match(facts: ProcessFacts): string | undefined {
+  match(facts: ProcessFacts): Verdict {
     return this.#rules.match(facts)
+  }
+
+  get constants(): readonly Assignment[] {
+    return this.#rules.constants
   }
 
   /**

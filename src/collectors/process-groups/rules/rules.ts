@@ -16,7 +16,7 @@ export interface RuleSettings {
  */
 const DEFAULT_RULES: readonly ProcessNameItem[] = [
   { name: '{{.Program}}', cmdline: ['.+'], line: 0 },
-  { name: 'kthreadd', comm: ['kthreadd'], line: 0 },
+  { name: '{{.Comm}}', comm: ['kthreadd'], line: 0 },
 ]
 
 /** @throws RuleError when rules can't be used, or are given in both ways. */

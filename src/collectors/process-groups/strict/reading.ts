@@ -4,6 +4,7 @@
  */
 import { emptyIo } from '../../../kernel/procfs/io.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
+import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import { emptyStat, type Stat } from '../../../kernel/procfs/stat.ts'
 import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
 import type { Holdings } from '../group.ts'
@@ -51,7 +52,7 @@ export class StrictReader {
   read(directory: string, stat: Stat): Reading {
     const procfs = this.#procfs
     const status = emptyStatus()
-    const slow = { pss: 0, swapPss: 0 }
+    const slow = emptyProportionalMemory()
     this.#isPartial = false
     procfs.status(directory, status)
     const usage = this.#usage(directory, stat, status)

@@ -16,6 +16,7 @@ import {
   type Outcome,
 } from '../group-census.ts'
 import { isGone } from '../reading-errors.ts'
+import type { Assignment, Verdict } from '../rules/verdict.ts'
 import { noUsage, type Usage } from '../usage.ts'
 import type { Reading, StrictReader } from './reading.ts'
 import { creditWrapping } from './wrapping.ts'
@@ -33,7 +34,7 @@ interface Process {
   readonly comm: string
   readonly directory: string
   judgedBy: number
-  group: string | undefined
+  group: Assignment | undefined
   /** The last collection that read it. */
   pass: number
   last: Usage | undefined
@@ -153,47 +154,50 @@ export class StrictCensus implements GroupCensus {
   #judge(candidates: readonly Candidate[]): Map<number, Candidate> {
     const unmatched = new Map<number, Candidate>()
     for (const { process, reading } of candidates) {
-      let name: string | undefined
+      let verdict: Verdict
       try {
-        name = this.#sources.groupName(process)
+        verdict = this.#sources.judge(process)
       } catch {
         this.outcome.failed++
         continue
       }
-      if (name === undefined) unmatched.set(process.pid, { process, reading })
-      else this.#track(process, name, reading)
+      if (verdict === undefined) unmatched.set(process.pid, { process, reading })
+      else if (verdict === 'ignored') this.#ignore(process, true)
+      else this.#track(process, verdict, reading)
     }
     return unmatched
   }
 
-  #track(process: Process, name: string, reading: Reading): void {
-    process.group = name
+  #track(process: Process, group: Assignment, reading: Reading): void {
+    process.group = group
     process.judgedBy = this.#sources.rules.version
     this.#processes.set(process.pid, process)
     this.#count(process, reading)
   }
 
   #inherit({ process, reading }: Candidate, unmatched: ReadonlyMap<number, Candidate>): void {
-    const name = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
-    if (name !== undefined) {
-      this.#track(process, name, reading)
+    const { children } = this.#options
+    const group = children ? this.#ancestorsGroup(process, unmatched) : undefined
+    if (group !== undefined) {
+      this.#track(process, group, reading)
       return
     }
-    this.outcome.ignored++
     const startTime = this.#sources.startTime(process.start)
+    this.#ignore(process, children && !isJudgedAgain(this.#options, startTime))
+  }
+
+  #ignore(process: Process, isForGood: boolean): void {
+    this.outcome.ignored++
     process.group = undefined
     process.judgedBy = this.#sources.rules.version
-    if (this.#options.children && !isJudgedAgain(this.#options, startTime)) {
-      this.#processes.set(process.pid, process)
-    } else {
-      this.#processes.delete(process.pid)
-    }
+    if (isForGood) this.#processes.set(process.pid, process)
+    else this.#processes.delete(process.pid)
   }
 
   #ancestorsGroup(
     { ppid }: Process,
     unmatched: ReadonlyMap<number, Candidate>,
-  ): string | undefined {
+  ): Assignment | undefined {
     let ancestor = ppid
     // Bounded, for parents in a circle: process-exporter itself overflows its stack there.
     for (let steps = 0; steps <= unmatched.size; steps++) {
@@ -207,7 +211,7 @@ export class StrictCensus implements GroupCensus {
 
   /** Adds what a process used since it was read last, and what it holds, to its group. */
   #count(process: Process, reading: Reading): void {
-    const group = this.#group(process.group as string)
+    const group = this.#group(process.group as Assignment)
     this.outcome.grouped++
     group.addHoldings(reading)
     group.addThread(reading.stat.state, reading.wchan)
@@ -232,11 +236,11 @@ export class StrictCensus implements GroupCensus {
     process.threads = seen
   }
 
-  #group(name: string): Group {
-    let group = this.groups.get(name)
+  #group(assignment: Assignment): Group {
+    let group = this.groups.get(assignment.key)
     if (group === undefined) {
-      group = new Group(name, this.#previous)
-      this.groups.set(name, group)
+      group = new Group(assignment, this.#previous)
+      this.groups.set(assignment.key, group)
     }
     return group
   }

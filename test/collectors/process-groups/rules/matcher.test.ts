@@ -1,28 +1,15 @@
 /** Selectors, captures and names of single rules, as process-exporter 0.7.10 has them. */
 import test from 'ava'
-import {
-  baseName,
-  type ProcessFacts,
-} from '../../../../src/collectors/process-groups/rules/facts.ts'
+import { baseName } from '../../../../src/collectors/process-groups/rules/facts.ts'
 import {
   compileRules,
   type ProcessNameItem,
 } from '../../../../src/collectors/process-groups/rules/matcher.ts'
-
-const PROCESS: ProcessFacts = {
-  comm: 'app',
-  argv: [],
-  pid: 7,
-  ppid: 1,
-  startTime: 1_508_453_571_190,
-  username: () => 'root',
-  cgroups: () => [],
-  program: () => 'program',
-}
+import { groupName, PROCESS } from '../../../support/facts.ts'
 
 /** The group of a process with the arguments, by one rule. */
 function groupOf(rule: Omit<ProcessNameItem, 'line'>, argv: readonly string[]) {
-  return compileRules([{ ...rule, line: 1 }]).match({ ...PROCESS, argv })
+  return groupName(compileRules([{ ...rule, line: 1 }]), { ...PROCESS, argv })
 }
 
 const BASE_NAMES: [path: string, name: string][] = [
@@ -115,7 +102,7 @@ test('captures of a rule that does not match in the end are not in the next one'
     { name: 'first', cmdline: ['(?P<x>a)', 'nothing'], line: 1 },
     { name: '{{.Matches}}', cmdline: ['b'], line: 2 },
   ])
-  t.is(rules.match({ ...PROCESS, argv: ['ab'] }), 'map[:b]')
+  t.is(groupName(rules, { ...PROCESS, argv: ['ab'] }), 'map[:b]')
 })
 
 test('facts that cost something are read only for a template that uses them', (t) => {
@@ -132,7 +119,7 @@ test('facts that cost something are read only for a template that uses them', (t
     cgroups: fact('cgroups', ['/a']),
     program: fact('program', 'x'),
   }
-  const match = (name: string) => compileRules([{ name, cmdline: [], line: 1 }]).match(facts)
+  const match = (name: string) => groupName(compileRules([{ name, cmdline: [], line: 1 }]), facts)
   t.is(match('{{.Comm}}{{if false}}{{.Username}}{{end}}{{or .PID .Cgroups}}'), 'app7')
   t.deepEqual(read, [])
   t.is(match('{{.Username}}{{.Program}}{{.Cgroups}}'), 'rootx[/a]')

@@ -5,8 +5,10 @@ import {
   compileNameTemplate,
   type Matches,
 } from '../../../../../src/collectors/process-groups/rules/name-template.ts'
+import { PROCESS } from '../../../../support/facts.ts'
 
 export const FACTS: ProcessFacts = {
+  ...PROCESS,
   comm: 'bash',
   argv: ['/bin/bash', '-l'],
   pid: 42,

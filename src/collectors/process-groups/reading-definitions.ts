@@ -1,0 +1,57 @@
+/** The metrics that the collector has of its own reading. */
+import { metricTable } from '../../telemetry/definitions.ts'
+
+export const READING_METRICS = metricTable({
+  scope: 'process_groups',
+  keys: {
+    'process.file': { description: 'File of a process below /proc' },
+    'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
+  },
+  metrics: {
+    collectionErrors: {
+      description: 'Collections that failed as a whole',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.collection.failures', unit: '{failure}' },
+      classic: { name: 'namedprocess_scrape_errors' },
+    },
+    processErrors: {
+      description:
+        'Readings of a process that failed as a whole; processes that ended are not counted',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.failures', unit: '{failure}' },
+      classic: { name: 'namedprocess_scrape_procread_errors' },
+    },
+    partialErrors: {
+      description: 'Readings of a process in which a part was missing',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.omissions', unit: '{omission}' },
+      classic: { name: 'namedprocess_scrape_partial_errors' },
+    },
+    fileErrors: {
+      description: 'Files of processes that could not be read',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.file.errors', unit: '{error}' },
+    },
+    grouped: outcome('grouped'),
+    ignored: outcome('ignored'),
+    vanished: outcome('vanished'),
+    failed: outcome('failed'),
+  },
+})
+
+function outcome(outcome: 'grouped' | 'ignored' | 'vanished' | 'failed') {
+  return {
+    description: 'Processes listed in the last collection, by what became of them',
+    kind: 'gauge',
+    valueType: 'int',
+    otel: {
+      name: 'procgroup.collection.processes',
+      unit: '{process}',
+      attributes: { 'procgroup.collection.outcome': outcome },
+    },
+  } as const
+}

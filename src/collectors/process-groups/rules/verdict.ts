@@ -1,0 +1,32 @@
+/** What rules say of a process. */
+
+/** The group that a process belongs to; groups with equal keys are one. */
+export interface Assignment {
+  readonly key: string
+  readonly name: string
+  /** Further attributes of the group, by name. */
+  readonly labels: Readonly<Record<string, string>>
+  /** How many groups of the rule are shown; undefined for all. */
+  readonly limit: Limit | undefined
+}
+
+/** Bounds the groups of one rule: the largest are shown, the others only in sum. */
+export interface Limit {
+  readonly top: number
+  readonly by: 'cpu' | 'memory' | 'io'
+  /** The name under which the others are added up; undefined to leave them out. */
+  readonly other: string | undefined
+}
+
+/** Undefined when no rule matches; `'ignored'` when one takes the process out. */
+export type Verdict = Assignment | 'ignored' | undefined
+
+export function assignment(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+  limit?: Limit,
+): Assignment {
+  const values = Object.values(labels)
+  const key = values.length === 0 ? name : JSON.stringify([name, labels])
+  return { key, name, labels, limit }
+}

@@ -1,0 +1,99 @@
+/**
+ * Shows, of the groups of a rule with a limit, the largest ones and the sum of all others.
+ *
+ * Whatever a process uses counts in one series only: in its group's while that is among the largest, in that of
+ * the others else. So no counter falls when the order changes, and sums are right.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import { Group } from './group.ts'
+import { assignment, type Limit } from './rules/verdict.ts'
+import { type Account, credit, noUsage, openAccount, type Usage } from './usage.ts'
+
+/** What a group was found to use and hold in this pass, to be compared by. */
+interface Candidate {
+  readonly group: Group
+  readonly increase: Usage
+}
+
+export class TopGroups {
+  readonly #created: HrTime
+  /** How much of the usage of a group has been shown, under one name or the other. */
+  readonly #accounts = new WeakMap<Group, Account>()
+  readonly #others = new Map<string, Group>()
+
+  /** @param created since when the sums of others count. */
+  constructor(created: HrTime) {
+    this.#created = created
+  }
+
+  /** The groups to show after a pass. Hidden ones without members are forgotten. */
+  select(groups: Map<string, Group>): Iterable<Group> {
+    const limited = new Map<Limit, Candidate[]>()
+    for (const group of groups.values()) {
+      if (group.limit === undefined) continue
+      const candidates = limited.get(group.limit) ?? []
+      candidates.push({ group, increase: this.#increase(group) })
+      limited.set(group.limit, candidates)
+    }
+    if (limited.size === 0 && this.#others.size === 0) return groups.values()
+    const hidden = new Set<Group>()
+    for (const other of this.#others.values()) other.beginPass()
+    for (const [limit, candidates] of limited) {
+      candidates.sort(
+        (a, b) => weight(limit, b) - weight(limit, a) || compare(a.group.key, b.group.key),
+      )
+      for (const [rank, { group, increase }] of candidates.entries()) {
+        if (rank < limit.top) {
+          addUsage(group.shown, increase)
+          continue
+        }
+        hidden.add(group)
+        if (group.processes === 0) groups.delete(group.key)
+        const other = this.#other(limit, groups)
+        if (other === undefined) continue
+        addUsage(other.total, increase)
+        other.addGroup(group)
+      }
+    }
+    return this.#shown(groups, hidden)
+  }
+
+  *#shown(groups: ReadonlyMap<string, Group>, hidden: ReadonlySet<Group>): Generator<Group> {
+    for (const group of groups.values()) if (!hidden.has(group)) yield group
+    for (const [name, other] of this.#others) if (!groups.has(name)) yield other
+  }
+
+  /** What the group used since it was looked at last. */
+  #increase(group: Group): Usage {
+    const account = this.#accounts.get(group) ?? openAccount(noUsage(), true)
+    this.#accounts.set(group, account)
+    const increase = noUsage()
+    credit(account, { ...group.total }, true, increase)
+    return increase
+  }
+
+  /** The group of that name, a real one or the sum. */
+  #other({ other: name }: Limit, groups: ReadonlyMap<string, Group>): Group | undefined {
+    if (name === undefined) return undefined
+    const known = groups.get(name) ?? this.#others.get(name)
+    if (known !== undefined) return known
+    const other = new Group(assignment(name), this.#created)
+    this.#others.set(name, other)
+    return other
+  }
+}
+
+/** By how much a group counts in the order of its rule. */
+function weight({ by }: Limit, { group, increase }: Candidate): number {
+  if (by === 'memory') return group.resident
+  if (by === 'io') return Number(increase.readBytes) + Number(increase.writeBytes)
+  return Number(increase.utime) + Number(increase.stime)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : 1
+}
+
+function addUsage(total: Usage, increase: Usage): void {
+  credit(openAccount(noUsage(), true), { ...increase }, true, total)
+}

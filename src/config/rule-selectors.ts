@@ -1,0 +1,67 @@
+/** The selectors of a rule: lists of words or of numbers. */
+import { isScalar, isSeq, type Node } from 'yaml'
+import type { ConfigProblem } from './problems.ts'
+import { scalarText, type YamlFile } from './yaml-file.ts'
+
+const WORDS = ['comm', 'exe', 'cmdline', 'exe_path', 'cgroup', 'username', 'parent'] as const
+const NUMBERS = ['ppid', 'uid'] as const
+
+type WordSelector = (typeof WORDS)[number]
+type NumberSelector = (typeof NUMBERS)[number]
+
+/** Conditions on a process, all of which must hold. */
+export type Selectors = Partial<Record<WordSelector, string[]>> &
+  Partial<Record<NumberSelector, number[]>>
+
+export const SELECTORS = [...WORDS, ...NUMBERS] as const
+
+/** @param key one of SELECTORS. */
+export function readSelector(
+  file: YamlFile,
+  key: string,
+  value: Node,
+  into: Selectors,
+  problems: ConfigProblem[],
+): void {
+  const numbers = NUMBERS.find((name) => name === key)
+  const words = WORDS.find((name) => name === key)
+  if (numbers !== undefined) {
+    into[numbers] = readNumbers(file, key, value, problems)
+  } else if (words !== undefined && isSeq(value)) {
+    into[words] = readWords(file, key, value.items as (Node | null)[], problems)
+  } else {
+    problems.push(file.problem(value, `${key} must be a list: ${key}: [...]`))
+  }
+}
+
+function readWords(
+  file: YamlFile,
+  key: string,
+  nodes: readonly (Node | null)[],
+  problems: ConfigProblem[],
+): string[] {
+  return nodes.map((entry) => {
+    const node = file.resolve(entry)
+    if (node === null) return ''
+    if (isScalar(node)) return scalarText(node)
+    problems.push(file.problem(node, `an entry of ${key} must be a text`))
+    return ''
+  })
+}
+
+/** One number, as in the fork of process-exporter that has `ppid`, or several. */
+function readNumbers(
+  file: YamlFile,
+  key: string,
+  value: Node,
+  problems: ConfigProblem[],
+): number[] {
+  const nodes = isSeq(value) ? (value.items as Node[]) : [value]
+  return nodes.map((entry) => {
+    const node = file.resolve(entry)
+    const number = isScalar(node) ? node.value : undefined
+    if (Number.isInteger(number) && (number as number) >= 0) return number as number
+    problems.push(file.problem(node ?? value, `${key} must be a number or a list of numbers`))
+    return 0
+  })
+}

@@ -1,0 +1,23 @@
+/** A process as rules see it, for tests that name only what they are about. */
+import type { ProcessFacts } from '../../src/collectors/process-groups/rules/facts.ts'
+import type { Rules } from '../../src/collectors/process-groups/rules/matcher.ts'
+
+export const PROCESS: ProcessFacts = {
+  comm: 'app',
+  argv: [],
+  pid: 7,
+  ppid: 1,
+  startTime: 1_508_453_571_190,
+  username: () => 'root',
+  uid: () => 0,
+  parent: () => 'init',
+  cgroups: () => [],
+  program: () => 'program',
+  exePath: () => '/usr/bin/program',
+}
+
+/** The name of the group that rules give a process; `'ignored'` when they take it out. */
+export function groupName(rules: Rules, facts: ProcessFacts): string | undefined {
+  const verdict = rules.match(facts)
+  return typeof verdict === 'object' ? verdict.name : verdict
+}
