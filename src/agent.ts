@@ -28,8 +28,12 @@ import { userNames } from './workloads/users.ts'
 export interface Agent {
   /** Where it serves, if it does. */
   readonly url: string | undefined
-  /** Takes other rules; every process is judged again at the next collection. */
-  replaceRules(rules: Rules): void
+  /**
+   * Takes other rules; every process is judged again at the next collection.
+   *
+   * @throws whatever `read` throws; the rules stay as they are then.
+   */
+  reloadRules(read: () => Rules): void
   /** The Prometheus text of one collection. */
   scrape(): Promise<string>
   /** Pushes once more, then ends everything, within the milliseconds given. */
@@ -86,7 +90,7 @@ export async function startAgent(config: Config, version: string, logger: Logger
   const alive = setInterval(() => {}, LONGEST_INTERVAL)
   return {
     url: server?.url,
-    replaceRules: (replacement) => rules.replace(replacement),
+    reloadRules: (read) => rules.reload(read),
     scrape: () => prometheus.scrape(),
     stop: async (milliseconds) => {
       clearInterval(alive)

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line of otel-interrogator. */
+import { watchFile } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import { type Agent, startAgent } from './agent.ts'
 import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
@@ -9,9 +10,12 @@ import { type CommandLine, parseCommandLine } from './config/command-line.ts'
 import { configurationReference, helpText } from './config/help.ts'
 import { type LoadedConfig, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/problems.ts'
+import { explain } from './explain.ts'
 import { metricsReference } from './telemetry/reference.ts'
 import { readVersion } from './version.ts'
 
+/** By looking, not by inotify: a ConfigMap's file is a link to one in a directory that is replaced. */
+const WATCH_MILLISECONDS = 5000
 const EXIT_FAILURE = 1
 const EXIT_CONFIG = 2
 /** Everything has to be ended within this time of a signal. */
@@ -34,8 +38,12 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const loaded = load(commandLine)
   if (commandLine.command === 'check-config') return print('the configuration is right\n')
+  if (commandLine.command === 'explain') return printExplanation(loaded, commandLine.pid)
   if (commandLine.once) await printOnce(loaded, version)
-  else await run(loaded, version, () => load(commandLine))
+  else {
+    const watched = commandLine.watch ? commandLine.config : undefined
+    await run(loaded, version, () => load(commandLine), watched)
+  }
 }
 
 function load({ config: file, flags }: CommandLine): LoadedConfig {
@@ -53,6 +61,18 @@ function load({ config: file, flags }: CommandLine): LoadedConfig {
   return loaded
 }
 
+function printExplanation({ config }: LoadedConfig, pid: number | undefined): void {
+  try {
+    const { text, isGrouped } = explain(config, pid)
+    print(text)
+    if (!isGrouped) process.exitCode = EXIT_FAILURE
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    process.stderr.write(`otel-interrogator: there is no process ${pid} in ${config.procfs.root}\n`)
+    process.exitCode = EXIT_FAILURE
+  }
+}
+
 async function printOnce({ config }: LoadedConfig, version: string): Promise<void> {
   const silent = pino({ level: 'silent' })
   const agent = await startAgent({ ...config, exporters: ['none'] }, version, silent)
@@ -60,11 +80,15 @@ async function printOnce({ config }: LoadedConfig, version: string): Promise<voi
   await agent.stop(0)
 }
 
-/** @param reload gives the configuration as it is now. */
+/**
+ * @param reload gives the configuration as it is now.
+ * @param watched the file whose changes bring new rules; undefined for none.
+ */
 async function run(
   { config, warnings }: LoadedConfig,
   version: string,
   reload: () => LoadedConfig,
+  watched: string | undefined,
 ): Promise<void> {
   const logger = pino({
     level: config.log.level,
@@ -75,7 +99,9 @@ async function run(
   for (const warning of warnings) logger.warn(warning)
   const agent = await startAgent(config, version, logger)
   logger.info({ version, node: process.version, exporters: config.exporters }, 'started')
-  process.on('SIGHUP', () => reloadRules(agent, logger, reload))
+  const reloadNow = () => reloadRules(agent, logger, reload)
+  process.on('SIGHUP', reloadNow)
+  if (watched !== undefined) watchFile(watched, { interval: WATCH_MILLISECONDS }, reloadNow)
   const stop = (signal: NodeJS.Signals) => stopAgent(agent, logger, signal)
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
@@ -84,7 +110,7 @@ async function run(
 /** Takes the rules anew; when they are wrong, the old ones stay. */
 function reloadRules(agent: Agent, logger: Logger, reload: () => LoadedConfig): void {
   try {
-    agent.replaceRules(createRules(reload().config))
+    agent.reloadRules(() => createRules(reload().config))
     logger.info('rules are reloaded; other settings take effect at the next start')
   } catch (error) {
     logger.error(

@@ -15,7 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   web: ['telemetry'],
   'version.ts': [],
   'agent.ts': ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
-  'main.ts': ['agent.ts', 'version.ts', 'config', 'collectors', 'telemetry'],
+  'explain.ts': ['kernel', 'workloads', 'config', 'collectors'],
+  'main.ts': ['agent.ts', 'explain.ts', 'version.ts', 'config', 'collectors', 'telemetry'],
 }
 
 test('rooms import one way', (t) => {

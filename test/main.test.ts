@@ -125,7 +125,64 @@ test('rules are reloaded on SIGHUP, wrong ones are not, and SIGTERM ends with 0'
   running.child.kill('SIGHUP')
   await says(running, /rules are not reloaded/)
   t.deepEqual(await groups(), ['after'])
+  const reloads = parseSamples(await (await fetch(url)).text()).filter(
+    ({ name }) => name === 'procgroup_rules_reloads_total',
+  )
+  t.deepEqual(
+    reloads.map(({ value }) => value),
+    [1, 1],
+  )
   running.child.kill('SIGTERM')
   const [code] = await once(running.child, 'close')
   t.is(code, 0)
+})
+
+test('with --watch a change of the file is enough', async (t) => {
+  const path = file(t, 'process_names: [{name: before, cmdline: [.+]}]')
+  const running = start(
+    t,
+    `--config=${path}`,
+    '--watch',
+    '--exporters=prometheus',
+    '--prometheus.port=0',
+  )
+  await says(running, /"msg":"started"/)
+  writeFileSync(path, 'process_names: [{name: after, cmdline: [.+], ignore: true}]')
+  await says(running, /rules are reloaded/)
+  t.is(running.child.exitCode, null)
+})
+
+test('a process is explained, and that it is in no group is the exit code', async (t) => {
+  const path = file(
+    t,
+    'process_names:\n- name: other\n  comm: [other]\n- name: "{{.Comm}}"\n  exe: [sleep]\n  not: {uid: 99}\n',
+  )
+  const child = spawn('sleep', ['1000'])
+  t.teardown(() => child.kill())
+  await once(child, 'spawn')
+  const explained = await finish(t, 'explain', String(child.pid), `--config=${path}`)
+  t.is(explained.code, 0)
+  t.regex(
+    explained.output,
+    /rule 1 \(line 2\): does not match\n {2}no {3}comm \["other"\], for it is "sleep"/,
+  )
+  t.regex(
+    explained.output,
+    /rule 2 \(line 4\): matches\n {2}yes {2}exe \["sleep"\]\n {2}yes {2}not uid \[99\]/,
+  )
+  t.regex(explained.output, /group "sleep": a rule matches/)
+  const ignored = await finish(
+    t,
+    'explain',
+    String(child.pid),
+    '--procnames=nothing',
+    '--children=false',
+  )
+  t.is(ignored.code, 1)
+  t.regex(ignored.output, /in no group: no rule matches/)
+  t.like(await finish(t, 'explain', '4194999'), { code: 1 })
+  t.like(await finish(t, 'explain', 'sleep'), { code: 2 })
+  const all = await finish(t, 'explain', '--all', `--config=${path}`)
+  t.is(all.code, 0)
+  t.regex(all.output, new RegExp(`^${child.pid} +sleep +sleep +a rule matches$`, 'm'))
 })

@@ -9,6 +9,7 @@ import { BOOLEAN } from './types.ts'
 export const COMMANDS = {
   run: 'run the agent (the default)',
   'check-config': 'say whether the configuration is right, and what is wrong with it',
+  explain: 'say why a process (explain PID), or each (explain --all), is in its group or in none',
   'list-metrics': 'print all metrics, in both vocabularies, as Markdown',
   'list-settings': 'print all settings, with their variables and flags, as Markdown',
 } as const
@@ -27,6 +28,10 @@ export interface CommandLine {
   readonly version: boolean
   /** Whether to print one collection and end. */
   readonly once: boolean
+  /** Whether a change of the file reloads the rules. */
+  readonly watch: boolean
+  /** The process to explain; undefined for all. */
+  readonly pid: number | undefined
   /** The configuration file. */
   readonly config: string | undefined
   readonly flags: ReadonlyMap<string, FlagValue>
@@ -38,7 +43,12 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
     doc: 'Configuration file (YAML); a file of process-exporter is one.',
     takesValue: true,
   },
+  all: { doc: 'With explain: every process, as a table.', takesValue: false },
   once: { doc: 'Print one collection as Prometheus text, and end.', takesValue: false },
+  watch: {
+    doc: 'Reload the rules also when the file given by --config changes, not only on SIGHUP.',
+    takesValue: false,
+  },
   debug: { doc: 'The same as --log.level=debug.', takesValue: false },
   version: { doc: 'Print the version, and end.', takesValue: false },
   help: { doc: 'Print this, and end.', takesValue: false },
@@ -55,6 +65,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   const rest = [...words]
   const command =
     rest[0] !== undefined && !rest[0].startsWith('-') ? commandNamed(rest.shift()) : 'run'
+  const pid = command === 'explain' ? takePid(rest) : undefined
   while (rest.length > 0) {
     const { name, flag, text } = takeFlag(rest)
     const path = SETTING_FLAGS.get(name)
@@ -71,6 +82,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     help: isOn('help'),
     version: isOn('version'),
     once: isOn('once'),
+    pid,
+    watch: isOn('watch'),
     config: config === '' ? undefined : config,
     flags,
   }
@@ -82,6 +95,17 @@ function commandNamed(word = ''): Command {
   throw failure(
     word,
     `unknown command${suggestion(word, commands)}; there are ${commands.join(', ')}`,
+  )
+}
+
+/** Takes the process to explain from the front of the words; undefined where `--all` is wanted instead. */
+function takePid(rest: string[]): number | undefined {
+  if (/^--?all(?:=|$)/.test(rest[0] ?? '')) return undefined
+  const word = rest.shift() ?? ''
+  if (/^[1-9]\d*$/.test(word)) return Number(word)
+  throw failure(
+    'explain',
+    `needs a PID or --all${word === '' ? '' : `, not ${JSON.stringify(word)}`}`,
   )
 }
 

@@ -96,7 +96,7 @@ export function registerProcessGroups(
     },
     [...groups.observables, ...waits.observables, ...threads.observables],
   )
-  registerReading(meter, census, errors, now())
+  registerReading(meter, census, errors, options.rules, now())
 }
 
 function createCensus(options: ProcessGroupsOptions, sources: CensusSources): GroupCensus {

@@ -4,6 +4,7 @@ import { metricTable } from '../../telemetry/definitions.ts'
 export const READING_METRICS = metricTable({
   scope: 'process_groups',
   keys: {
+    'procgroup.rules.reload.outcome': { description: '`success`, or `failure` for wrong rules' },
     'process.file': { description: 'File of a process below /proc' },
     'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
   },
@@ -36,6 +37,8 @@ export const READING_METRICS = metricTable({
       valueType: 'int',
       otel: { name: 'procgroup.file.errors', unit: '{error}' },
     },
+    reloaded: reload('success'),
+    refused: reload('failure'),
     grouped: outcome('grouped'),
     ignored: outcome('ignored'),
     vanished: outcome('vanished'),
@@ -52,6 +55,19 @@ function outcome(outcome: 'grouped' | 'ignored' | 'vanished' | 'failed') {
       name: 'procgroup.collection.processes',
       unit: '{process}',
       attributes: { 'procgroup.collection.outcome': outcome },
+    },
+  } as const
+}
+
+function reload(outcome: 'success' | 'failure') {
+  return {
+    description: 'Times that the rules were read again; wrong ones leave the old ones in force',
+    kind: 'counter',
+    valueType: 'int',
+    otel: {
+      name: 'procgroup.rules.reloads',
+      unit: '{reload}',
+      attributes: { 'procgroup.rules.reload.outcome': outcome },
     },
   } as const
 }

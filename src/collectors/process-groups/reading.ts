@@ -5,12 +5,14 @@ import { createInstruments } from '../../telemetry/instruments.ts'
 import type { GroupCensus } from './group-census.ts'
 import { READING_METRICS } from './reading-definitions.ts'
 import type { ReadingErrors } from './reading-errors.ts'
+import type { ReplaceableRules } from './rules/replaceable-rules.ts'
 
 /** @param created since when the errors are counted. */
 export function registerReading(
   meter: Meter,
   census: GroupCensus,
   errors: ReadingErrors,
+  { reloads }: ReplaceableRules,
   created: HrTime,
 ): void {
   const { measurements: m, observables } = createInstruments(meter, READING_METRICS)
@@ -27,6 +29,8 @@ export function registerReading(
       files.set(key, entity)
       m.fileErrors.observe(result, entity, count)
     }
+    m.reloaded.observe(result, collector, reloads.success)
+    m.refused.observe(result, collector, reloads.failure)
     const { outcome } = census
     m.grouped.observe(result, collector, outcome.grouped)
     m.ignored.observe(result, collector, outcome.ignored)

@@ -5,7 +5,7 @@
 import { baseName, type ProcessFacts } from './facts.ts'
 import { compileNameTemplate, type Matches, type NameTemplate } from './name-template.ts'
 import { RuleError, type RuleProblem } from './rule-error.ts'
-import { type Attempt, compileSelectors, type Selector, type Selectors } from './selectors.ts'
+import { type Attempt, type Condition, compileSelectors, type Selectors } from './selectors.ts'
 import { type Assignment, assignment, type Limit, type Verdict } from './verdict.ts'
 
 export interface ProcessNameItem extends Selectors {
@@ -26,6 +26,18 @@ export interface Rules {
   match(facts: ProcessFacts): Verdict
   /** Groups that are known before any process is: those whose names depend on none. */
   readonly constants: readonly Assignment[]
+  /** What each rule says, up to the first that matches. */
+  explain(facts: ProcessFacts): readonly Explanation[]
+}
+
+/** What one rule says of a process. */
+export interface Explanation {
+  /** Where the rule stands, such as `rule 2 (line 7)`. */
+  readonly rule: string
+  /** Each condition, and whether it holds. */
+  readonly conditions: readonly { text: string; holds: boolean; actual: unknown }[]
+  /** Undefined when the rule doesn't match. */
+  readonly verdict: Verdict
 }
 
 const DEFAULT_NAME = '{{.ExeBase}}'
@@ -47,24 +59,58 @@ export function compileRules(
   if (problems.length > 0) throw new RuleError(problems)
   return {
     match(facts) {
-      for (const { selectors, excluded, verdict } of rules) {
+      for (const rule of rules) {
         const matches = new Map<string, string>()
-        const isSelected =
-          selectors.every((selector) => selector(facts, matches)) &&
-          !excluded.some((selector) => selector(facts, new Map()))
-        if (isSelected) return verdict(facts, matches)
+        if (isSelected(rule, facts, matches)) return rule.verdict(facts, matches)
       }
       return undefined
     },
     constants: rules.flatMap(({ constant }) => constant ?? []),
+    explain(facts) {
+      const last = rules.findIndex((rule) => isSelected(rule, facts, new Map()))
+      const asked = last < 0 ? rules : rules.slice(0, last + 1)
+      return asked.map((rule, index) => explainRule(rule, index + 1, facts))
+    },
   }
 }
 
 interface Rule {
-  readonly selectors: readonly Selector[]
-  readonly excluded: readonly Selector[]
+  readonly line: number
+  readonly conditions: readonly Condition[]
+  readonly excluded: readonly Condition[]
   readonly verdict: (facts: ProcessFacts, matches: Matches) => Verdict
   readonly constant: Assignment | undefined
+}
+
+function isSelected(rule: Rule, facts: ProcessFacts, matches: Map<string, string>): boolean {
+  return (
+    rule.conditions.every(({ holds }) => holds(facts, matches)) &&
+    !rule.excluded.some(({ holds }) => holds(facts, new Map()))
+  )
+}
+
+function explainRule(rule: Rule, number: number, facts: ProcessFacts): Explanation {
+  const matches = new Map<string, string>()
+  const ask = ({ text, holds, actual }: Condition) => ({
+    text,
+    holds: holds(facts, matches),
+    actual: actual(facts),
+  })
+  const conditions = rule.conditions.map(ask)
+  const excluded = rule.excluded.map(ask)
+  const isMatch = conditions.every(({ holds }) => holds) && !excluded.some(({ holds }) => holds)
+  return {
+    rule: rule.line === 0 ? `built-in rule ${number}` : `rule ${number} (line ${rule.line})`,
+    conditions: [
+      ...conditions,
+      ...excluded.map(({ text, holds, actual }) => ({
+        text: `not ${text}`,
+        holds: !holds,
+        actual,
+      })),
+    ],
+    verdict: isMatch ? rule.verdict(facts, matches) : undefined,
+  }
 }
 
 function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
@@ -77,20 +123,23 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
       return instead
     }
   }
-  const selectors = compileSelectors(item, attempt)
+  const { line, limit } = item
+  const conditions = compileSelectors(item, attempt)
   const excluded = compileSelectors(item.not ?? {}, attempt)
-  if (item.ignore) return { selectors, excluded, verdict: () => 'ignored', constant: undefined }
+  if (item.ignore) {
+    return { line, conditions, excluded, verdict: () => 'ignored', constant: undefined }
+  }
   const source = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
   const name = attempt('name', source, compileNameTemplate, () => '')
   const labels = Object.entries(item.labels ?? {}).map(([label, text]): [string, NameTemplate] => [
     label,
     attempt(`label ${label}`, text, compileNameTemplate, () => ''),
   ])
-  const { limit } = item
   const isConstant =
     limit === undefined && ![source, ...Object.values(item.labels ?? {})].some(isTemplate)
   return {
-    selectors,
+    line,
+    conditions,
     excluded,
     verdict(facts, matches) {
       const values = labels.map(([label, template]) => [label, template(facts, matches)])

@@ -17,15 +17,29 @@ import { assignment } from './verdict.ts'
 export function nameMappingRules(names: string, mapping: string): Rules {
   const wanted = new Set(names.split(',').filter((name) => name !== ''))
   const patterns = parseMapping(mapping)
+  const match = ({ comm, argv }: ProcessFacts) => {
+    const pattern = patterns.get(comm)
+    if (pattern === undefined) return wanted.has(comm) ? assignment(comm) : undefined
+    const groups = pattern.find(argv.join(' '))?.slice(1)
+    const capture = groups?.find((group) => group !== '')
+    return capture === undefined ? undefined : assignment(`${comm}:${capture}`)
+  }
   return {
-    match({ comm, argv }: ProcessFacts) {
-      const pattern = patterns.get(comm)
-      if (pattern === undefined) return wanted.has(comm) ? assignment(comm) : undefined
-      const groups = pattern.find(argv.join(' '))?.slice(1)
-      const capture = groups?.find((group) => group !== '')
-      return capture === undefined ? undefined : assignment(`${comm}:${capture}`)
-    },
+    match,
     constants: [...wanted].filter((name) => !patterns.has(name)).map((name) => assignment(name)),
+    explain: (facts) => [
+      {
+        rule: 'procnames and namemapping',
+        conditions: [
+          {
+            text: `comm ${JSON.stringify([...new Set([...wanted, ...patterns.keys()])])}`,
+            holds: wanted.has(facts.comm) || patterns.has(facts.comm),
+            actual: facts.comm,
+          },
+        ],
+        verdict: match(facts),
+      },
+    ],
   }
 }
 

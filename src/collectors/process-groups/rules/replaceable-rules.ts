@@ -1,11 +1,13 @@
 /** Rules that can be replaced while the collector runs. */
 import type { ProcessFacts } from './facts.ts'
-import type { Rules } from './matcher.ts'
+import type { Explanation, Rules } from './matcher.ts'
 import type { Assignment, Verdict } from './verdict.ts'
 
 export class ReplaceableRules implements Rules {
   /** Rises with every replacement: a verdict of an older version doesn't stand any more. */
   version = 1
+  /** How often rules were read again, and how often they were wrong. */
+  readonly reloads = { success: 0, failure: 0 }
   #rules: Rules
 
   constructor(rules: Rules) {
@@ -20,12 +22,24 @@ export class ReplaceableRules implements Rules {
     return this.#rules.constants
   }
 
+  explain(facts: ProcessFacts): readonly Explanation[] {
+    return this.#rules.explain(facts)
+  }
+
   /**
    * Every process is judged again at the next collection. What it has used stays with the group that it was in,
    * what it uses from now on goes to the new one.
+   *
+   * @throws whatever `read` throws; the rules stay as they are then.
    */
-  replace(rules: Rules): void {
-    this.#rules = rules
+  reload(read: () => Rules): void {
+    try {
+      this.#rules = read()
+    } catch (error) {
+      this.reloads.failure++
+      throw error
+    }
+    this.reloads.success++
     this.version++
   }
 }

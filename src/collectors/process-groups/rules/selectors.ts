@@ -23,8 +23,15 @@ export interface Selectors {
   readonly parent?: readonly string[]
 }
 
-/** Whether a process is selected; a selector may add what it captured. */
-export type Selector = (facts: ProcessFacts, matches: Map<string, string>) => boolean
+/** A selector, ready to be asked. */
+export interface Condition {
+  /** As the file has it, such as `comm ["bash"]`. */
+  readonly text: string
+  /** Whether it holds for a process; it may add what it captured. */
+  readonly holds: (facts: ProcessFacts, matches: Map<string, string>) => boolean
+  /** What the process has in this respect. */
+  readonly actual: (facts: ProcessFacts) => unknown
+}
 
 /** Compiles a text of the file; what can't be compiled is reported and replaced. */
 export type Attempt = <T>(
@@ -34,29 +41,52 @@ export type Attempt = <T>(
   instead: T,
 ) => T
 
-export function compileSelectors(selectors: Selectors, attempt: Attempt): Selector[] {
-  const { comm, exe, cmdline, exe_path, cgroup, username, uid, ppid, parent } = selectors
-  const compiled: Selector[] = []
-  if (comm !== undefined) compiled.push(oneOf(comm, (facts) => facts.comm))
-  if (exe !== undefined) compiled.push(exeSelector(exe))
-  for (const source of cmdline ?? []) {
-    compiled.push(attempt('cmdline', source, cmdlineSelector, never))
+export function compileSelectors(selectors: Selectors, attempt: Attempt): Condition[] {
+  const conditions: Condition[] = []
+  for (const key of Object.keys(COMPILERS) as (keyof Selectors)[]) {
+    if (selectors[key] === undefined) continue
+    const text = `${key} ${JSON.stringify(selectors[key])}`
+    conditions.push({ text, holds: COMPILERS[key](selectors, attempt), actual: ACTUAL[key] })
   }
-  if (exe_path !== undefined) compiled.push(exePathSelector(exe_path))
-  if (cgroup !== undefined) {
-    const sources = cgroup.map((source) => attempt('cgroup', source, cgroupSelector, never))
-    compiled.push((facts, matches) => sources.some((selector) => selector(facts, matches)))
-  }
-  if (username !== undefined) compiled.push(oneOf(username, (facts) => facts.username()))
-  if (uid !== undefined) compiled.push(oneOf(uid, (facts) => facts.uid()))
-  if (ppid !== undefined) compiled.push(oneOf(ppid, (facts) => facts.ppid))
-  if (parent !== undefined) compiled.push(oneOf(parent, (facts) => facts.parent()))
-  return compiled
+  return conditions
 }
 
-const never: Selector = () => false
+type Holds = Condition['holds']
 
-function oneOf<T>(values: readonly T[], of: (facts: ProcessFacts) => T | undefined): Selector {
+/** In the order in which they are asked: cheap ones first. */
+const COMPILERS: Record<keyof Selectors, (selectors: Selectors, attempt: Attempt) => Holds> = {
+  comm: ({ comm = [] }) => oneOf(comm, (facts) => facts.comm),
+  ppid: ({ ppid = [] }) => oneOf(ppid, (facts) => facts.ppid),
+  exe: ({ exe = [] }) => programSelector(exe),
+  cmdline: ({ cmdline = [] }, attempt) => {
+    const all = cmdline.map((source) => attempt('cmdline', source, cmdlineSelector, never))
+    return (facts, matches) => all.every((holds) => holds(facts, matches))
+  },
+  exe_path: ({ exe_path = [] }) => exePathSelector(exe_path),
+  cgroup: ({ cgroup = [] }, attempt) => {
+    const any = cgroup.map((source) => attempt('cgroup', source, cgroupSelector, never))
+    return (facts, matches) => any.some((holds) => holds(facts, matches))
+  },
+  username: ({ username = [] }) => oneOf(username, (facts) => facts.username()),
+  uid: ({ uid = [] }) => oneOf(uid, (facts) => facts.uid()),
+  parent: ({ parent = [] }) => oneOf(parent, (facts) => facts.parent()),
+}
+
+const ACTUAL: Record<keyof Selectors, Condition['actual']> = {
+  comm: (facts) => facts.comm,
+  ppid: (facts) => facts.ppid,
+  exe: (facts) => facts.argv[0],
+  cmdline: (facts) => facts.argv.join(' '),
+  exe_path: (facts) => facts.exePath(),
+  cgroup: (facts) => facts.cgroups(),
+  username: (facts) => facts.username(),
+  uid: (facts) => facts.uid(),
+  parent: (facts) => facts.parent(),
+}
+
+const never: Holds = () => false
+
+function oneOf<T>(values: readonly T[], of: (facts: ProcessFacts) => T | undefined): Holds {
   const wanted = new Set<T | undefined>(values)
   return (facts) => wanted.has(of(facts))
 }
@@ -66,14 +96,14 @@ function oneOf<T>(values: readonly T[], of: (facts: ProcessFacts) => T | undefin
  * otherwise; of several entries any may match. (It is not the executed file, which any process may name as it
  * likes.)
  */
-function exeSelector(entries: readonly string[]): Selector {
+function programSelector(entries: readonly string[]): Holds {
   const names = new Set(entries.filter((entry) => !entry.includes('/')))
   const paths = new Set(entries.filter((entry) => entry.includes('/') && !entry.endsWith('/')))
   return ({ argv: [program] }) =>
     program !== undefined && (paths.has(program) || names.has(baseName(program)))
 }
 
-function exePathSelector(entries: readonly string[]): Selector {
+function exePathSelector(entries: readonly string[]): Holds {
   const globs = entries.map(compileGlob)
   return (facts) => {
     const path = facts.exePath()
@@ -82,16 +112,16 @@ function exePathSelector(entries: readonly string[]): Selector {
 }
 
 /** Searches the arguments joined by spaces for a regular expression in Go's syntax. */
-function cmdlineSelector(source: string): Selector {
+function cmdlineSelector(source: string): Holds {
   return textSelector(source, ({ argv }) => [argv.join(' ')])
 }
 
-function cgroupSelector(source: string): Selector {
+function cgroupSelector(source: string): Holds {
   return textSelector(source, ({ cgroups }) => cgroups())
 }
 
 /** Searches texts for a regular expression; the first that has it gives the captures. */
-function textSelector(source: string, texts: (facts: ProcessFacts) => readonly string[]): Selector {
+function textSelector(source: string, texts: (facts: ProcessFacts) => readonly string[]): Holds {
   const pattern = compilePattern(source)
   return (facts, matches) => {
     for (const text of texts(facts)) {

@@ -1,0 +1,125 @@
+/** Says why a process is in its group, or in none, as if it were seen for the first time. */
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStat } from '../../kernel/procfs/stat.ts'
+import { type FactSources, processFacts } from './facts.ts'
+import type { JudgedProcess } from './process.ts'
+import type { ProcessFacts } from './rules/facts.ts'
+import type { Explanation, Rules } from './rules/matcher.ts'
+import type { Assignment } from './rules/verdict.ts'
+
+export interface ExplainSources extends FactSources {
+  readonly rules: Rules
+  /** Whether processes that no rule matches join their nearest ancestor's group. */
+  readonly children: boolean
+}
+
+/** What became of a process. */
+interface Placement {
+  /** Undefined for a process in no group. */
+  readonly group: Assignment | undefined
+  /** How it came there, in words. */
+  readonly how: string
+}
+
+/**
+ * All about one process, as lines.
+ *
+ * @throws NodeJS.ErrnoException when the process can't be read.
+ */
+export function explainProcess(
+  sources: ExplainSources,
+  pid: number,
+): { lines: string[]; isGrouped: boolean } {
+  const process = readProcess(sources.procfs, pid)
+  const facts = processFacts(sources, process)
+  const { group, how } = place(sources, process)
+  const labels = Object.entries(group?.labels ?? {}).map(
+    ([label, value]) => `  label ${label}: ${value}`,
+  )
+  return {
+    isGrouped: group !== undefined,
+    lines: [
+      `process ${pid}`,
+      ...describe(facts).map(([what, value]) => `  ${what.padEnd(13)}${value}`),
+      '',
+      ...sources.rules.explain(facts).flatMap(explainRule),
+      '',
+      group === undefined ? `in no group: ${how}` : `group ${JSON.stringify(group.name)}: ${how}`,
+      ...labels,
+    ],
+  }
+}
+
+/** Every process with its group: PID, name, group, and how it came there. */
+export function explainAll(sources: ExplainSources): string[][] {
+  const rows = [['PID', 'COMM', 'GROUP', 'HOW']]
+  for (const pid of sources.procfs.pids().sort((a, b) => a - b)) {
+    try {
+      const process = readProcess(sources.procfs, pid)
+      const { group, how } = place(sources, process)
+      rows.push([String(pid), process.comm, group?.name ?? '-', how])
+    } catch {
+      // It has ended, or can't be seen: then no group has it either.
+    }
+  }
+  return rows
+}
+
+function readProcess(procfs: Procfs, pid: number): JudgedProcess {
+  const directory = procfs.directory(pid)
+  const stat = emptyStat()
+  procfs.stat(directory, stat)
+  return { pid, ppid: stat.ppid, start: stat.starttime, comm: procfs.comm(), directory }
+}
+
+/** Judges a process, and its ancestors as far as they matter. */
+function place(sources: ExplainSources, process: JudgedProcess): Placement {
+  const verdict = sources.rules.match(processFacts(sources, process))
+  if (verdict === 'ignored') return { group: undefined, how: 'a rule ignores it' }
+  if (verdict !== undefined) return { group: verdict, how: 'a rule matches' }
+  if (!sources.children) return { group: undefined, how: 'no rule matches' }
+  const seen = new Set([process.pid])
+  let parent = process.ppid
+  while (parent > 0 && !seen.has(parent)) {
+    seen.add(parent)
+    const ancestor = readAncestor(sources, parent)
+    if (ancestor === undefined) break
+    const found = sources.rules.match(processFacts(sources, ancestor))
+    if (found === 'ignored') break
+    if (found !== undefined) {
+      return { group: found, how: `inherited from process ${parent} (${ancestor.comm})` }
+    }
+    parent = ancestor.ppid
+  }
+  return { group: undefined, how: 'no rule matches, nor an ancestor' }
+}
+
+function readAncestor({ procfs }: ExplainSources, pid: number): JudgedProcess | undefined {
+  try {
+    return readProcess(procfs, pid)
+  } catch {
+    return undefined
+  }
+}
+
+function describe(facts: ProcessFacts): [what: string, value: string][] {
+  return [
+    ['comm', facts.comm],
+    ['parent', `${facts.ppid} (${facts.parent() ?? 'none'})`],
+    ['arguments', JSON.stringify(facts.argv)],
+    ['executes', facts.exePath() ?? 'nothing that can be seen'],
+    ['user', `${facts.username()} (${facts.uid()})`],
+    ['cgroups', facts.cgroups().join(' ')],
+  ]
+}
+
+function explainRule({ rule, conditions, verdict }: Explanation): string[] {
+  return [
+    `${rule}: ${verdict === undefined ? 'does not match' : 'matches'}`,
+    ...conditions.map(({ text, holds, actual }) =>
+      holds
+        ? `  yes  ${text}`
+        : `  no   ${text}, for it is ${JSON.stringify(actual) ?? 'not known'}`,
+    ),
+  ]
+}

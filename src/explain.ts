@@ -1,0 +1,43 @@
+/** The command `explain`: why a process, or each, is in its group. */
+import {
+  type ExplainSources,
+  explainAll,
+  explainProcess,
+} from './collectors/process-groups/explain.ts'
+import { createRules } from './collectors/process-groups/rules/rules.ts'
+import type { Config } from './config/config.ts'
+import { readMachine } from './kernel/machine.ts'
+import { Procfs } from './kernel/procfs/procfs.ts'
+import { userNames } from './workloads/users.ts'
+
+export interface ExplanationText {
+  readonly text: string
+  /** Whether the process asked for is in a group; true for a table. */
+  readonly isGrouped: boolean
+}
+
+/**
+ * @param pid undefined for all processes, as a table.
+ * @throws NodeJS.ErrnoException when the process can't be read.
+ */
+export function explain(config: Config, pid: number | undefined): ExplanationText {
+  const procfs = new Procfs(config.procfs.root)
+  const sources: ExplainSources = {
+    procfs,
+    bootTime: procfs.bootTime(),
+    ticksPerSecond: readMachine().ticksPerSecond,
+    username: userNames(),
+    rules: createRules(config),
+    children: config.process_groups.children,
+  }
+  if (pid === undefined) return { text: table(explainAll(sources)), isGrouped: true }
+  const { lines, isGrouped } = explainProcess(sources, pid)
+  return { text: `${lines.join('\n')}\n`, isGrouped }
+}
+
+/** Columns, each as wide as its widest cell. */
+function table(rows: readonly string[][]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const line = (row: string[]) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ')
+  return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
+}
