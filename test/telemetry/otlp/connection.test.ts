@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { ServerCredentials } from '@grpc/grpc-js'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { OtlpReader } from '../../../src/telemetry/otlp/reader.ts'
 import type { OtlpSettings } from '../../../src/telemetry/otlp/settings.ts'
+import { makeCertificates } from '../../support/certificates.ts'
 import { provide, someProducer } from '../../support/metrics.ts'
 import { startReceiver } from '../../support/receiver.ts'
 import { skip } from '../../support/skip.ts'
@@ -55,20 +53,3 @@ test('TLS, with certificates on both sides', async (t) => {
   t.is(await push({ export_timeout: 500 }), 0)
   t.true((await push({ client_key: key, client_certificate: certificate })) > 0)
 })
-
-function makeCertificates(t: ExecutionContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'otlp-tls-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  const key = join(directory, 'key.pem')
-  const certificate = join(directory, 'certificate.pem')
-  const request = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -addext subjectAltName=DNS:localhost`
-  try {
-    execFileSync('openssl', [...request.split(' '), '-keyout', key, '-out', certificate], {
-      stdio: 'ignore',
-    })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  return { key, certificate }
-}

@@ -1,0 +1,68 @@
+/** Names from this node's kubelet: each listing is one request for all its pods. */
+import type { KeptKeys, Listing, NameSource } from '../../names.ts'
+import { Client } from './client.ts'
+import type { Peer } from './credentials.ts'
+import { PodListParser } from './pod-list.ts'
+import { PodStore } from './pod-store.ts'
+
+export interface KubeletOptions {
+  /** Usually the node's address and port 10250. */
+  readonly peer: Peer
+  readonly kept: KeptKeys
+}
+
+const PATH = '/pods'
+
+const SILENCE = 30_000
+const DEADLINE = 60_000
+const LARGEST_LIST = 256 * 1024 * 1024
+
+/** Kubernetes documentation, "Kubelet authentication/authorization". */
+const HINTS: Readonly<Record<number, string>> = {
+  401:
+    'the kubelet does not accept the token: it has expired, or the kubelet has no webhook ' +
+    'authentication (authentication.webhook.enabled)',
+  403:
+    'the service account needs the verb get on nodes/pods in a ClusterRole ' +
+    '(on nodes/proxy, the right to run commands in pods, where the kubelet is older than 1.33)',
+  404: 'does this kubelet serve its pods (enableDebuggingHandlers)?',
+}
+
+export class KubeletSource implements NameSource {
+  readonly name = 'kubelet'
+  /** Pods without uid or names since the start, once for each listing that lacks them. */
+  omitted = 0
+  readonly #client: Client
+  readonly #kept: KeptKeys
+  readonly #closing = new AbortController()
+
+  constructor({ peer, kept }: KubeletOptions) {
+    this.#client = new Client(peer)
+    this.#kept = kept
+  }
+
+  /** @throws PeerError; the signal's reason. */
+  async list(signal: AbortSignal): Promise<Listing> {
+    const store = new PodStore(this.#kept)
+    const parser = new PodListParser({
+      url: this.#client.address + PATH,
+      onItem: (item) => store.add(item),
+    })
+    const chunks = this.#client.get(PATH, {
+      signal: AbortSignal.any([signal, this.#closing.signal]),
+      silence: SILENCE,
+      deadline: DEADLINE,
+      largest: LARGEST_LIST,
+      hints: HINTS,
+    })
+    for await (const chunk of chunks) parser.push(chunk)
+    parser.end()
+    this.omitted += store.omitted
+    return store.listing
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the source of names is closed'))
+    this.#client.close()
+  }
+}

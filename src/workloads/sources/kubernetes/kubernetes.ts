@@ -1,0 +1,198 @@
+/** Names from the API server: a list of this node's pods, kept current by a watch. */
+import { setTimeout } from 'node:timers/promises'
+import type { KeptKeys, Listing, NameSource } from '../../names.ts'
+import { backOff } from './back-off.ts'
+import { Client } from './client.ts'
+import type { Peer } from './credentials.ts'
+import { PeerError } from './peer-error.ts'
+import { PodApi } from './pod-api.ts'
+import { PodStore } from './pod-store.ts'
+import type { WatchEvent } from './watch-events.ts'
+
+export interface KubernetesOptions {
+  readonly peer: Peer
+  /** `metadata.name` of this node's Node. */
+  readonly nodeName: string
+  readonly kept: KeptKeys
+  /** Told of each failure and of the milliseconds until the next attempt; no secrets in it. */
+  readonly onFailure?: (error: Error, delay: number) => void
+  /** Pods in one answer. */
+  readonly pageSize?: number
+  /** Milliseconds without a byte after which a list is given up. */
+  readonly silence?: number
+  /** Seconds that the server keeps a watch, at least; up to twice as long. */
+  readonly watchTimeout?: number
+  /** Milliseconds over a watch's time after which it is given up. */
+  readonly watchMargin?: number
+  readonly random?: () => number
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>
+}
+
+/** What happened since the start. */
+export interface KubernetesCounts {
+  /** Complete ones. */
+  lists: number
+  /** Watches that the server ended in good order. */
+  watches: number
+  readonly events: Map<WatchEvent['type'], number>
+  /** Pods without uid or names, which no listing has. */
+  omitted: number
+  /** Lists and watches that failed, by the `reason` of the `PeerError`. */
+  readonly failures: Map<string, number>
+}
+
+const GONE = '410'
+
+/** After these it would not help to ask for the same again: only a list goes on. After others the watch does. */
+const LOST: ReadonlySet<string> = new Set([GONE, '400', 'garbage', 'too-large'])
+
+export class KubernetesSource implements NameSource {
+  readonly name = 'kubernetes'
+  readonly counts: KubernetesCounts = {
+    lists: 0,
+    watches: 0,
+    events: new Map(),
+    omitted: 0,
+    failures: new Map(),
+  }
+  readonly #options: KubernetesOptions
+  readonly #client: Client
+  readonly #api: PodApi
+  readonly #random: () => number
+  readonly #sleep: NonNullable<KubernetesOptions['sleep']>
+  readonly #closing = new AbortController()
+  #isStarted = false
+  /** Undefined until the first list is complete. */
+  #store: PodStore | undefined
+  /** Settled with the first list, or with the attempt at it that failed last. */
+  #firstList = pending()
+  /** From where to watch on; undefined when only a list will do. */
+  #version: string | undefined
+  #isExact = false
+  #failuresInARow = 0
+
+  constructor(options: KubernetesOptions) {
+    const { peer, nodeName, random = Math.random } = options
+    const { pageSize = 500, silence = 30_000, watchTimeout = 300, watchMargin = 30_000 } = options
+    const client = new Client(peer)
+    this.#options = options
+    this.#client = client
+    this.#random = random
+    this.#sleep =
+      options.sleep ?? ((delay, signal) => setTimeout(delay, undefined, { signal, ref: false }))
+    this.#api = new PodApi({
+      client,
+      nodeName,
+      pageSize,
+      silence,
+      watchTimeout,
+      watchMargin,
+      random,
+    })
+  }
+
+  /**
+   * The picture that the watch keeps; the first call starts it and waits for the first list. While the
+   * server is away the picture stays what it was: see `counts` and `onFailure`.
+   *
+   * @throws PeerError of the last attempt, as long as there was no list; the signal's reason.
+   */
+  async list(signal: AbortSignal): Promise<Listing> {
+    signal.throwIfAborted()
+    this.#closing.signal.throwIfAborted()
+    if (!this.#isStarted) {
+      this.#isStarted = true
+      void this.#run()
+    }
+    if (this.#store === undefined) await settledOrAborted(this.#firstList.promise, signal)
+    return (this.#store as PodStore).listing
+  }
+
+  close(): void {
+    const error = new Error('the source of names is closed')
+    this.#closing.abort(error)
+    this.#firstList.reject(error)
+    this.#client.close()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      const delay = await this.#goOn(signal)
+      if (delay > 0) await this.#sleep(delay, signal).catch(() => {})
+    }
+  }
+
+  /** Lists where that is needed, and watches until the watch ends. Milliseconds to wait before the next time. */
+  async #goOn(signal: AbortSignal): Promise<number> {
+    try {
+      this.#version ??= await this.#list(signal)
+      let hasEvents = false
+      for await (const event of this.#api.watch(this.#version, signal)) {
+        this.#take(event)
+        hasEvents = true
+        this.#failuresInARow = 0
+      }
+      this.counts.watches++
+      // A server that only ends watches shall not be asked without end; a good one sends bookmarks.
+      return hasEvents ? 0 : backOff(++this.#failuresInARow, this.#random())
+    } catch (error) {
+      return signal.aborted ? 0 : this.#fail(error as Error)
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    if (this.#store === undefined) {
+      // Not when the first call made it: somebody is waiting for that one.
+      if (this.#failuresInARow > 0) this.#firstList = pending()
+    }
+    const store = new PodStore(this.#options.kept)
+    const version = await this.#api.list(this.#isExact, (pod) => store.add(pod), signal)
+    this.#isExact = false
+    this.#store = store
+    this.counts.lists++
+    this.counts.omitted += store.omitted
+    this.#firstList.resolve()
+    return version
+  }
+
+  #take({ type, object, resourceVersion }: WatchEvent): void {
+    const store = this.#store as PodStore
+    const { omitted } = store
+    if (type === 'DELETED') store.remove(object)
+    else if (type !== 'BOOKMARK') store.add(object)
+    this.#version = resourceVersion
+    this.counts.omitted += store.omitted - omitted
+    this.counts.events.set(type, (this.counts.events.get(type) ?? 0) + 1)
+  }
+
+  #fail(error: Error): number {
+    const { reason, retryAfter } =
+      error instanceof PeerError ? error : { reason: error.name, retryAfter: 0 }
+    this.counts.failures.set(reason, (this.counts.failures.get(reason) ?? 0) + 1)
+    if (LOST.has(reason)) this.#version = undefined
+    if (reason === GONE) this.#isExact = true
+    const delay = Math.max(retryAfter, backOff(++this.#failuresInARow, this.#random()))
+    this.#firstList.reject(error)
+    this.#options.onFailure?.(error, delay)
+    return delay
+  }
+}
+
+function pending(): PromiseWithResolvers<void> {
+  const resolvers = Promise.withResolvers<void>()
+  // Nobody may be waiting when it fails.
+  resolvers.promise.catch(() => {})
+  return resolvers
+}
+
+async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
