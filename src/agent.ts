@@ -1,5 +1,6 @@
 /** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
@@ -9,6 +10,7 @@ import { ReplaceableRules } from './collectors/process-groups/rules/replaceable-
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
 import type { Config } from './config/config.ts'
+import { ConfigError } from './config/problems.ts'
 import { readMachine } from './kernel/machine.ts'
 import { Procfs } from './kernel/procfs/procfs.ts'
 import { ObservableMeter } from './telemetry/meter.ts'
@@ -23,7 +25,10 @@ import { Vocabulary } from './telemetry/vocabulary.ts'
 import { metricsRoute } from './web/metrics-route.ts'
 import { plainText, startWebServer, type WebServer } from './web/server.ts'
 import { statusRoute } from './web/status-page.ts'
+import { createWorkloads } from './workloads/create.ts'
+import { SourceError } from './workloads/sources/sources.ts'
 import { userNames } from './workloads/users.ts'
+import type { Workloads } from './workloads/workloads.ts'
 
 export interface Agent {
   /** Where it serves, if it does. */
@@ -42,6 +47,8 @@ export interface Agent {
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
+/** How long the first collection waits for names. */
+const NAMES_MILLISECONDS = 2000
 /** The longest that a timer of Node can wait for. */
 const LONGEST_INTERVAL = 2 ** 31 - 1
 
@@ -53,9 +60,16 @@ const LONGEST_INTERVAL = 2 ** 31 - 1
 export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
-  const observed = { version, runs: () => runs.values(), exports: () => otlp?.counts }
   const rules = new ReplaceableRules(createRules(config))
-  const { meters, vocabulary } = createCollectors(config, rules, observed)
+  const procfs = new Procfs(config.procfs.root)
+  const { directory, workloads } = startWorkloads(config, procfs, logger)
+  const observed = {
+    version,
+    runs: () => runs.values(),
+    exports: () => otlp?.counts,
+    nameSources: directory.sources,
+  }
+  const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, observed)
   const sampler = new Sampler({
     meters,
     maxAge: config.collection.max_age,
@@ -77,6 +91,8 @@ export async function startAgent(config: Config, version: string, logger: Logger
   }
   const provider = new MeterProvider({ resource: createResource(config, version), readers })
 
+  // With the names of what runs already no series begins without them.
+  await Promise.race([directory.refresh(), delay(NAMES_MILLISECONDS, undefined, { ref: false })])
   // The first collection sets the baseline of all counters; it also shows at once what can't be read.
   const first = sampler.snapshot()
   let server: WebServer | undefined
@@ -94,6 +110,7 @@ export async function startAgent(config: Config, version: string, logger: Logger
     scrape: () => prometheus.scrape(),
     stop: async (milliseconds) => {
       clearInterval(alive)
+      directory.close()
       await Promise.all([
         server?.close(milliseconds),
         provider.shutdown({ timeoutMillis: milliseconds }),
@@ -102,20 +119,46 @@ export async function startAgent(config: Config, version: string, logger: Logger
   }
 }
 
+function startWorkloads(config: Config, procfs: Procfs, logger: Logger) {
+  try {
+    return createWorkloads(config.workloads, {
+      procfs,
+      cgroupRoot: config.cgroups.root ?? '/sys/fs/cgroup',
+      nodeName: config.node.name,
+      environment: process.env,
+      onChange: (source, failure) => {
+        if (failure === undefined) logger.info({ source }, 'names come again')
+        else logger.warn({ source, reason: failure.message }, 'no names from here; known ones stay')
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error
+    throw new ConfigError([{ source: 'workloads.sources', message: error.message }])
+  }
+}
+
 function createCollectors(
   config: Config,
   rules: ReplaceableRules,
+  procfs: Procfs,
+  workloads: Workloads,
   observed: AgentSources,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
+  const { process_names, process_groups, compat } = config
+  const strict = compat.process_exporter === 'strict'
+  const hasOwnRules = process_names !== undefined || process_groups.procnames !== ''
   const settings: CollectorSettings = {
     process_groups: {
-      ...config.process_groups,
+      ...process_groups,
       rules,
-      strict: config.compat.process_exporter === 'strict',
+      strict,
+      by_workload:
+        process_groups.by_workload === 'auto' ? !hasOwnRules : process_groups.by_workload,
     },
   }
   const sources = {
-    procfs: new Procfs(config.procfs.root),
+    procfs,
+    workloads,
     machine: readMachine(),
     username: userNames(),
     slice: new TimeSlice(SLICE_MILLISECONDS),

@@ -1,13 +1,17 @@
 /** The command `explain`: why a process, or each, is in its group. */
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ExplainSources,
   explainAll,
   explainProcess,
 } from './collectors/process-groups/explain.ts'
+import { Placement } from './collectors/process-groups/placement.ts'
+import { ReadingErrors } from './collectors/process-groups/reading-errors.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import type { Config } from './config/config.ts'
 import { readMachine } from './kernel/machine.ts'
 import { Procfs } from './kernel/procfs/procfs.ts'
+import { createWorkloads } from './workloads/create.ts'
 import { userNames } from './workloads/users.ts'
 
 export interface ExplanationText {
@@ -16,14 +20,29 @@ export interface ExplanationText {
   readonly isGrouped: boolean
 }
 
+/** How long names of containers and pods are waited for. */
+const NAMES_MILLISECONDS = 5000
+
 /**
  * @param pid undefined for all processes, as a table.
  * @throws NodeJS.ErrnoException when the process can't be read.
  */
-export function explain(config: Config, pid: number | undefined): ExplanationText {
+export async function explain(config: Config, pid: number | undefined): Promise<ExplanationText> {
   const procfs = new Procfs(config.procfs.root)
+  const { directory, workloads } = createWorkloads(config.workloads, {
+    procfs,
+    cgroupRoot: config.cgroups.root ?? '/sys/fs/cgroup',
+    nodeName: config.node.name,
+    environment: process.env,
+    onChange: () => {},
+  })
+  await Promise.race([directory.refresh(), delay(NAMES_MILLISECONDS, undefined, { ref: false })])
+  directory.close()
+  const placement = new Placement(procfs, workloads, new ReadingErrors(), { by_workload: false })
   const sources: ExplainSources = {
     procfs,
+    placement,
+    nameSources: directory.sources,
     bootTime: procfs.bootTime(),
     ticksPerSecond: readMachine().ticksPerSecond,
     username: userNames(),

@@ -38,7 +38,7 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const loaded = load(commandLine)
   if (commandLine.command === 'check-config') return print('the configuration is right\n')
-  if (commandLine.command === 'explain') return printExplanation(loaded, commandLine.pid)
+  if (commandLine.command === 'explain') return await printExplanation(loaded, commandLine.pid)
   if (commandLine.once) await printOnce(loaded, version)
   else {
     const watched = commandLine.watch ? commandLine.config : undefined
@@ -61,9 +61,9 @@ function load({ config: file, flags }: CommandLine): LoadedConfig {
   return loaded
 }
 
-function printExplanation({ config }: LoadedConfig, pid: number | undefined): void {
+async function printExplanation({ config }: LoadedConfig, pid: number | undefined): Promise<void> {
   try {
-    const { text, isGrouped } = explain(config, pid)
+    const { text, isGrouped } = await explain(config, pid)
     print(text)
     if (!isGrouped) process.exitCode = EXIT_FAILURE
   } catch (error) {

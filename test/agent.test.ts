@@ -84,7 +84,8 @@ function classicKey(metric: ReceivedMetric, point: ReceivedPoint): string {
         return lineKey(prometheusName(otel.name, otel.unit, kind), attributes)
       const labels: Record<string, unknown> = { ...classic.attributes }
       for (const [key, value] of Object.entries(attributes)) {
-        if (!fixed.some(([name]) => name === key)) labels[keys[key]?.classic ?? key] = value
+        const label = keys[key]?.classic ?? key
+        if (label !== false && !fixed.some(([name]) => name === key)) labels[label] = value
       }
       return lineKey(classic.name, labels)
     }

@@ -10,6 +10,7 @@ export interface Config {
   readonly process_names: readonly ProcessNameItem[] | undefined
   readonly process_groups: {
     readonly enabled: boolean
+    readonly by_workload: boolean | 'auto'
     readonly procnames: string
     readonly namemapping: string
     readonly recheck: boolean
@@ -21,6 +22,23 @@ export interface Config {
     readonly refresh: number
     readonly remove_empty: boolean
   }
+  readonly workloads: {
+    readonly sources: readonly (
+      | 'auto'
+      | 'cri'
+      | 'kubelet'
+      | 'kubernetes'
+      | 'docker'
+      | 'podman'
+      | 'none'
+    )[]
+    readonly cri_socket: string | undefined
+    readonly kubelet: string | undefined
+    readonly kubelet_insecure: boolean
+    readonly labels: readonly string[]
+    readonly annotations: readonly string[]
+  }
+  readonly cgroups: { readonly root: string | undefined }
   readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
   readonly prometheus: {
     readonly host: string

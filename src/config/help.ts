@@ -1,6 +1,7 @@
 /** `--help` and the configuration reference, from the table of settings. */
 import { COMMANDS, OTHER_FLAGS } from './command-line.ts'
-import { flagOf, SETTINGS, type Setting, variableOf } from './settings.ts'
+import type { Setting } from './settings/setting.ts'
+import { flagOf, SETTINGS, variableOf } from './settings.ts'
 
 export function helpText(): string {
   const commands = Object.entries(COMMANDS).map(([name, doc]) => `  ${name.padEnd(14)}${doc}`)

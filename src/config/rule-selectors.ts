@@ -3,7 +3,19 @@ import { isScalar, isSeq, type Node } from 'yaml'
 import type { ConfigProblem } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
 
-const WORDS = ['comm', 'exe', 'cmdline', 'exe_path', 'cgroup', 'username', 'parent'] as const
+const WORDS = [
+  'comm',
+  'exe',
+  'cmdline',
+  'exe_path',
+  'cgroup',
+  'username',
+  'parent',
+  'scope',
+  'namespace',
+  'pod',
+  'container',
+] as const
 const NUMBERS = ['ppid', 'uid'] as const
 
 type WordSelector = (typeof WORDS)[number]

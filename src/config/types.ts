@@ -24,6 +24,14 @@ const BOOLEAN_WORDS = new Map(
     .concat(['0', 'f', 'F', 'false', 'FALSE', 'False'].map((word) => [word, false])),
 )
 
+/** A choice that may be left to the agent. */
+export const BOOLEAN_OR_AUTO: SettingType<boolean | 'auto'> = {
+  allowed: 'true, false or auto',
+  parse: (text) => (text === 'auto' ? text : BOOLEAN.parse(text)),
+  check: (value) => (value === 'auto' ? value : BOOLEAN.check(value)),
+  show: String,
+}
+
 export const TEXT: SettingType<string> = textLike('a text', () => true)
 
 /** Text of a certain form. */

@@ -46,8 +46,8 @@ export interface MetricTable<Key extends string = string> {
 
 export interface AttributeDefinition {
   readonly description: string
-  /** The label of classic metrics; without it the attribute's own name. */
-  readonly classic?: string
+  /** The label of classic metrics; without it the attribute's own name, and none where it is false. */
+  readonly classic?: string | false
 }
 
 /** Gives a table its type; says nothing at run time. */

@@ -91,7 +91,8 @@ class Row {
     const translated: Attributes = {}
     for (const [key, value] of Object.entries(attributes)) {
       if (this.#fixed.some(([fixed]) => fixed === key)) continue
-      translated[this.#table.keys[key]?.classic ?? key] = value
+      const label = this.#table.keys[key]?.classic ?? key
+      if (label !== false) translated[label] = value
     }
     Object.assign(translated, this.#definition.classic?.attributes)
     withStart(translated, startOf(attributes))

@@ -14,6 +14,7 @@ export const PROCESS: ProcessFacts = {
   cgroups: () => [],
   program: () => 'program',
   exePath: () => '/usr/bin/program',
+  workload: () => undefined,
 }
 
 /** The name of the group that rules give a process; `'ignored'` when they take it out. */

@@ -15,6 +15,8 @@ import { Sampler } from '../../src/telemetry/sampler.ts'
 import { now } from '../../src/telemetry/time.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+import { Directory } from '../../src/workloads/directory.ts'
+import { Workloads } from '../../src/workloads/workloads.ts'
 import { parseSamples } from './exposition.ts'
 
 export interface GroupOptions {
@@ -31,6 +33,8 @@ export interface GroupOptions {
   /** Instead of rules. */
   compiled?: Rules
   username?: (uid: number) => string
+  by_workload?: boolean
+  workloads?: Workloads
 }
 
 /** Everything with a command line, by its own name. */
@@ -38,7 +42,13 @@ export const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
 
 export function processGroups(
   root: string,
-  { rules = BY_COMM, compiled, username = (uid) => `user${uid}`, ...options }: GroupOptions = {},
+  {
+    rules = BY_COMM,
+    compiled,
+    username = (uid) => `user${uid}`,
+    workloads = new Workloads(new Directory({ sources: [] }), undefined),
+    ...options
+  }: GroupOptions = {},
 ) {
   const replaceable = new ReplaceableRules(
     compiled ??
@@ -60,6 +70,7 @@ export function processGroups(
       recheck: false,
       recheck_time_limit: 0,
       strict: false,
+      by_workload: false,
       regroup: true,
       ...options,
     },
@@ -68,6 +79,7 @@ export function processGroups(
       machine: { pageSize: 4096, ticksPerSecond: 100 },
       username,
       slice: new TimeSlice(),
+      workloads,
     },
   )
   const errors: unknown[] = []

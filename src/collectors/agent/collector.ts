@@ -6,8 +6,10 @@ import { createInstruments } from '../../telemetry/instruments.ts'
 import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
 import type { CollectorRun } from '../../telemetry/sampler.ts'
 import { now } from '../../telemetry/time.ts'
+import type { SourceCache } from '../../workloads/source-cache.ts'
 import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
 import { registerExports } from './exports.ts'
+import { registerNameSources } from './name-sources.ts'
 import { registerRuns } from './runs.ts'
 
 export interface AgentSources {
@@ -16,15 +18,21 @@ export interface AgentSources {
   readonly runs: () => Iterable<CollectorRun>
   /** What was pushed so far; undefined when nothing is. */
   readonly exports: () => ExportCounts | undefined
+  /** Who is asked for names of containers and pods. */
+  readonly nameSources: readonly SourceCache[]
 }
 
 /** Milliseconds between two looks at the event loop: rare enough to cost nothing. */
 const EVENT_LOOP_RESOLUTION = 50
 
-export function registerAgent(meter: Meter, { version, runs, exports }: AgentSources): void {
+export function registerAgent(
+  meter: Meter,
+  { version, runs, exports, nameSources }: AgentSources,
+): void {
   const created = now()
   registerRuns(meter, runs, created)
   registerExports(meter, exports, created)
+  registerNameSources(meter, nameSources, created)
   registerProcess(meter, new Entity({}, created))
   const { measurements, observables } = createInstruments(meter, BUILD_METRICS)
   const build = new Entity(

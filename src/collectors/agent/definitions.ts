@@ -3,6 +3,7 @@ import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
 
 const SCOPE = 'agent'
 export const COLLECTOR_KEY = 'otel_interrogator.collector'
+export const NAME_SOURCE_KEY = 'otel_interrogator.name_source'
 
 /** One series for each collector. */
 export const COLLECTOR_METRICS = metricTable({
@@ -49,6 +50,40 @@ export const FAILURE_METRICS = metricTable({
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'otel_interrogator.collector.errors', unit: '{error}' },
+    },
+  },
+})
+
+/** One series for each source of names. */
+export const NAME_SOURCE_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    [NAME_SOURCE_KEY]: { description: '`cri`, `kubelet`, `kubernetes`, `docker` or `podman`' },
+  },
+  metrics: {
+    lists: {
+      description: 'Times that the source told all its names',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.name_source.lists', unit: '{list}' },
+    },
+    errors: {
+      description: 'Times that the source was asked and did not tell; known names stay then',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.name_source.errors', unit: '{error}' },
+    },
+    success: {
+      description: '1 unless the source was asked last without success, else 0',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.name_source.success', unit: '' },
+    },
+    containers: {
+      description: 'Containers whose names are known from the source',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.name_source.containers', unit: '{container}' },
     },
   },
 })
@@ -148,6 +183,7 @@ export const AGENT_TABLES: readonly MetricTable[] = [
   EXPORT_METRICS,
   SKIPPED_METRICS,
   REQUEST_METRICS,
+  NAME_SOURCE_METRICS,
   PROCESS_METRICS,
   BUILD_METRICS,
 ]

@@ -13,6 +13,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from './group-census.ts'
+import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
@@ -22,6 +23,7 @@ import { SlowFigures } from './slow-figures.ts'
 export interface CensusParts extends CensusSources {
   readonly reader: ProcessReader
   readonly accounting: Accounting
+  readonly placement: Placement
 }
 
 /** The boot time has whole seconds only, so a start time may be early by as much. */
@@ -50,6 +52,7 @@ export class Census implements GroupCensus {
     this.#first ??= time
     const pass: Pass = { number: ++this.#number, since: this.#previous }
     for (const group of this.groups.values()) group.beginPass()
+    this.#parts.placement.tallies.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
 
     // So that a program that isn't running is said to have no processes.
@@ -66,11 +69,12 @@ export class Census implements GroupCensus {
       this.#inherit(process, unmatched, pass)
     }
     endPass(this.groups, this.#options)
+    this.#parts.placement.endPass(this.groups)
     this.#previous = time
   }
 
   #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): void {
-    const { procfs, reader } = this.#parts
+    const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
     const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
@@ -79,12 +83,17 @@ export class Census implements GroupCensus {
     const isKnown = known !== undefined && known.start === reader.stat.starttime
     if (!isKnown && known?.group !== undefined) known.group.exits++
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
+    const { threads } = reader.stat
     if (this.#isSettled(process) && !this.#isAnother(process)) this.#count(process, pass)
     else this.#judge(process, pass, unmatched)
+    if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
   #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): void {
+    const { placement } = this.#parts
+    process.tally = placement.tally(process.directory)
+    process.awaits = undefined
     let verdict: Verdict
     const isJudged = this.#attempt('cmdline', () => {
       verdict = this.#parts.judge(process)
@@ -97,7 +106,10 @@ export class Census implements GroupCensus {
       process.group = undefined
       unmatched.add(process)
     } else {
-      process.group = verdict === 'ignored' ? undefined : this.#group(verdict, pass.since)
+      process.group =
+        verdict === 'ignored'
+          ? undefined
+          : this.#group(placement.place(verdict, process.tally), pass.since)
       this.#count(process, pass)
     }
   }
@@ -117,12 +129,17 @@ export class Census implements GroupCensus {
       account: undefined,
       slow: undefined,
       threads: undefined,
+      tally: undefined,
+      awaits: undefined,
     }
   }
 
   /** Whether the verdict on the process stands. */
   #isSettled(process: KnownProcess): boolean {
-    if (process.judgedBy !== this.#parts.rules.version) return false
+    const { rules, placement } = this.#parts
+    if (process.judgedBy !== rules.version) return false
+    // Its rules asked for names that were not known then.
+    if (process.awaits !== undefined && process.awaits !== placement.version) return false
     if (process.group !== undefined) return true
     return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
   }
@@ -139,7 +156,11 @@ export class Census implements GroupCensus {
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
   #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): void {
     const { reader } = this.#parts
-    process.group = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
+    const ancestors = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
+    if (ancestors !== undefined) {
+      const own = this.#parts.placement.place(ancestors.assignment, process.tally)
+      process.group = this.#group(own, pass.since)
+    }
     if (process.group === undefined) {
       this.outcome.ignored++
       return
@@ -172,7 +193,7 @@ export class Census implements GroupCensus {
     if (this.#attempt('status', () => reader.readRest(directory, pid, slow))) {
       if (process.account !== undefined) group.addSurvivor()
       // It may have been forgotten while no member could be read.
-      if (group.processes === 0) this.groups.set(group.key, group)
+      if (group.processes === 0) this.groups.set(group.assignment.key, group)
       accounting.add(process, group, pass, this.#startedLater(process))
       this.outcome.grouped++
     }
@@ -188,7 +209,7 @@ export class Census implements GroupCensus {
   #group(assignment: Assignment, since: HrTime): Group {
     let group = this.groups.get(assignment.key)
     if (group === undefined) {
-      group = new Group(assignment, since)
+      group = new Group(assignment, since, this.#parts.placement.attributes(assignment))
       this.groups.set(assignment.key, group)
     }
     return group

@@ -5,12 +5,14 @@ import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
 import { Accounting } from './accounting.ts'
 import { Census } from './census.ts'
-import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS } from './definitions.ts'
-import { processFacts } from './facts.ts'
+import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS, WORKLOAD_METRICS } from './definitions.ts'
+import { type FactSources, processFacts } from './facts.ts'
 import type { CensusSources, GroupCensus } from './group-census.ts'
 import { observeGroup } from './observe.ts'
+import { Placement } from './placement.ts'
 import { ProcessReader } from './process-reader.ts'
 import { registerReading } from './reading.ts'
 import { ReadingErrors } from './reading-errors.ts'
@@ -21,6 +23,8 @@ import { TopGroups } from './top-groups.ts'
 
 export interface ProcessGroupsOptions {
   readonly rules: ReplaceableRules
+  /** Whether a group is divided among the containers and pods of its processes. */
+  readonly by_workload: boolean
   /** Whether processes that no rule matches join their nearest ancestor's group. */
   readonly children: boolean
   /** Whether threads are read. */
@@ -46,6 +50,7 @@ export interface ProcessGroupsSources {
   /** The name of a user id. */
   readonly username: (uid: number) => string
   readonly slice: TimeSlice
+  readonly workloads: Workloads
 }
 
 /**
@@ -56,7 +61,7 @@ export interface ProcessGroupsSources {
 export function registerProcessGroups(
   meter: Meter,
   options: ProcessGroupsOptions,
-  { procfs, machine, username, slice }: ProcessGroupsSources,
+  { procfs, machine, username, slice, workloads }: ProcessGroupsSources,
 ): void {
   const units = {
     ...machine,
@@ -64,8 +69,9 @@ export function registerProcessGroups(
     strict: options.strict,
   }
   const errors = new ReadingErrors()
-  const facts = { procfs, ...units, username }
-  const census = createCensus(options, {
+  const placement = new Placement(procfs, workloads, errors, options)
+  const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { placement }) }
+  const census = createCensus(options, placement, {
     procfs,
     errors,
     slice,
@@ -77,6 +83,7 @@ export function registerProcessGroups(
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)
   const threads = createInstruments(meter, THREAD_METRICS)
+  const workload = createInstruments(meter, WORKLOAD_METRICS)
   const measurements = {
     group: groups.measurements,
     wait: waits.measurements,
@@ -93,18 +100,26 @@ export function registerProcessGroups(
       for (const group of top.select(census.groups)) {
         observeGroup(result, measurements, group, units)
       }
+      for (const { entity, processes, threads } of placement.tallies.values()) {
+        workload.measurements.processes.observe(result, entity, processes)
+        workload.measurements.threads.observe(result, entity, threads)
+      }
     },
-    [...groups.observables, ...waits.observables, ...threads.observables],
+    [groups, waits, threads, workload].flatMap(({ observables }) => observables),
   )
   registerReading(meter, census, errors, options.rules, now())
 }
 
-function createCensus(options: ProcessGroupsOptions, sources: CensusSources): GroupCensus {
+function createCensus(
+  options: ProcessGroupsOptions,
+  placement: Placement,
+  sources: CensusSources,
+): GroupCensus {
   const { procfs, errors } = sources
   if (options.strict) {
     return new StrictCensus(sources, new StrictReader(procfs, options, errors), options, now())
   }
   const reader = new ProcessReader(procfs, options, errors)
   const accounting = new Accounting(procfs, reader, errors, options)
-  return new Census({ ...sources, reader, accounting }, options, now())
+  return new Census({ ...sources, reader, accounting, placement }, options, now())
 }

@@ -3,6 +3,7 @@
  * `process.*`, and the `namedprocess_namegroup_*` families of process-exporter.
  */
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
+import { WORKLOAD_KEYS } from '../workload-attributes.ts'
 import { READING_METRICS } from './reading-definitions.ts'
 
 const SCOPE = 'process_groups'
@@ -15,6 +16,7 @@ const PREFIX: Record<Level, string> = { group: '', thread: 'thread_' }
 const OF: Record<Level, string> = { group: '', thread: ' of the threads of this name' }
 
 const GROUP_KEYS = {
+  ...WORKLOAD_KEYS,
   'procgroup.name': { description: 'Name of the process group', classic: 'groupname' },
 }
 
@@ -169,10 +171,36 @@ export const THREAD_METRICS = metricTable({
   },
 })
 
+/** One series for each container, each pod outside of its containers, and the host. */
+export const WORKLOAD_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    ...WORKLOAD_KEYS,
+    'workload.scope': {
+      description: '`pod`, `container` (outside of pods) or `host`',
+    },
+  },
+  metrics: {
+    processes: {
+      description: 'Processes of the container, pod or host, in whatever group or in none',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'workload.process.count', unit: '{process}' },
+    },
+    threads: {
+      description: 'Threads of these processes',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'workload.thread.count', unit: '{thread}' },
+    },
+  },
+})
+
 export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   GROUP_METRICS,
   WAIT_METRICS,
   THREAD_METRICS,
+  WORKLOAD_METRICS,
   READING_METRICS,
 ]
 

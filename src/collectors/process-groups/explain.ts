@@ -1,6 +1,7 @@
 /** Says why a process is in its group, or in none, as if it were seen for the first time. */
-import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStat } from '../../kernel/procfs/stat.ts'
+import type { SourceCache } from '../../workloads/source-cache.ts'
+import { containerName } from '../workload-attributes.ts'
 import { type FactSources, processFacts } from './facts.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ProcessFacts } from './rules/facts.ts'
@@ -11,6 +12,8 @@ export interface ExplainSources extends FactSources {
   readonly rules: Rules
   /** Whether processes that no rule matches join their nearest ancestor's group. */
   readonly children: boolean
+  /** Who was asked for names. */
+  readonly nameSources: readonly SourceCache[]
 }
 
 /** What became of a process. */
@@ -30,7 +33,7 @@ export function explainProcess(
   sources: ExplainSources,
   pid: number,
 ): { lines: string[]; isGrouped: boolean } {
-  const process = readProcess(sources.procfs, pid)
+  const process = readProcess(sources, pid)
   const facts = processFacts(sources, process)
   const { group, how } = place(sources, process)
   const labels = Object.entries(group?.labels ?? {}).map(
@@ -40,7 +43,9 @@ export function explainProcess(
     isGrouped: group !== undefined,
     lines: [
       `process ${pid}`,
-      ...describe(facts).map(([what, value]) => `  ${what.padEnd(13)}${value}`),
+      ...[...describe(facts), ...describeWorkload(sources, facts)].map(
+        ([what, value]) => `  ${what.padEnd(13)}${value}`,
+      ),
       '',
       ...sources.rules.explain(facts).flatMap(explainRule),
       '',
@@ -55,7 +60,7 @@ export function explainAll(sources: ExplainSources): string[][] {
   const rows = [['PID', 'COMM', 'GROUP', 'HOW']]
   for (const pid of sources.procfs.pids().sort((a, b) => a - b)) {
     try {
-      const process = readProcess(sources.procfs, pid)
+      const process = readProcess(sources, pid)
       const { group, how } = place(sources, process)
       rows.push([String(pid), process.comm, group?.name ?? '-', how])
     } catch {
@@ -65,11 +70,19 @@ export function explainAll(sources: ExplainSources): string[][] {
   return rows
 }
 
-function readProcess(procfs: Procfs, pid: number): JudgedProcess {
+function readProcess({ procfs, placement }: FactSources, pid: number): JudgedProcess {
   const directory = procfs.directory(pid)
   const stat = emptyStat()
   procfs.stat(directory, stat)
-  return { pid, ppid: stat.ppid, start: stat.starttime, comm: procfs.comm(), directory }
+  return {
+    pid,
+    ppid: stat.ppid,
+    start: stat.starttime,
+    comm: procfs.comm(),
+    directory,
+    tally: placement?.tally(directory),
+    awaits: undefined,
+  }
 }
 
 /** Judges a process, and its ancestors as far as they matter. */
@@ -94,9 +107,9 @@ function place(sources: ExplainSources, process: JudgedProcess): Placement {
   return { group: undefined, how: 'no rule matches, nor an ancestor' }
 }
 
-function readAncestor({ procfs }: ExplainSources, pid: number): JudgedProcess | undefined {
+function readAncestor(sources: ExplainSources, pid: number): JudgedProcess | undefined {
   try {
-    return readProcess(procfs, pid)
+    return readProcess(sources, pid)
   } catch {
     return undefined
   }
@@ -110,6 +123,35 @@ function describe(facts: ProcessFacts): [what: string, value: string][] {
     ['executes', facts.exePath() ?? 'nothing that can be seen'],
     ['user', `${facts.username()} (${facts.uid()})`],
     ['cgroups', facts.cgroups().join(' ')],
+  ]
+}
+
+/** Whose the process is, and who said so. */
+function describeWorkload(
+  { nameSources }: ExplainSources,
+  facts: ProcessFacts,
+): [what: string, value: string][] {
+  const workload = facts.workload()
+  if (workload === undefined) return []
+  const { owner, container, pod } = workload
+  if (owner.scope === 'host') {
+    return [['belongs to', ['the host', owner.unit].filter(Boolean).join(', ')]]
+  }
+  const teller = nameSources.find(
+    (cache) =>
+      cache.container(owner.containerId ?? '') !== undefined ||
+      cache.pod(owner.podUid ?? '') !== undefined,
+  )
+  const failures = nameSources.flatMap(({ source, failure }) =>
+    failure === undefined ? [] : `${source.name} failed: ${failure.message}`,
+  )
+  const asked = nameSources.map(({ source }) => source.name).join(', ') || 'nobody'
+  return [
+    ['container', [containerName(container) ?? 'name not known', owner.containerId].join(' ')],
+    ['pod', pod === undefined ? 'name not known' : `${pod.namespace}/${pod.name}`],
+    ['pod uid', owner.podUid ?? pod?.uid ?? 'none in the path'],
+    ['resolved', `from its cgroup; names from ${teller?.source.name ?? 'none'}; asked: ${asked}`],
+    ...failures.map((failure): [string, string] => ['', failure]),
   ]
 }
 

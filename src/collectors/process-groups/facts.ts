@@ -3,6 +3,9 @@ import { posix } from 'node:path'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStat } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
+import { cgroupPaths as parseCgroupPaths } from '../../kernel/procfs/text.ts'
+import type { Workload } from '../../workloads/workloads.ts'
+import type { Placement } from './placement.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ProcessFacts } from './rules/facts.ts'
 
@@ -12,6 +15,8 @@ export interface FactSources {
   readonly bootTime: number
   readonly ticksPerSecond: number
   readonly username: (uid: number) => string
+  /** Undefined in strict mode, where nobody asks whose a process is. */
+  readonly placement?: Placement
 }
 
 /** @throws NodeJS.ErrnoException when the command line can't be read. */
@@ -36,13 +41,21 @@ export function processFacts(sources: FactSources, process: JudgedProcess): Proc
     cgroups: () => cgroupPaths(procfs, directory),
     program: () => programName(exePath()) ?? comm,
     exePath,
+    workload: () => workloadOf(sources, process),
   }
+}
+
+function workloadOf({ placement }: FactSources, process: JudgedProcess): Workload | undefined {
+  if (placement === undefined || process.tally === undefined) return undefined
+  const workload = placement.name(process.tally.owner)
+  if (workload.isUnnamed) process.awaits = placement.version
+  return workload
 }
 
 /** None where they can't be read, as on a kernel without cgroups. */
 function cgroupPaths(procfs: Procfs, directory: string): string[] {
   try {
-    return procfs.cgroups(directory)
+    return parseCgroupPaths(procfs.cgroups(directory))
   } catch {
     return []
   }

@@ -1,10 +1,10 @@
 /** A process group: what its members used so far, and what they hold now. */
-import type { HrTime } from '@opentelemetry/api'
+import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
 import type { Status } from '../../kernel/procfs/status.ts'
 import { Entity } from '../../telemetry/entity.ts'
-import type { Assignment, Limit } from './rules/verdict.ts'
+import type { Assignment } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
 
 /** What one look at a process shows that it holds. */
@@ -30,22 +30,20 @@ export interface States {
 
 /** All threads of a group that bear the same name. */
 export interface ThreadGroup {
-  readonly entity: Entity
+  entity: Entity
   readonly total: Usage
   count: number
 }
 
 export class Group {
-  readonly key: string
-  readonly entity: Entity
-  /** How many groups of its rule are shown. */
-  readonly limit: Limit | undefined
+  readonly assignment: Assignment
+  entity: Entity
   /** Usage of all members, past ones included: it never falls. */
   readonly total = noUsage()
   /** The part of it that is shown under the group's own name: all of it, unless its rule has a limit. */
   readonly shown: Usage
   readonly threads = new Map<string, ThreadGroup>()
-  readonly waits = new Map<string, { readonly entity: Entity; count: number }>()
+  readonly waits = new Map<string, { entity: Entity; count: number }>()
 
   processes = 0
   threadCount = 0
@@ -78,13 +76,28 @@ export class Group {
 
   readonly #start: HrTime
 
-  /** @param start since when its counters count. */
-  constructor({ key, name, labels, limit }: Assignment, start: HrTime) {
-    this.key = key
-    this.limit = limit
+  /**
+   * @param start since when its counters count.
+   * @param workload attributes of its owner.
+   */
+  constructor(assignment: Assignment, start: HrTime, workload: Attributes = {}) {
+    this.assignment = assignment
     this.#start = start
-    this.shown = limit === undefined ? this.total : noUsage()
-    this.entity = new Entity({ ...labels, 'procgroup.name': name }, start)
+    this.shown = assignment.limit === undefined ? this.total : noUsage()
+    this.entity = new Entity(groupAttributes(assignment, workload), start)
+  }
+
+  /** Gives it other attributes of its owner, if they are other ones: names that became known. */
+  rename(workload: Attributes): void {
+    const attributes = groupAttributes(this.assignment, workload)
+    if (JSON.stringify(attributes) === JSON.stringify(this.entity.attributes)) return
+    this.entity = new Entity(attributes, this.#start)
+    for (const [name, threads] of this.threads) {
+      threads.entity = new Entity({ ...attributes, [THREAD]: name }, this.#start)
+    }
+    for (const [channel, wait] of this.waits) {
+      wait.entity = new Entity({ ...attributes, [CHANNEL]: channel }, this.#start)
+    }
   }
 
   /** Forgets what members hold; what they used stays. */
@@ -172,7 +185,7 @@ export class Group {
   addNamedThread(name: string, since: HrTime): Usage {
     let threads = this.threads.get(name)
     if (threads === undefined) {
-      const attributes = { ...this.entity.attributes, 'procgroup.thread.name': name }
+      const attributes = { ...this.entity.attributes, [THREAD]: name }
       threads = { entity: new Entity(attributes, since), total: noUsage(), count: 0 }
       this.threads.set(name, threads)
     }
@@ -188,10 +201,17 @@ export class Group {
     if (wait !== undefined) {
       wait.count++
     } else {
-      const attributes = { ...this.entity.attributes, 'procgroup.wait.channel': wchan }
+      const attributes = { ...this.entity.attributes, [CHANNEL]: wchan }
       this.waits.set(wchan, { entity: new Entity(attributes, this.#start), count: 1 })
     }
   }
+}
+
+const THREAD = 'procgroup.thread.name'
+const CHANNEL = 'procgroup.wait.channel'
+
+function groupAttributes({ name, labels }: Assignment, workload: Attributes): Attributes {
+  return { ...labels, ...workload, 'procgroup.name': name }
 }
 
 const SUMMED = [

@@ -1,6 +1,7 @@
 /** Processes that the collector knows, from their first sight to their end. */
 import type { Group } from './group.ts'
 import type { SlowFigures } from './slow-figures.ts'
+import type { Tally } from './tally.ts'
 import type { Account } from './usage.ts'
 
 /** What is known of a process when rules judge it. */
@@ -11,6 +12,10 @@ export interface JudgedProcess {
   readonly start: number
   readonly comm: string
   readonly directory: string
+  /** Where it is counted; undefined where nobody knows whose it is. */
+  tally: Tally | undefined
+  /** The names that were known when rules asked for more of them; undefined where they didn't. */
+  awaits: number | undefined
 }
 
 /** A process: its identity is (pid, start), for PIDs are used again. */

@@ -11,6 +11,7 @@ export type ProcessFile =
   | 'wchan'
   | 'task'
   | 'cmdline'
+  | 'cgroup'
 
 export class ReadingErrors {
   /** Collections, processes and parts of processes that could not be read. */

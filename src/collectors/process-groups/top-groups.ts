@@ -30,17 +30,20 @@ export class TopGroups {
   select(groups: Map<string, Group>): Iterable<Group> {
     const limited = new Map<Limit, Candidate[]>()
     for (const group of groups.values()) {
-      if (group.limit === undefined) continue
-      const candidates = limited.get(group.limit) ?? []
+      const { limit } = group.assignment
+      if (limit === undefined) continue
+      const candidates = limited.get(limit) ?? []
       candidates.push({ group, increase: this.#increase(group) })
-      limited.set(group.limit, candidates)
+      limited.set(limit, candidates)
     }
     if (limited.size === 0 && this.#others.size === 0) return groups.values()
     const hidden = new Set<Group>()
     for (const other of this.#others.values()) other.beginPass()
     for (const [limit, candidates] of limited) {
       candidates.sort(
-        (a, b) => weight(limit, b) - weight(limit, a) || compare(a.group.key, b.group.key),
+        (a, b) =>
+          weight(limit, b) - weight(limit, a) ||
+          compare(a.group.assignment.key, b.group.assignment.key),
       )
       for (const [rank, { group, increase }] of candidates.entries()) {
         if (rank < limit.top) {
@@ -48,7 +51,7 @@ export class TopGroups {
           continue
         }
         hidden.add(group)
-        if (group.processes === 0) groups.delete(group.key)
+        if (group.processes === 0) groups.delete(group.assignment.key)
         const other = this.#other(limit, groups)
         if (other === undefined) continue
         addUsage(other.total, increase)

@@ -118,6 +118,7 @@ export class Procfs {
     return parseCmdline(this.#reader)
   }
 
+  /** The lines of `cgroup`: `hierarchy:controllers:path`. */
   cgroups(directory: string): string[] {
     this.#reader.readAll(`${directory}cgroup`, MOST_CMDLINE)
     return parseCgroups(this.#reader)

@@ -15,14 +15,19 @@ export function parseCmdline(reader: FileReader): string[] {
   return reader.bytes.toString('utf8', 0, end).split('\0')
 }
 
+/** The lines of `/proc/PID/cgroup` that the reader holds. */
+export function parseCgroups(reader: FileReader): string[] {
+  const lines = reader.bytes.toString('utf8', 0, reader.length).split('\n')
+  return lines.filter((line) => line !== '')
+}
+
 /**
  * The path of each hierarchy (what follows the second colon of each line), in the file's order.
  * A malformed line gives an empty list: half a list would name the wrong cgroup.
  */
-export function parseCgroups(reader: FileReader): string[] {
+export function cgroupPaths(lines: readonly string[]): string[] {
   const paths: string[] = []
-  for (const line of reader.bytes.toString('utf8', 0, reader.length).split('\n')) {
-    if (line === '') continue
+  for (const line of lines) {
     const path = line.indexOf(':', line.indexOf(':') + 1)
     if (path <= 0 || !/^\d+:/.test(line)) return []
     paths.push(line.slice(path + 1))

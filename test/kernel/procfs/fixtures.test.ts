@@ -8,6 +8,7 @@ import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { emptyProportionalMemory } from '../../../src/kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread } from '../../../src/kernel/procfs/stat.ts'
 import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
+import { cgroupPaths } from '../../../src/kernel/procfs/text.ts'
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/procfs/linux-6.18', import.meta.url))
 const procfs = new Procfs(FIXTURES)
@@ -77,16 +78,16 @@ test('a known name is recognised without making it anew', (t) => {
 })
 
 test('cgroup paths in the order of the file, and none at all when a line is broken', (t) => {
-  t.deepEqual(procfs.cgroups(procfs.directory(2)), [
+  t.deepEqual(cgroupPaths(procfs.cgroups(procfs.directory(2))), [
     '/user.slice/user-1000.slice',
     '/user.slice/user-1000.slice/session-2.scope',
     '/user.slice/user-1000.slice/session-2.scope',
   ])
   withCopy((root) => {
     writeFileSync(join(root, '1003/cgroup'), '0::/a:b\n12 broken\n')
-    t.deepEqual(new Procfs(root).cgroups(`${root}/1003/`), [])
+    t.deepEqual(cgroupPaths(new Procfs(root).cgroups(`${root}/1003/`)), [])
     writeFileSync(join(root, '1003/cgroup'), '0::/a:b\n')
-    t.deepEqual(new Procfs(root).cgroups(`${root}/1003/`), ['/a:b'])
+    t.deepEqual(cgroupPaths(new Procfs(root).cgroups(`${root}/1003/`)), ['/a:b'])
   })
 })
 

@@ -1,4 +1,5 @@
 /** What rules and name templates may ask about a process. */
+import type { Workload } from '../../../workloads/workloads.ts'
 
 export interface ProcessFacts {
   /** The task's own name, of at most 15 bytes for ordinary programs. */
@@ -17,6 +18,8 @@ export interface ProcessFacts {
   readonly parent: () => string | undefined
   /** Paths of the cgroups, in the order of `/proc/PID/cgroup`. */
   readonly cgroups: () => readonly string[]
+  /** The container and pod it runs in, as far as they are known now; undefined where its cgroup can't be read. */
+  readonly workload: () => Workload | undefined
   /** Name of the file that the process executes; `comm` where that can't be seen. */
   readonly program: () => string
   /** Path of the file that the process executes; undefined for kernel threads and where it can't be seen. */

@@ -1,4 +1,6 @@
 /** Templates of group names: Go's text/template over what is known of a process. */
+import type { Workload } from '../../../workloads/workloads.ts'
+import { containerName } from '../../workload-attributes.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
 import { GoTime } from './go-template/go-time.ts'
 import { compileTemplate } from './go-template/template.ts'
@@ -20,11 +22,21 @@ const FIELDS = new Map<string, Field>([
   ['UID', ({ uid }) => BigInt(uid())],
   ['Parent', ({ parent }) => parent() ?? ''],
   ['ExePath', ({ exePath }) => exePath() ?? ''],
+  ['Namespace', ({ workload }) => workload()?.pod?.namespace ?? ''],
+  ['Pod', ({ workload }) => workload()?.pod?.name ?? ''],
+  ['PodUID', ({ workload }) => podUid(workload())],
+  ['PodLabels', ({ workload }) => workload()?.pod?.labels ?? new Map()],
+  ['Container', ({ workload }) => containerName(workload()?.container) ?? ''],
+  ['ContainerID', ({ workload }) => workload()?.owner.containerId ?? ''],
   ['PID', ({ pid }) => BigInt(pid)],
   ['StartTime', ({ startTime }) => new GoTime(startTime)],
   ['Cgroups', ({ cgroups }) => cgroups()],
   ['Matches', (_, matches) => matches],
 ])
+
+function podUid(workload: Workload | undefined): string {
+  return workload?.pod?.uid ?? workload?.owner.podUid ?? ''
+}
 
 /** @throws TemplateError when the template is not understood. */
 export function compileNameTemplate(source: string): NameTemplate {

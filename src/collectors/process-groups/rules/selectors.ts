@@ -1,4 +1,5 @@
 /** What a rule may ask of a process; each selector is one condition. */
+import { containerName } from '../../workload-attributes.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
 import { compileGlob } from './glob.ts'
 import { compilePattern } from './pattern.ts'
@@ -21,6 +22,12 @@ export interface Selectors {
   /** PIDs, and task names, of the parent as it is when the process is judged. */
   readonly ppid?: readonly number[]
   readonly parent?: readonly string[]
+  /** `pod`, `container` (outside of pods) or `host`. */
+  readonly scope?: readonly string[]
+  /** Names, with `*` and `?`, of the pod's namespace, the pod and the container. */
+  readonly namespace?: readonly string[]
+  readonly pod?: readonly string[]
+  readonly container?: readonly string[]
 }
 
 /** A selector, ready to be asked. */
@@ -62,7 +69,7 @@ const COMPILERS: Record<keyof Selectors, (selectors: Selectors, attempt: Attempt
     const all = cmdline.map((source) => attempt('cmdline', source, cmdlineSelector, never))
     return (facts, matches) => all.every((holds) => holds(facts, matches))
   },
-  exe_path: ({ exe_path = [] }) => exePathSelector(exe_path),
+  exe_path: ({ exe_path = [] }) => globSelector(exe_path, (facts) => facts.exePath()),
   cgroup: ({ cgroup = [] }, attempt) => {
     const any = cgroup.map((source) => attempt('cgroup', source, cgroupSelector, never))
     return (facts, matches) => any.some((holds) => holds(facts, matches))
@@ -70,6 +77,10 @@ const COMPILERS: Record<keyof Selectors, (selectors: Selectors, attempt: Attempt
   username: ({ username = [] }) => oneOf(username, (facts) => facts.username()),
   uid: ({ uid = [] }) => oneOf(uid, (facts) => facts.uid()),
   parent: ({ parent = [] }) => oneOf(parent, (facts) => facts.parent()),
+  scope: ({ scope = [] }) => oneOf(scope, (facts) => facts.workload()?.owner.scope),
+  namespace: ({ namespace = [] }) => globSelector(namespace, namespaceOf),
+  pod: ({ pod = [] }) => globSelector(pod, podOf),
+  container: ({ container = [] }) => globSelector(container, containerOf),
 }
 
 const ACTUAL: Record<keyof Selectors, Condition['actual']> = {
@@ -82,6 +93,10 @@ const ACTUAL: Record<keyof Selectors, Condition['actual']> = {
   username: (facts) => facts.username(),
   uid: (facts) => facts.uid(),
   parent: (facts) => facts.parent(),
+  scope: (facts) => facts.workload()?.owner.scope,
+  namespace: namespaceOf,
+  pod: podOf,
+  container: containerOf,
 }
 
 const never: Holds = () => false
@@ -103,12 +118,27 @@ function programSelector(entries: readonly string[]): Holds {
     program !== undefined && (paths.has(program) || names.has(baseName(program)))
 }
 
-function exePathSelector(entries: readonly string[]): Holds {
+function globSelector(
+  entries: readonly string[],
+  of: (facts: ProcessFacts) => string | undefined,
+): Holds {
   const globs = entries.map(compileGlob)
   return (facts) => {
-    const path = facts.exePath()
-    return path !== undefined && globs.some((glob) => glob.test(path))
+    const text = of(facts)
+    return text !== undefined && globs.some((glob) => glob.test(text))
   }
+}
+
+function namespaceOf(facts: ProcessFacts): string | undefined {
+  return facts.workload()?.pod?.namespace
+}
+
+function podOf(facts: ProcessFacts): string | undefined {
+  return facts.workload()?.pod?.name
+}
+
+function containerOf(facts: ProcessFacts): string | undefined {
+  return containerName(facts.workload()?.container)
 }
 
 /** Searches the arguments joined by spaces for a regular expression in Go's syntax. */

@@ -1,4 +1,6 @@
 /** What rules say of a process. */
+import type { CgroupOwner } from '../../../workloads/cgroup-path.ts'
+import { ownerKey } from '../tally.ts'
 
 /** The group that a process belongs to; groups with equal keys are one. */
 export interface Assignment {
@@ -8,6 +10,10 @@ export interface Assignment {
   readonly labels: Readonly<Record<string, string>>
   /** How many groups of the rule are shown; undefined for all. */
   readonly limit: Limit | undefined
+  /** The container or pod whose processes alone are in the group; undefined where it takes those of all. */
+  readonly owner?: CgroupOwner
+  /** The assignment by the rule alone, where there is an owner. */
+  readonly base?: Assignment
 }
 
 /** Bounds the groups of one rule: the largest are shown, the others only in sum. */
@@ -29,4 +35,11 @@ export function assignment(
   const values = Object.values(labels)
   const key = values.length === 0 ? name : JSON.stringify([name, labels])
   return { key, name, labels, limit }
+}
+
+/** The part of a group that belongs to one owner; processes of the host stay in the group as it is. */
+export function ofOwner(assignment: Assignment, owner: CgroupOwner): Assignment {
+  const base = assignment.base ?? assignment
+  if (owner.scope === 'host') return base
+  return { ...base, key: `${base.key}\n${ownerKey(owner)}`, owner, base }
 }

@@ -15,6 +15,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from '../group-census.ts'
+import type { JudgedProcess } from '../process.ts'
 import { isGone } from '../reading-errors.ts'
 import type { Assignment, Verdict } from '../rules/verdict.ts'
 import { noUsage, type Usage } from '../usage.ts'
@@ -27,12 +28,7 @@ interface Thread {
 }
 
 /** A process that is known: tracked under a group, or ignored. */
-interface Process {
-  readonly pid: number
-  readonly start: number
-  readonly ppid: number
-  readonly comm: string
-  readonly directory: string
+interface Process extends JudgedProcess {
   judgedBy: number
   group: Assignment | undefined
   /** The last collection that read it. */
@@ -139,7 +135,14 @@ export class StrictCensus implements GroupCensus {
   #newProcess(pid: number, directory: string): Process {
     const { starttime: start, ppid } = this.#stat
     const comm = this.#sources.procfs.comm()
-    const unknown = { judgedBy: 0, group: undefined, pass: 0, last: undefined }
+    const unknown = {
+      tally: undefined,
+      awaits: undefined,
+      judgedBy: 0,
+      group: undefined,
+      pass: 0,
+      last: undefined,
+    }
     return { pid, start, ppid, comm, directory, ...unknown, threads: new Map() }
   }
 

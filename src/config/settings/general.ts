@@ -1,0 +1,24 @@
+/** Settings of the agent as a whole: what it reads and how metrics leave it. */
+import { duration, listOf, oneOf, TEXT } from '../types.ts'
+import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
+
+export const GENERAL_SETTINGS: SettingTable = {
+  exporters: setting({
+    doc: 'How metrics leave the agent.',
+    type: listOf(oneOf('prometheus', 'otlp', 'none')),
+    default: ['prometheus', 'otlp'],
+    variables: ['OTEL_METRICS_EXPORTER'],
+  }),
+  'procfs.root': setting({
+    doc: 'Where the procfs of the node is mounted.',
+    type: TEXT,
+    default: '/proc',
+    variables: ['HOST_PROC'],
+    flags: ['procfs'],
+  }),
+  'collection.max_age': setting({
+    doc: 'How long a collection serves further scrapes and pushes.',
+    type: duration(0, HOUR),
+    default: SECOND,
+  }),
+}

@@ -1,0 +1,96 @@
+/** Settings of what is pushed. */
+import { BOOLEAN, duration, KEY_VALUES, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
+import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
+
+const NAMING = listOf(oneOf('otel', 'classic'))
+
+export const OTLP_SETTINGS: SettingTable = {
+  'otlp.endpoint': setting({
+    doc: 'OTLP/gRPC receiver to push to: http:// is plain text, https:// is TLS.',
+    type: textLike('a URL such as http://localhost:4317, or HOST:PORT', (text) =>
+      /^(https?:\/\/[^\s/]+\/?.*|unix:.+|[^\s/:]+:\d+)$/.test(text),
+    ),
+    default: 'http://localhost:4317',
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  }),
+  'otlp.protocol': setting({
+    doc: 'Transport of OTLP.',
+    type: oneOf('grpc'),
+    default: 'grpc',
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  }),
+  'otlp.interval': setting({
+    doc: 'Time between two pushes.',
+    type: duration(SECOND / 10, 24 * HOUR),
+    default: 60 * SECOND,
+    variables: ['OTEL_METRIC_EXPORT_INTERVAL'],
+  }),
+  'otlp.export_timeout': setting({
+    doc: 'Time after which no request of a push is sent again; a push that goes on well may take longer.',
+    type: duration(SECOND / 10, HOUR),
+    default: 30 * SECOND,
+    variables: ['OTEL_METRIC_EXPORT_TIMEOUT'],
+  }),
+  'otlp.timeout': setting({
+    doc: 'Longest time for one request of a push; never longer than otlp.export_timeout.',
+    type: duration(SECOND / 10, HOUR),
+    default: 10 * SECOND,
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_TIMEOUT', 'OTEL_EXPORTER_OTLP_TIMEOUT'],
+  }),
+  'otlp.headers': setting({
+    doc: 'Metadata of every request, such as credentials.',
+    type: KEY_VALUES,
+    default: new Map(),
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'],
+    isSecret: true,
+  }),
+  'otlp.compression': setting({
+    doc: 'Compression of requests.',
+    type: oneOf('none', 'gzip'),
+    default: 'none',
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'OTEL_EXPORTER_OTLP_COMPRESSION'],
+  }),
+  'otlp.insecure': setting({
+    doc: 'Whether an endpoint without a scheme is plain text.',
+    type: BOOLEAN,
+    default: false,
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_INSECURE', 'OTEL_EXPORTER_OTLP_INSECURE'],
+  }),
+  'otlp.certificate': setting({
+    doc: 'File of the certificates to trust, instead of the well-known ones (PEM).',
+    type: TEXT,
+    default: undefined,
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE', 'OTEL_EXPORTER_OTLP_CERTIFICATE'],
+  }),
+  'otlp.client_key': setting({
+    doc: "File of the client's private key (PEM).",
+    type: TEXT,
+    default: undefined,
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY', 'OTEL_EXPORTER_OTLP_CLIENT_KEY'],
+  }),
+  'otlp.client_certificate': setting({
+    doc: "File of the client's certificate chain (PEM).",
+    type: TEXT,
+    default: undefined,
+    variables: [
+      'OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE',
+      'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+    ],
+  }),
+  'otlp.max_request_size': setting({
+    doc: 'Largest request; a push that is larger is divided. Collectors take 4 MiB unless told otherwise.',
+    type: size(64 * KIB, 64 * MIB),
+    default: 3 * MIB,
+  }),
+  'otlp.temporality': setting({
+    doc: 'Temporality of sums.',
+    type: oneOf('cumulative'),
+    default: 'cumulative',
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'],
+  }),
+  'otlp.naming': setting({
+    doc: 'Vocabularies to push.',
+    type: NAMING,
+    default: ['otel'],
+  }),
+}

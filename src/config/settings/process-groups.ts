@@ -1,0 +1,79 @@
+/** Settings of process groups. */
+import { BOOLEAN, BOOLEAN_OR_AUTO, duration, oneOf, TEXT } from '../types.ts'
+import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
+
+export const PROCESS_GROUP_SETTINGS: SettingTable = {
+  'process_groups.enabled': setting({
+    doc: 'Whether processes are read and grouped.',
+    type: BOOLEAN,
+    default: true,
+  }),
+  'process_groups.by_workload': setting({
+    doc: 'Whether a group is divided among the containers and pods of its processes; auto does so for the built-in rules only.',
+    type: BOOLEAN_OR_AUTO,
+    default: 'auto',
+  }),
+  'process_groups.procnames': setting({
+    doc: 'Programs to group, by name, instead of rules in a file: names separated by commas.',
+    type: TEXT,
+    default: '',
+    flags: ['procnames'],
+  }),
+  'process_groups.namemapping': setting({
+    doc: 'Finer names for programs: name,regex,name,regex,… The first capture makes the group name:capture.',
+    type: TEXT,
+    default: '',
+    flags: ['namemapping'],
+  }),
+  'process_groups.recheck': setting({
+    doc: 'Whether processes in no group are judged again at every collection.',
+    type: BOOLEAN,
+    default: false,
+    flags: ['recheck'],
+  }),
+  'process_groups.recheck_time_limit': setting({
+    doc: 'Age up to which processes in no group are judged again; above 0s it switches recheck on.',
+    type: duration(0, 24 * HOUR),
+    default: 0,
+    flags: ['recheck-with-time-limit'],
+  }),
+  'process_groups.children': setting({
+    doc: "Whether a process that no rule matches joins its nearest ancestor's group.",
+    type: BOOLEAN,
+    default: true,
+    flags: ['children'],
+  }),
+  'process_groups.threads': setting({
+    doc: 'Whether threads are read, for the metrics by thread name.',
+    type: BOOLEAN,
+    default: true,
+    flags: ['threads'],
+  }),
+  'process_groups.smaps': setting({
+    doc: 'Whether proportional memory (smaps_rollup) is read: exact, but the costliest file of a process.',
+    type: BOOLEAN,
+    default: true,
+    flags: ['gather-smaps'],
+  }),
+  'process_groups.regroup': setting({
+    doc: 'Whether a process that executes another program, or changes its name, is judged again: what it uses from then on counts in its new group.',
+    type: BOOLEAN,
+    default: true,
+  }),
+  'process_groups.refresh': setting({
+    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. Memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
+    type: duration(0, HOUR),
+    default: 60 * SECOND,
+  }),
+  'process_groups.remove_empty': setting({
+    doc: 'Whether a group without processes is forgotten, with its counters.',
+    type: BOOLEAN,
+    default: false,
+    flags: ['remove-empty-groups'],
+  }),
+  'compat.process_exporter': setting({
+    doc: 'Whether the numbers of process groups are right where process-exporter is wrong (corrected), or equal to its own even then (strict).',
+    type: oneOf('corrected', 'strict'),
+    default: 'corrected',
+  }),
+}

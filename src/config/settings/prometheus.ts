@@ -1,0 +1,49 @@
+/** Settings of what is served. */
+import { BOOLEAN, integer, listOf, oneOf, TEXT, textLike } from '../types.ts'
+import { type SettingTable, setting } from './setting.ts'
+
+const NAMING = listOf(oneOf('otel', 'classic'))
+
+export const PROMETHEUS_SETTINGS: SettingTable = {
+  'prometheus.host': setting({
+    doc: 'Address to serve metrics on; an empty text means every address.',
+    type: TEXT,
+    default: 'localhost',
+    variables: ['OTEL_EXPORTER_PROMETHEUS_HOST'],
+  }),
+  'prometheus.port': setting({
+    doc: 'Port to serve metrics on; 0 takes any free one.',
+    type: integer(0, 65535),
+    default: 9464,
+    variables: ['OTEL_EXPORTER_PROMETHEUS_PORT'],
+  }),
+  'prometheus.path': setting({
+    doc: 'Path of the metrics.',
+    type: textLike(
+      'a path such as /metrics that is not /, /healthz or /readyz',
+      (path) => /^\/[^?#\s]+$/.test(path) && !['/healthz', '/readyz'].includes(path),
+    ),
+    default: '/metrics',
+    flags: ['web.telemetry-path'],
+  }),
+  'prometheus.naming': setting({
+    doc: 'Vocabularies to serve: those of the systems that the agent replaces, or OpenTelemetry.',
+    type: NAMING,
+    default: ['classic'],
+  }),
+  'prometheus.target_info': setting({
+    doc: 'Whether the Resource is served as target_info.',
+    type: BOOLEAN,
+    default: true,
+  }),
+  'prometheus.scope_labels': setting({
+    doc: 'Whether every sample carries the name of its instrumentation scope.',
+    type: BOOLEAN,
+    default: false,
+  }),
+  'prometheus.max_scrapes': setting({
+    doc: 'Scrapes answered at the same time; further ones get status 503.',
+    type: integer(1, 64),
+    default: 4,
+  }),
+}

@@ -1,0 +1,34 @@
+/** Sources, directory and workloads together, as the settings ask for them. */
+import type { Procfs } from '../kernel/procfs/procfs.ts'
+import { Directory, type DirectoryOptions } from './directory.ts'
+import { findOwnCgroup } from './own-cgroup.ts'
+import { processCgroup } from './process-cgroup.ts'
+import { createSources, type SourceContext, type SourceSettings } from './sources/sources.ts'
+import { Workloads } from './workloads.ts'
+
+export interface WorkloadContext extends SourceContext {
+  readonly procfs: Procfs
+  /** A mount of the host's cgroup tree. */
+  readonly cgroupRoot: string
+  readonly onChange: NonNullable<DirectoryOptions['onChange']>
+}
+
+/** @throws SourceError */
+export function createWorkloads(
+  settings: SourceSettings,
+  context: WorkloadContext,
+): { directory: Directory; workloads: Workloads } {
+  const { procfs, cgroupRoot, onChange } = context
+  const directory = new Directory({ sources: createSources(settings, context), onChange })
+  const ownPath = isNamespaced(procfs) ? findOwnCgroup(cgroupRoot) : undefined
+  return { directory, workloads: new Workloads(directory, ownPath) }
+}
+
+/** Whether paths are relative to the agent's own cgroup: PID 1 of the host is above it then. */
+function isNamespaced(procfs: Procfs): boolean {
+  try {
+    return processCgroup(procfs.cgroups(procfs.directory(1)))?.startsWith('/..') ?? false
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,90 @@
+/** Names from the container runtime itself, over the CRI: pods and containers of every kubelet's node. */
+import type { Container, KeptKeys, Listing, NameSource, Pod } from '../../names.ts'
+import { CriClient } from './client.ts'
+import type { ListedContainer, Sandbox } from './messages.ts'
+
+/** Where runtimes listen, in the order of the kubelet's own search. */
+export const CRI_SOCKETS = [
+  '/run/containerd/containerd.sock',
+  '/run/crio/crio.sock',
+  '/var/run/crio/crio.sock',
+  '/run/cri-dockerd.sock',
+  '/var/run/cri-dockerd.sock',
+  '/run/k3s/containerd/containerd.sock',
+  '/run/k0s/containerd.sock',
+  '/var/snap/microk8s/common/run/containerd.sock',
+]
+
+const EXITED = 2
+
+export class CriSource implements NameSource {
+  readonly name = 'cri'
+  readonly #client: CriClient
+  readonly #kept: KeptKeys
+  #runtime: string | undefined
+
+  /** @param socket path of the runtime's socket. */
+  constructor(socket: string, kept: KeptKeys) {
+    this.#client = new CriClient(socket)
+    this.#kept = kept
+  }
+
+  async list(signal: AbortSignal): Promise<Listing> {
+    this.#runtime ??= (await this.#client.version(signal)).name
+    const runtime = this.#runtime
+    const [sandboxes, containers] = await Promise.all([
+      this.#client.sandboxes(signal),
+      this.#client.containers(signal),
+    ])
+    const pods = new Map<string, Pod>()
+    const listed: Container[] = []
+    for (const sandbox of sandboxes) {
+      // A sandbox that isn't ready has ended; another one has taken the pod over.
+      if (!sandbox.isReady) continue
+      const pod = podOf(sandbox, this.#kept)
+      pods.set(sandbox.id, pod)
+      listed.push({ id: sandbox.id, name: '', isSandbox: true, runtime, pod })
+    }
+    for (const container of containers) {
+      if (container.state !== EXITED) listed.push(containerOf(container, runtime, pods))
+    }
+    return { containers: listed, pods: [...pods.values()] }
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+}
+
+/** The uid is that of the cgroup path; of a static pod only the API server knows another one. */
+function podOf({ uid, name, namespace, labels, annotations }: Sandbox, kept: KeptKeys): Pod {
+  return {
+    uid,
+    cgroupUid: uid,
+    name,
+    namespace,
+    labels: pick(labels, kept.labels),
+    annotations: pick(annotations, kept.annotations),
+  }
+}
+
+function pick(from: ReadonlyMap<string, string>, keys: ReadonlySet<string>): Map<string, string> {
+  return new Map([...from].filter(([key]) => keys.has(key)))
+}
+
+function containerOf(
+  { id, name, image, sandboxId, createdAt }: ListedContainer,
+  runtime: string,
+  pods: ReadonlyMap<string, Pod>,
+): Container {
+  const pod = pods.get(sandboxId)
+  return {
+    id,
+    name,
+    isSandbox: false,
+    runtime,
+    ...(image !== '' && { image }),
+    ...(createdAt > 0 && { startedAt: createdAt / 1e9 }),
+    ...(pod !== undefined && { pod }),
+  }
+}

@@ -1,0 +1,104 @@
+/** Which sources of names there are on this node, and which are asked. */
+import { statSync } from 'node:fs'
+import type { KeptKeys, NameSource } from '../names.ts'
+import { CRI_SOCKETS, CriSource } from './cri/cri.ts'
+import { DOCKER_SOCKETS, DockerSource, PODMAN_SOCKETS } from './docker.ts'
+import { inClusterServer, SERVICE_ACCOUNT_FILES } from './kubernetes/credentials.ts'
+import { KubeletSource } from './kubernetes/kubelet.ts'
+import { KubernetesSource } from './kubernetes/kubernetes.ts'
+
+export type SourceName = 'cri' | 'kubelet' | 'kubernetes' | 'docker' | 'podman'
+
+export interface SourceSettings {
+  /** Those that are asked, in this order; `auto` stands for those that are there. */
+  readonly sources: readonly (SourceName | 'auto' | 'none')[]
+  /** The runtime's socket; undefined to search. */
+  readonly cri_socket: string | undefined
+  /** `HOST:PORT` of this node's kubelet; undefined for none. */
+  readonly kubelet: string | undefined
+  /** Whether any certificate of the kubelet is taken. */
+  readonly kubelet_insecure: boolean
+  readonly labels: readonly string[]
+  readonly annotations: readonly string[]
+}
+
+export interface SourceContext {
+  /** Name of this node's Node object; undefined where it isn't known. */
+  readonly nodeName: string | undefined
+  readonly environment: NodeJS.ProcessEnv
+}
+
+const ORDER: readonly SourceName[] = ['cri', 'kubelet', 'kubernetes', 'docker', 'podman']
+const KUBELET_PORT = 10_250
+
+/** A source that is asked for by name can't be had; the message says what is missing. */
+export class SourceError extends Error {
+  override name = 'SourceError'
+}
+
+/** @throws SourceError */
+export function createSources(settings: SourceSettings, context: SourceContext): NameSource[] {
+  const { sources } = settings
+  if (sources.includes('none')) return []
+  const isAuto = sources.includes('auto')
+  const wanted = isAuto ? ORDER : ORDER.filter((name) => sources.includes(name))
+  const ordered = isAuto
+    ? wanted
+    : [...wanted].sort((a, b) => sources.indexOf(a) - sources.indexOf(b))
+  const kept = { labels: new Set(settings.labels), annotations: new Set(settings.annotations) }
+  return ordered.flatMap((name) => {
+    const created = CREATE[name](settings, context, kept)
+    if (typeof created === 'object') return created
+    if (isAuto) return []
+    throw new SourceError(`${name}: ${created}`)
+  })
+}
+
+/** Gives the source, or says why there is none. */
+type Create = (
+  settings: SourceSettings,
+  context: SourceContext,
+  kept: KeptKeys,
+) => NameSource | string
+
+const CREATE: Readonly<Record<SourceName, Create>> = {
+  cri({ cri_socket }, _, kept) {
+    const socket = cri_socket?.replace(/^unix:\/\//, '') ?? firstSocket(CRI_SOCKETS)
+    return socket === undefined
+      ? `no runtime listens at ${CRI_SOCKETS.join(', ')}; name its socket in workloads.cri_socket`
+      : new CriSource(socket, kept)
+  },
+  kubelet({ kubelet, kubelet_insecure: insecure }, _, kept) {
+    if (kubelet === undefined) return 'name its address in workloads.kubelet'
+    const [, host = '', port = KUBELET_PORT] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(kubelet) ?? []
+    const peer = { host, port: Number(port), ...SERVICE_ACCOUNT_FILES, insecure }
+    return new KubeletSource({ peer, kept })
+  },
+  kubernetes(_, { environment, nodeName }, kept) {
+    if (nodeName === undefined) return 'the name of this node is not known; set node.name'
+    if (!exists(SERVICE_ACCOUNT_FILES.tokenFile)) return 'there is no token of a service account'
+    try {
+      const peer = { ...inClusterServer(environment), ...SERVICE_ACCOUNT_FILES }
+      return new KubernetesSource({ peer, nodeName, kept })
+    } catch (error) {
+      return (error as Error).message
+    }
+  },
+  docker: () => dockerSource('docker', DOCKER_SOCKETS),
+  podman: () => dockerSource('podman', PODMAN_SOCKETS),
+}
+
+function dockerSource(name: 'docker' | 'podman', sockets: readonly string[]): NameSource | string {
+  const socket = firstSocket(sockets)
+  return socket === undefined
+    ? `nothing listens at ${sockets.join(', ')}`
+    : new DockerSource(name, socket)
+}
+
+function firstSocket(sockets: readonly string[]): string | undefined {
+  return sockets.find((path) => statSync(path, { throwIfNoEntry: false })?.isSocket())
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
