@@ -1,6 +1,7 @@
 /** The agent under test, as its users start it: a process of its own. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Scope } from './children.ts'
 import { freePort, untilReady } from './http.ts'
@@ -10,6 +11,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 export interface RunningAgent {
   readonly pid: number
   readonly url: string
+  /** What it has logged so far, line by line. */
+  readonly log: readonly string[]
 }
 
 /**
@@ -34,11 +37,13 @@ export async function startAgent(
       `--web.listen-address=127.0.0.1:${port}`,
       ...flags,
     ],
-    { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
   )
+  const log: string[] = []
+  if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => log.push(line))
   const url = `http://127.0.0.1:${port}`
   await untilReady(`${url}/readyz`)
-  return { pid: child.pid as number, url }
+  return { pid: child.pid as number, url, log }
 }
 
 /** What follows `node` in the command that `npm start` runs. */

@@ -1,0 +1,44 @@
+/** A container image made on the spot: busybox and nothing else, for there may be no registry. */
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '../support/children.ts'
+
+export const IMAGE = 'localhost/busybox:test'
+export const PAUSE_IMAGE = 'localhost/pause:test'
+const LINKS = ['sh', 'sleep', 'cat', 'dd']
+/** Go's names of architectures. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
+
+/** Writes both images into one archive of the form that `docker save` has; gives its path. */
+export async function makeImages(directory: string): Promise<string> {
+  const bin = join(directory, 'rootfs', 'bin')
+  mkdirSync(bin, { recursive: true })
+  copyFileSync('/bin/busybox', join(bin, 'busybox'))
+  for (const link of LINKS) symlinkSync('busybox', join(bin, link))
+  await tar('-C', join(directory, 'rootfs'), '-cf', join(directory, 'layer.tar'), '.')
+  const digest = createHash('sha256')
+    .update(readFileSync(join(directory, 'layer.tar')))
+    .digest('hex')
+  const manifest = [IMAGE, PAUSE_IMAGE].map((tag, index) => {
+    const config = {
+      architecture: ARCHITECTURES[process.arch] ?? process.arch,
+      os: 'linux',
+      // The two must differ in something to be two.
+      config: { Cmd: ['/bin/sleep', String(2_147_483_647 - index)] },
+      rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
+    }
+    writeFileSync(join(directory, `config${index}.json`), JSON.stringify(config))
+    return { Config: `config${index}.json`, RepoTags: [tag], Layers: ['layer.tar'] }
+  })
+  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest))
+  const archive = join(directory, 'images.tar')
+  const parts = ['manifest.json', 'config0.json', 'config1.json', 'layer.tar']
+  await tar('-C', directory, '-cf', archive, ...parts)
+  return archive
+}
+
+async function tar(...args: string[]): Promise<void> {
+  const { code, output } = await run('tar', args)
+  if (code !== 0) throw new Error(`tar: ${output}`)
+}
