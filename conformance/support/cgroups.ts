@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path'
 import type { Scope } from './children.ts'
 
 /** The mount of cgroup v2: beside the hierarchies of v1, or alone. */
-export const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
+const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
   ? '/sys/fs/cgroup/unified'
   : '/sys/fs/cgroup'
 
 /** Makes a cgroup, with those above it; they are removed at the end, when nobody is in them. */
-export function makeCgroup(scope: Scope, path: string): string {
+function makeCgroup(scope: Scope, path: string): string {
   const directory = join(CGROUP2, path)
   const missing: string[] = []
   for (let above = directory; !existsSync(above); above = dirname(above)) missing.push(above)

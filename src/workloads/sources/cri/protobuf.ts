@@ -4,7 +4,7 @@
  */
 
 /** A message that is cut short, or is none. */
-export class ProtobufError extends Error {
+class ProtobufError extends Error {
   override name = 'ProtobufError'
 }
 

@@ -1,0 +1,138 @@
+/** Groups by container and pod, as names become known. */
+import test, { type ExecutionContext } from 'ava'
+import { Directory } from '../../../src/workloads/directory.ts'
+import { Workloads } from '../../../src/workloads/workloads.ts'
+import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
+import { type GroupOptions, processGroups } from '../../support/process-groups.ts'
+import { type Process, ProcfsTree } from '../../support/procfs-tree.ts'
+
+const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
+const A = 'a'.repeat(64)
+const B = 'b'.repeat(64)
+const inPod = (id: string) => `/kubepods/burstable/pod${UID}/${id}`
+const POD = testPod('web-1', { uid: UID, namespace: 'shop', labels: new Map([['app', 'web']]) })
+
+function setUp(
+  t: ExecutionContext,
+  processes: Record<number, Process>,
+  options: GroupOptions = {},
+) {
+  const tree = new ProcfsTree()
+  t.teardown(() => tree.dispose())
+  for (const [pid, process] of Object.entries(processes)) tree.set(Number(pid), process)
+  const source = new TestSource()
+  const directory = new Directory({ sources: [source] })
+  const workloads = new Workloads(directory, undefined)
+  const groups = processGroups(tree.root, { ...options, workloads })
+  /** Samples by name, with all their labels. */
+  const samples = async (name: string) => {
+    const lines = (await groups.text()).split('\n')
+    return lines
+      .filter((line) => line.startsWith(`${name}{`))
+      .map((line) => line.slice(name.length))
+  }
+  return { tree, source, directory, samples }
+}
+
+const NODE: Record<number, Process> = {
+  1: { comm: 'init', ppid: 0, cgroups: ['/init.scope'] },
+  10: { comm: 'nginx', ppid: 1, utime: 100, cgroups: [inPod(A)] },
+  11: { comm: 'nginx', ppid: 10, cgroups: [`${inPod(B)}/deeper`] },
+  12: { comm: 'nginx', ppid: 1, cgroups: ['/system.slice/nginx.service'] },
+}
+
+test('a group is divided among containers, and named when names are known', async (t) => {
+  const { tree, source, directory, samples } = setUp(t, NODE, { by_workload: true })
+  source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
+  t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
+    '{groupname="init"} 1',
+    `{container_id="${A}",groupname="nginx"} 1`,
+    `{container_id="${B}",groupname="nginx"} 1`,
+    '{groupname="nginx"} 1',
+  ])
+  await directory.refresh()
+  tree.set(10, { ...NODE[10], utime: 150 })
+  const named = `container_id="${A}",container_name="main",groupname="nginx"`
+  t.true(
+    (await samples('namedprocess_namegroup_cpu_seconds_total')).includes(
+      `{${named},mode="user",namespace="shop",pod_name="web-1"} 0.5`,
+    ),
+  )
+  t.true(
+    (await samples('namedprocess_namegroup_thread_count')).includes(
+      `{${named},namespace="shop",pod_name="web-1",threadname="nginx"} 1`,
+    ),
+  )
+})
+
+test('what all processes outside of pods use is one query without a rule', async (t) => {
+  const { directory, source, samples } = setUp(t, NODE, { by_workload: true })
+  source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
+  await directory.refresh()
+  const host = (await samples('namedprocess_namegroup_num_procs')).filter(
+    (sample) => !sample.includes('pod_name='),
+  )
+  t.deepEqual(host, ['{groupname="init"} 1', '{groupname="nginx"} 1'])
+})
+
+test('the groups of a container end with its last process', async (t) => {
+  const { tree, samples } = setUp(t, NODE, { by_workload: true })
+  t.is((await samples('namedprocess_namegroup_num_procs')).length, 4)
+  tree.remove(10)
+  t.is((await samples('namedprocess_namegroup_num_procs')).length, 3)
+})
+
+test('children inherit the name of a group, not its container', async (t) => {
+  const rules = [{ name: 'shim', comm: ['init'] }]
+  const { samples } = setUp(t, NODE, { rules, by_workload: true })
+  t.deepEqual((await samples('namedprocess_namegroup_num_procs')).sort(), [
+    `{container_id="${A}",groupname="shim"} 1`,
+    `{container_id="${B}",groupname="shim"} 1`,
+    '{groupname="shim"} 2',
+  ])
+})
+
+test('processes and threads of each container, and of the host, whatever rules say', async (t) => {
+  const threads = { 11: {}, 21: {}, 31: {} }
+  const node = { ...NODE, 11: { ...NODE[11], threads } }
+  const { directory, source, samples } = setUp(t, node, { rules: [{ comm: ['none'] }] })
+  source.containers = [
+    testContainer(A, 'main', POD),
+    { ...testContainer(B, '', POD), isSandbox: true },
+  ]
+  await directory.refresh()
+  const pod = `k8s_namespace_name="shop",k8s_pod_name="web-1",k8s_pod_uid="${UID}",workload_scope="pod"`
+  const main = `container_id="${A}",container_runtime_name="containerd",k8s_container_name="main"`
+  const pause = `container_id="${B}",container_runtime_name="containerd",k8s_container_name="POD"`
+  t.deepEqual((await samples('workload_thread_count')).sort(), [
+    `{${main},${pod}} 1`,
+    `{${pause},${pod}} 3`,
+    '{workload_scope="host"} 2',
+  ])
+})
+
+test('rules by names wait for them', async (t) => {
+  const rules = [
+    { name: '{{.Namespace}}/{{.Pod}}/{{.PodLabels.app}}', namespace: ['sh*'], container: ['main'] },
+    { name: 'host', scope: ['host'] },
+  ]
+  const { tree, source, directory, samples } = setUp(t, NODE, { rules, children: false })
+  t.deepEqual(await samples('namedprocess_namegroup_num_procs'), ['{groupname="host"} 2'])
+  source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
+  await directory.refresh()
+  tree.set(10, { ...NODE[10], utime: 150 })
+  t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
+    '{groupname="host"} 2',
+    '{groupname="shop/web-1/web"} 1',
+  ])
+})
+
+test('a process whose cgroup can not be read belongs to nobody', async (t) => {
+  const node = { 10: { ...NODE[10], without: ['cgroup'] } }
+  const { samples } = setUp(t, node, { by_workload: true })
+  t.deepEqual(await samples('namedprocess_namegroup_num_procs'), ['{groupname="nginx"} 1'])
+  t.deepEqual(await samples('workload_process_count'), [])
+  t.deepEqual(await samples('procgroup_file_errors_total'), [
+    '{error_type="ENOENT",process_file="cgroup"} 1',
+  ])
+})
