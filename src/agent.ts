@@ -5,10 +5,11 @@ import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
 import type { AgentSources } from './collectors/agent/collector.ts'
+import { PSI_PREFIX } from './collectors/cgroups/definitions.ts'
 import type { Rules } from './collectors/process-groups/rules/matcher.ts'
 import { ReplaceableRules } from './collectors/process-groups/rules/replaceable-rules.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
-import { COLLECTORS, type CollectorSettings } from './collectors/registry.ts'
+import { COLLECTORS, type CollectorSettings, type CollectorSources } from './collectors/registry.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/problems.ts'
 import { readMachine } from './kernel/machine.ts'
@@ -47,6 +48,7 @@ export interface Agent {
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
+const CGROUP_ROOT = '/sys/fs/cgroup'
 /** How long the first collection waits for names. */
 const NAMES_MILLISECONDS = 2000
 /** The longest that a timer of Node can wait for. */
@@ -69,7 +71,10 @@ export async function startAgent(config: Config, version: string, logger: Logger
     exports: () => otlp?.counts,
     nameSources: directory.sources,
   }
-  const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, observed)
+  const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, {
+    ...observed,
+    notify: (message) => logger.warn(message),
+  })
   const sampler = new Sampler({
     meters,
     maxAge: config.collection.max_age,
@@ -123,7 +128,7 @@ function startWorkloads(config: Config, procfs: Procfs, logger: Logger) {
   try {
     return createWorkloads(config.workloads, {
       procfs,
-      cgroupRoot: config.cgroups.root ?? '/sys/fs/cgroup',
+      cgroupRoot: config.cgroups.root ?? CGROUP_ROOT,
       nodeName: config.node.name,
       environment: process.env,
       onChange: (source, failure) => {
@@ -142,12 +147,13 @@ function createCollectors(
   rules: ReplaceableRules,
   procfs: Procfs,
   workloads: Workloads,
-  observed: AgentSources,
+  observed: AgentSources & Pick<CollectorSources, 'notify'>,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const { process_names, process_groups, compat } = config
   const strict = compat.process_exporter === 'strict'
   const hasOwnRules = process_names !== undefined || process_groups.procnames !== ''
   const settings: CollectorSettings = {
+    cgroups: { ...config.cgroups, root: config.cgroups.root ?? CGROUP_ROOT },
     process_groups: {
       ...process_groups,
       rules,
@@ -171,7 +177,11 @@ function createCollectors(
     register(meter, settings, sources)
     return meter
   })
-  return { meters, vocabulary: new Vocabulary(enabled.flatMap(({ tables }) => tables)) }
+  const vocabulary = new Vocabulary(
+    enabled.flatMap(({ tables }) => tables),
+    (name) => name.replace(new RegExp(`^${PSI_PREFIX}(?=_)`), config.classic.psi_prefix),
+  )
+  return { meters, vocabulary }
 }
 
 async function startServer(

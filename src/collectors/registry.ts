@@ -5,6 +5,8 @@ import type { Meter } from '@opentelemetry/api'
 import type { MetricTable } from '../telemetry/definitions.ts'
 import { type AgentSources, registerAgent } from './agent/collector.ts'
 import { AGENT_TABLES } from './agent/definitions.ts'
+import { type CgroupsOptions, type CgroupsSources, registerCgroups } from './cgroups/collector.ts'
+import { CGROUP_TABLES } from './cgroups/definitions.ts'
 import {
   type ProcessGroupsOptions,
   type ProcessGroupsSources,
@@ -14,11 +16,12 @@ import { PROCESS_GROUP_TABLES } from './process-groups/definitions.ts'
 
 /** What collectors are told, by collector. */
 export interface CollectorSettings {
+  readonly cgroups: CgroupsOptions & { readonly enabled: boolean }
   readonly process_groups: ProcessGroupsOptions & { readonly enabled: boolean }
 }
 
 /** What collectors read from. */
-export type CollectorSources = ProcessGroupsSources & AgentSources
+export type CollectorSources = ProcessGroupsSources & CgroupsSources & AgentSources
 
 export interface Collector {
   /** Also the name of its instrumentation scope. */
@@ -36,6 +39,12 @@ export const COLLECTORS: readonly Collector[] = [
     isEnabled: ({ process_groups }) => process_groups.enabled,
     register: (meter, { process_groups }, sources) =>
       registerProcessGroups(meter, process_groups, sources),
+  },
+  {
+    name: 'cgroups',
+    tables: CGROUP_TABLES,
+    isEnabled: ({ cgroups }) => cgroups.enabled,
+    register: (meter, { cgroups }, sources) => registerCgroups(meter, cgroups, sources),
   },
   {
     name: 'agent',

@@ -38,7 +38,14 @@ export interface Config {
     readonly labels: readonly string[]
     readonly annotations: readonly string[]
   }
-  readonly cgroups: { readonly root: string | undefined }
+  readonly cgroups: {
+    readonly enabled: boolean
+    readonly root: string | undefined
+    readonly include: readonly string[]
+    readonly depth: number
+    readonly max: number
+  }
+  readonly classic: { readonly psi_prefix: string }
   readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
   readonly prometheus: {
     readonly host: string

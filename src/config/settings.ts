@@ -2,6 +2,7 @@
  * Every setting of the agent: meaning, default, allowed values, and the names it has in files, variables
  * and flags. Loading, `--help` and the configuration reference all come from this table.
  */
+import { CGROUP_SETTINGS } from './settings/cgroups.ts'
 import { GENERAL_SETTINGS } from './settings/general.ts'
 import { IDENTITY_SETTINGS } from './settings/identity.ts'
 import { OTLP_SETTINGS } from './settings/otlp.ts'
@@ -14,6 +15,7 @@ export const SETTINGS: SettingTable = {
   ...GENERAL_SETTINGS,
   ...PROCESS_GROUP_SETTINGS,
   ...WORKLOAD_SETTINGS,
+  ...CGROUP_SETTINGS,
   ...PROMETHEUS_SETTINGS,
   ...OTLP_SETTINGS,
   ...IDENTITY_SETTINGS,

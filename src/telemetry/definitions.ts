@@ -29,6 +29,8 @@ export interface MetricDefinition {
   readonly classic?: {
     readonly name: string
     readonly attributes?: Attributes
+    /** Its value for 1 of ours; 1 where the units are the same. */
+    readonly scale?: number
     /** Where the replaced system declares another type than the measurement has. */
     readonly kind?: MetricKind
     readonly description?: string

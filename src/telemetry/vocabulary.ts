@@ -25,12 +25,13 @@ export class Vocabulary {
   /** By the otel name: the measurements that share it. */
   readonly #rows = new Map<string, Row[]>()
 
-  constructor(tables: readonly MetricTable[]) {
+  /** @param classicName what to call a family of a classic name; its own name by default. */
+  constructor(tables: readonly MetricTable[], classicName = (name: string) => name) {
     for (const table of tables) {
       for (const definition of Object.values(table.metrics)) {
         const { name } = definition.otel
         const rows = this.#rows.get(name) ?? []
-        rows.push(new Row(table, definition))
+        rows.push(new Row(table, definition, classicName))
         this.#rows.set(name, rows)
       }
     }
@@ -57,7 +58,7 @@ export class Vocabulary {
       const row = rows.length === 1 ? rows[0] : rows.find((row) => row.covers(point.attributes))
       if (row?.family !== undefined) {
         const attributes = row.classicAttributes(point.attributes)
-        families.add(row.family, { ...point, attributes })
+        families.add(row.family, { ...point, attributes, value: row.classicValue(point.value) })
       } else if (keepNameless) {
         families.add(metric, point)
       }
@@ -65,24 +66,38 @@ export class Vocabulary {
   }
 }
 
+/** Decimal digits that a double keeps through a division and a multiplication. */
+const EXACT_DIGITS = 14
+
 /** A measurement, prepared for translation. */
 class Row {
   /** The classic family, without points; undefined where there is none. */
   readonly family: MetricData | undefined
+  readonly #scale: number
   readonly #table: MetricTable
   readonly #definition: MetricDefinition
   readonly #fixed: [string, unknown][]
   readonly #translated = new WeakMap<Attributes, Attributes>()
 
-  constructor(table: MetricTable, definition: MetricDefinition) {
+  constructor(
+    table: MetricTable,
+    definition: MetricDefinition,
+    classicName: (name: string) => string,
+  ) {
     this.#table = table
     this.#definition = definition
     this.#fixed = Object.entries(definition.otel.attributes ?? {})
-    this.family = classicFamily(definition)
+    this.family = classicFamily(definition, classicName)
+    this.#scale = definition.classic?.scale ?? 1
   }
 
   covers(attributes: Attributes): boolean {
     return this.#fixed.every(([key, value]) => attributes[key] === value)
+  }
+
+  /** In the classic unit, as it is written there: without the last digits that the way through ours has left. */
+  classicValue(value: number): number {
+    return this.#scale === 1 ? value : Number((value * this.#scale).toPrecision(EXACT_DIGITS))
   }
 
   classicAttributes(attributes: Attributes): Attributes {
@@ -126,11 +141,15 @@ class Families {
   }
 }
 
-function classicFamily({ classic, kind, ...rest }: MetricDefinition): MetricData | undefined {
+function classicFamily(
+  { classic, kind, ...rest }: MetricDefinition,
+  classicName: (name: string) => string,
+): MetricData | undefined {
   if (classic === undefined) return undefined
+  const name = classicName(classic.name)
   const descriptor: ClassicDescriptor = {
-    name: classic.name,
-    prometheusName: classic.name,
+    name,
+    prometheusName: name,
     description: classic.description ?? rest.description,
     unit: '',
     valueType: rest.valueType === 'int' ? 0 : 1,

@@ -39,10 +39,4 @@ export const WORKLOAD_SETTINGS: SettingTable = {
     type: listOf(TEXT),
     default: [],
   }),
-  'cgroups.root': setting({
-    doc: "Where the node's cgroup tree is mounted; without it the mount of cgroup v2 is searched.",
-    type: TEXT,
-    default: undefined,
-    variables: ['HOST_SYS_FS_CGROUP'],
-  }),
 }

@@ -1,0 +1,118 @@
+/** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
+import type { HrTime } from '@opentelemetry/api'
+import { NO_FIGURES } from '../../kernel/cgroupfs/figures.ts'
+import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import { clearPressure } from '../../kernel/psi.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import type { FileHealth } from './file-health.ts'
+import { KnownCgroup } from './known-cgroup.ts'
+import { emptyPressures, type Reading, type Step } from './plan.ts'
+import { select } from './selection.ts'
+
+export interface CgroupParts {
+  readonly tree: CgroupTree
+  readonly steps: readonly Step[]
+  readonly workloads: Workloads
+  readonly health: FileHealth
+  readonly slice: TimeSlice
+  /** Patterns of further cgroups to measure. */
+  readonly include: readonly string[]
+  /** Since when counters of cgroups count at the longest. */
+  readonly start: HrTime
+}
+
+export class Cgroups {
+  readonly #parts: CgroupParts
+  /** By path; undefined for cgroups that are not measured. */
+  readonly #known = new Map<string, KnownCgroup | undefined>()
+  readonly #reading: Reading = {
+    figures: { ...NO_FIGURES },
+    pressures: emptyPressures(),
+    devices: [],
+  }
+  #pass = 0
+  #version = 0
+
+  constructor(parts: CgroupParts) {
+    this.#parts = parts
+  }
+
+  /** How many are measured. */
+  measured = 0
+
+  /**
+   * Reads every cgroup that is measured.
+   *
+   * @param observe what to do with each; the reading is overwritten by the next one.
+   * @throws NodeJS.ErrnoException when the root of the tree can't be read.
+   */
+  async take(observe: (cgroup: KnownCgroup, reading: Reading) => void): Promise<void> {
+    const { slice, health, workloads, tree } = this.#parts
+    this.#pass++
+    slice.begin()
+    const present: KnownCgroup[] = []
+    const seen = new Set<string>()
+    tree.walk(({ path, inode }) => {
+      seen.add(path)
+      const known = this.#know(path, inode)
+      if (known !== undefined) present.push(known)
+    })
+    for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
+    if (this.#version !== workloads.version) {
+      this.#version = workloads.version
+      for (const known of present) known.rename(workloads)
+    }
+    health.beginPass()
+    this.measured = 0
+    for (const known of present) {
+      if (slice.isOver()) await slice.next()
+      if (!this.#read(known)) continue
+      this.measured++
+      observe(known, this.#reading)
+    }
+  }
+
+  #know(path: string, inode: number): KnownCgroup | undefined {
+    const known = this.#known.get(path)
+    if (known?.inode === inode || (known === undefined && this.#known.has(path))) return known
+    const { include, start, workloads } = this.#parts
+    const selected = select(path, include)
+    const created =
+      selected === undefined ? undefined : new KnownCgroup(path, inode, selected, start, workloads)
+    this.#known.set(path, created)
+    return created
+  }
+
+  /** Whether anything of it could be read: else it has gone. */
+  #read(known: KnownCgroup): boolean {
+    const { steps, health, workloads } = this.#parts
+    known.pass = this.#pass
+    const reading = this.#reading
+    Object.assign(reading.figures, NO_FIGURES)
+    for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
+    reading.devices = []
+    // Names are asked for again while they aren't known.
+    if (known.selected.level !== 'cgroup') workloads.name(known.selected.owner)
+    let hasAny = false
+    const missing: number[] = []
+    for (const [index, { file, read }] of steps.entries()) {
+      if (known.lacks(index)) {
+        health.addMissing(file)
+        continue
+      }
+      try {
+        read(known.path, reading)
+        hasAny = true
+      } catch (error) {
+        if (health.add(file, error)) missing.push(index)
+      }
+    }
+    if (!hasAny) return false
+    for (const index of missing) {
+      known.setMissing(index)
+      health.addMissing(steps[index].file)
+    }
+    return true
+  }
+}

@@ -1,0 +1,123 @@
+/** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
+import type { HrTime, Meter } from '@opentelemetry/api'
+import { blockDeviceNames } from '../../kernel/block-devices.ts'
+import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
+import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
+import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import type { Machine } from '../../kernel/machine.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { clearPressure } from '../../kernel/psi.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { now } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { Cgroups } from './cgroups.ts'
+import { READING_METRICS } from './definitions.ts'
+import { FileHealth } from './file-health.ts'
+import { levelObserver, nodeObserver } from './observe.ts'
+import { emptyPressures, type Pressures, planSteps, RESOURCES } from './plan.ts'
+
+export interface CgroupsOptions {
+  /** Where the node's cgroup hierarchies are mounted. */
+  readonly root: string
+  /** Patterns of further cgroups to measure, such as `system.slice/*`. */
+  readonly include: readonly string[]
+  /** How deep, and how many, cgroups are looked at. */
+  readonly depth: number
+  readonly max: number
+}
+
+export interface CgroupsSources {
+  readonly procfs: Procfs
+  readonly machine: Machine
+  readonly slice: TimeSlice
+  readonly workloads: Workloads
+  /** Says something to the operator, once. */
+  readonly notify: (message: string) => void
+}
+
+const NO_PRESSURE =
+  'the kernel gives no pressure of containers: it needs cgroup v2 ' +
+  '(systemd.unified_cgroup_hierarchy=1) and pressure stall information (psi=1) on its command line'
+/** In v1 the memory controller has a directory for every container. */
+const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
+
+/** Registers the collector's instruments on the meter. */
+export function registerCgroups(
+  meter: Meter,
+  options: CgroupsOptions,
+  { procfs, machine, slice, workloads, notify }: CgroupsSources,
+): void {
+  const created = now()
+  const start: HrTime = [procfs.bootTime(), 0]
+  const mounts = findCgroupMounts(options.root)
+  const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
+  const health = new FileHealth(created)
+  const steps = planSteps(mounts, machine.ticksPerSecond)
+  const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
+  const cgroups = new Cgroups({
+    tree,
+    steps,
+    workloads,
+    health,
+    slice,
+    include: options.include,
+    start,
+  })
+  const deviceName = blockDeviceNames()
+  const levels = {
+    container: levelObserver(meter, 'container', deviceName),
+    pod: levelObserver(meter, 'pod', deviceName),
+    cgroup: levelObserver(meter, 'cgroup', deviceName),
+  }
+  const node = nodeObserver(meter)
+  const reading = createInstruments(meter, READING_METRICS)
+  const files = health.register(meter)
+  const collector = new Entity({}, created)
+  const host = new Entity({}, start)
+  const pressures = emptyPressures()
+  const reader = new CgroupReaderV2()
+  let hasNotified = false
+  meter.addBatchObservableCallback(
+    async (result) => {
+      await cgroups.take((cgroup, what) =>
+        levels[cgroup.selected.level].observe(result, cgroup, what),
+      )
+      readNode(reader, procfs.root, pressures)
+      node.observe(result, host, pressures)
+      reading.measurements.cgroups.observe(result, collector, cgroups.measured)
+      reading.measurements.omitted.observe(result, collector, tree.omitted)
+      files.observe(result)
+      if (!hasNotified && lacksPressure(mounts, health, cgroups.measured)) {
+        hasNotified = true
+        notify(NO_PRESSURE)
+      }
+    },
+    [
+      ...Object.values(levels).flatMap(({ observables }) => observables),
+      ...node.observables,
+      ...reading.observables,
+      ...files.observables,
+    ],
+  )
+}
+
+function lacksPressure({ v2 }: CgroupMounts, health: FileHealth, cgroups: number): boolean {
+  return v2 === undefined || health.absent(cgroups).includes('cpu.pressure')
+}
+
+/** What the kernel doesn't say is left out. */
+function readNode(reader: CgroupReaderV2, procRoot: string, pressures: Pressures): void {
+  for (const resource of RESOURCES) {
+    try {
+      reader.pressure(`${procRoot}/pressure/${resource}`, pressures[resource])
+    } catch {
+      clearPressure(pressures[resource])
+    }
+  }
+  // Printed, but without a meaning: some task can always run while nobody else does.
+  Object.assign(pressures.cpu.full, NO_STALL)
+}
+
+const NO_STALL = { ...emptyPressures().cpu.full }

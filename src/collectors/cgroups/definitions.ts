@@ -1,0 +1,149 @@
+/** The metrics of containers, pods, other cgroups and the node from cgroup v2 and pressure stall information. */
+import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
+import { WORKLOAD_KEYS } from '../workload-attributes.ts'
+import { type FigureRow, figureRows, type PressureRow, pressureRows } from './figure-definitions.ts'
+
+const SCOPE = 'cgroups'
+
+/** What a cgroup is to the agent. */
+export type Level = 'container' | 'pod' | 'cgroup'
+
+export interface LevelRows {
+  readonly figures: readonly FigureRow[]
+  readonly pressures: readonly PressureRow[]
+  readonly table: MetricTable
+  readonly devices: MetricTable
+}
+
+const SUBJECTS: Readonly<Record<Level, { root: string; of: string }>> = {
+  container: { root: 'container', of: 'of the container' },
+  pod: { root: 'k8s.pod', of: 'of the pod, from its own cgroup' },
+  cgroup: { root: 'cgroup', of: 'of the cgroup' },
+}
+/** The spelling that users of the daemonset query; the setting `classic.psi_prefix` has others. */
+export const PSI_PREFIX = 'cgroup_monitor_sc'
+
+const KEYS = {
+  ...WORKLOAD_KEYS,
+  'cgroup.path': { description: 'Path of a cgroup that is neither a container nor a pod' },
+}
+const DEVICE_KEYS = {
+  ...KEYS,
+  'system.device': { description: 'Name of the device, or its numbers where it has none' },
+}
+
+export const LEVELS: Readonly<Record<Level, LevelRows>> = {
+  container: levelRows('container'),
+  pod: levelRows('pod'),
+  cgroup: levelRows('cgroup'),
+}
+
+export const NODE_PRESSURE = pressureRows(
+  (resource) => `system.${resource}.linux.pressure`,
+  'of the node',
+  { prefix: `${PSI_PREFIX}_monitored_node`, subject: 'monitored node' },
+)
+
+export const NODE_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {},
+  metrics: byName(NODE_PRESSURE),
+})
+
+/** What the collector says of its own reading. */
+export const READING_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    'cgroup.file': { description: 'File of a cgroup' },
+    'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
+  },
+  metrics: {
+    cgroups: {
+      description: 'Cgroups that the last collection saw',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'cgroup.collection.cgroups', unit: '{cgroup}' },
+    },
+    omitted: {
+      description: 'Cgroups that lay too deep, or were too many, to be looked at',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'cgroup.collection.omitted', unit: '{cgroup}' },
+    },
+  },
+})
+
+/** One series for each file. */
+export const FILE_METRICS = metricTable({
+  scope: SCOPE,
+  keys: READING_METRICS.keys,
+  metrics: {
+    missing: {
+      description: 'Cgroups that do not have the file, or do not say what it has for them',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'cgroup.file.missing', unit: '{cgroup}' },
+    },
+    errors: {
+      description: 'Readings of the file that failed, but for one that is not there',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'cgroup.file.errors', unit: '{error}' },
+    },
+  },
+})
+
+export const CGROUP_TABLES: readonly MetricTable[] = [
+  ...Object.values(LEVELS).flatMap(({ table, devices }) => [table, devices]),
+  NODE_METRICS,
+  READING_METRICS,
+  FILE_METRICS,
+]
+
+function levelRows(level: Level): LevelRows {
+  const { root, of } = SUBJECTS[level]
+  const figures = figureRows(root, of)
+  const pressures = pressureRows(
+    (resource) => `${root}.${resource}.pressure`,
+    of,
+    level === 'container'
+      ? { prefix: `${PSI_PREFIX}_monitored`, subject: 'monitored container' }
+      : undefined,
+  )
+  const table = metricTable({
+    scope: SCOPE,
+    keys: KEYS,
+    metrics: { ...byName(figures), ...byName(pressures) },
+  })
+  const io = (direction: 'read' | 'write', name: string, unit: string, description: string) =>
+    ({
+      description: `${description} ${of}`,
+      kind: 'counter',
+      valueType: 'int',
+      otel: {
+        name: `${root}.disk.${name}`,
+        unit,
+        attributes: { 'disk.io.direction': direction },
+      },
+    }) as const
+  const devices = metricTable({
+    scope: SCOPE,
+    keys: DEVICE_KEYS,
+    metrics: {
+      readBytes: io('read', 'io', 'By', 'Bytes from and to storage'),
+      writeBytes: io('write', 'io', 'By', 'Bytes from and to storage'),
+      reads: io('read', 'operations', '{operation}', 'Operations on storage'),
+      writes: io('write', 'operations', '{operation}', 'Operations on storage'),
+    },
+  })
+  return { figures, pressures, table, devices }
+}
+
+/** The name of a row in its table. */
+export function rowKey(row: FigureRow | PressureRow): string {
+  return 'resource' in row ? `${row.resource} ${row.type} ${row.field}` : row.field
+}
+
+function byName(rows: readonly (FigureRow | PressureRow)[]) {
+  return Object.fromEntries(rows.map((row) => [rowKey(row), row.definition]))
+}

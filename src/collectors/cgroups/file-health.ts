@@ -1,0 +1,68 @@
+/** Which files of cgroups could not be read, and in how many cgroups. */
+import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { FILE_METRICS } from './definitions.ts'
+
+/** The file, or what it would say, is not there: no failure, but an omission. */
+const ABSENT = new Set(['ENOENT', 'EOPNOTSUPP', 'ENODEV'])
+
+export class FileHealth {
+  readonly #created: HrTime
+  readonly #missing = new Map<string, { readonly entity: Entity; count: number }>()
+  readonly #errors = new Map<string, { readonly entity: Entity; count: number }>()
+
+  /** @param created since when errors are counted. */
+  constructor(created: HrTime) {
+    this.#created = created
+  }
+
+  /** Forgets what was missing; errors stay counted. */
+  beginPass(): void {
+    for (const missing of this.#missing.values()) missing.count = 0
+  }
+
+  /** Says that a cgroup was found without the file. */
+  addMissing(file: string): void {
+    const missing = this.#missing.get(file) ?? {
+      entity: new Entity({ 'cgroup.file': file }, this.#created),
+      count: 0,
+    }
+    missing.count++
+    this.#missing.set(file, missing)
+  }
+
+  /** Counts a failure. @returns whether the file is not there, rather than unreadable. */
+  add(file: string, error: unknown): boolean {
+    const type = (error as NodeJS.ErrnoException).code ?? (error as Error).name
+    if (ABSENT.has(type)) return true
+    const key = `${file} ${type}`
+    const known = this.#errors.get(key) ?? {
+      entity: new Entity({ 'cgroup.file': file, 'error.type': type }, this.#created),
+      count: 0,
+    }
+    known.count++
+    this.#errors.set(key, known)
+    return false
+  }
+
+  /** Files that no cgroup of the last pass had, though there were some. */
+  absent(cgroups: number): string[] {
+    if (cgroups === 0) return []
+    return [...this.#missing].filter(([, { count }]) => count >= cgroups).map(([file]) => file)
+  }
+
+  /** Creates its instruments; gives what observes them. */
+  register(meter: Meter) {
+    const { measurements: m, observables } = createInstruments(meter, FILE_METRICS)
+    const observe = (result: BatchObservableResult) => {
+      for (const { entity, count } of this.#missing.values()) {
+        m.missing.observe(result, entity, count)
+      }
+      for (const { entity, count } of this.#errors.values()) {
+        m.errors.observe(result, entity, count)
+      }
+    }
+    return { observe, observables }
+  }
+}

@@ -1,0 +1,75 @@
+/** A cgroup that is measured, from its first sight to its end. */
+import type { HrTime } from '@opentelemetry/api'
+import type { DeviceIo } from '../../kernel/cgroupfs/figures.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { workloadAttributes } from '../workload-attributes.ts'
+import type { Selected } from './selection.ts'
+
+/** Collections between two looks for a file that was not there. */
+const LOOK_AGAIN = 60
+
+export class KnownCgroup {
+  readonly path: string
+  readonly inode: number
+  readonly selected: Selected
+  entity: Entity
+  /** The last collection that saw it. */
+  pass = 0
+  readonly #start: HrTime
+  readonly #devices = new Map<string, Entity>()
+  /** By the number of the step: the collection in which the file was missing. */
+  readonly #missing = new Map<number, number>()
+
+  /** @param start since when its counters count. */
+  constructor(
+    path: string,
+    inode: number,
+    selected: Selected,
+    start: HrTime,
+    workloads: Workloads,
+  ) {
+    this.path = path
+    this.inode = inode
+    this.selected = selected
+    this.#start = start
+    this.entity = this.#newEntity(workloads)
+  }
+
+  /** Takes the names that are known now. */
+  rename(workloads: Workloads): void {
+    this.entity = this.#newEntity(workloads)
+    this.#devices.clear()
+  }
+
+  /** @param name of the device by its numbers. */
+  device({ device }: DeviceIo, name: (device: string) => string): Entity {
+    let entity = this.#devices.get(device)
+    if (entity === undefined) {
+      const attributes = { ...this.entity.attributes, 'system.device': name(device) }
+      entity = new Entity(attributes, this.#start)
+      this.#devices.set(device, entity)
+    }
+    return entity
+  }
+
+  /** Whether a file was missing lately. */
+  lacks(step: number): boolean {
+    const missed = this.#missing.get(step)
+    if (missed === undefined) return false
+    if (this.pass - missed < LOOK_AGAIN) return true
+    this.#missing.delete(step)
+    return false
+  }
+
+  setMissing(step: number): void {
+    this.#missing.set(step, this.pass)
+  }
+
+  #newEntity(workloads: Workloads): Entity {
+    const { level, owner } = this.selected
+    const attributes =
+      level === 'cgroup' ? { 'cgroup.path': this.path } : workloadAttributes(workloads.name(owner))
+    return new Entity(attributes, this.#start)
+  }
+}

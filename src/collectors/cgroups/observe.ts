@@ -1,0 +1,92 @@
+/** From readings of cgroups to measurements. */
+import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
+import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/figures.ts'
+import type { Stall } from '../../kernel/psi.ts'
+import type { Entity } from '../../telemetry/entity.ts'
+import { createInstruments, type Measurement } from '../../telemetry/instruments.ts'
+import { LEVELS, type Level, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
+import type { PressureRow } from './figure-definitions.ts'
+import type { KnownCgroup } from './known-cgroup.ts'
+import type { Pressures, Reading } from './plan.ts'
+
+export interface Observer {
+  readonly observe: (result: BatchObservableResult, cgroup: KnownCgroup, reading: Reading) => void
+  readonly observables: readonly Observable[]
+}
+
+/** Creates the instruments of a level. What the kernel doesn't say, and a limit that there isn't, has no value. */
+export function levelObserver(
+  meter: Meter,
+  level: Level,
+  deviceName: (device: string) => string,
+): Observer {
+  const { figures, pressures, table, devices } = LEVELS[level]
+  const { measurements, observables } = createInstruments(meter, table)
+  const io = createInstruments(meter, devices)
+  const figureFields = figures.map((row): [keyof CgroupFigures, Measurement] => [
+    row.field,
+    measurements[rowKey(row)],
+  ])
+  const stalls = pressureFields(pressures, measurements)
+  const deviceFields = DEVICE_FIELDS.map((field): [typeof field, Measurement] => [
+    field,
+    io.measurements[field],
+  ])
+  return {
+    observables: [...observables, ...io.observables],
+    observe(result, cgroup, reading) {
+      const { entity } = cgroup
+      for (const [field, measurement] of figureFields) {
+        const value = reading.figures[field]
+        if (Number.isFinite(value)) measurement.observe(result, entity, value)
+      }
+      observePressures(result, stalls, entity, reading.pressures)
+      for (const device of reading.devices) {
+        const deviceEntity = cgroup.device(device, deviceName)
+        for (const [field, measurement] of deviceFields) {
+          const value = device[field]
+          if (Number.isFinite(value)) measurement.observe(result, deviceEntity, value)
+        }
+      }
+    },
+  }
+}
+
+const DEVICE_FIELDS = [
+  'readBytes',
+  'writeBytes',
+  'reads',
+  'writes',
+] as const satisfies (keyof DeviceIo)[]
+
+/** Creates the instruments of the node's pressure. */
+export function nodeObserver(meter: Meter) {
+  const { measurements, observables } = createInstruments(meter, NODE_METRICS)
+  const stalls = pressureFields(NODE_PRESSURE, measurements)
+  return {
+    observables,
+    observe: (result: BatchObservableResult, node: Entity, pressures: Pressures) =>
+      observePressures(result, stalls, node, pressures),
+  }
+}
+
+type StallField = readonly [row: PressureRow, field: keyof Stall, measurement: Measurement]
+
+function pressureFields(
+  rows: readonly PressureRow[],
+  measurements: Readonly<Record<string, Measurement>>,
+): StallField[] {
+  return rows.map((row) => [row, row.field, measurements[rowKey(row)]])
+}
+
+function observePressures(
+  result: BatchObservableResult,
+  fields: readonly StallField[],
+  entity: Entity,
+  pressures: Pressures,
+): void {
+  for (const [{ resource, type }, field, measurement] of fields) {
+    const value = pressures[resource][type][field]
+    if (Number.isFinite(value)) measurement.observe(result, entity, value)
+  }
+}

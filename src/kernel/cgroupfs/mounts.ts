@@ -1,0 +1,47 @@
+/** Where cgroup hierarchies are mounted: proc_pid_mountinfo(5), cgroups(7). */
+import { readFileSync } from 'node:fs'
+
+export interface CgroupMounts {
+  /** The mount of cgroup v2: alone, or beside those of v1; undefined where there is none. */
+  readonly v2: string | undefined
+  /** The mounts of v1, by controller. */
+  readonly v1: ReadonlyMap<string, string>
+}
+
+/** What a mount of v1 may be named by in its options, though it is no controller. */
+const NO_CONTROLLERS = new Set(['rw', 'ro', 'relatime', 'xattr', 'none', 'clone_children'])
+
+/**
+ * The mounts that lie at or below `root`, which is `/sys/fs/cgroup` or wherever that of the node is mounted.
+ *
+ * @throws NodeJS.ErrnoException when the mounts of the agent can't be read.
+ */
+export function findCgroupMounts(root: string, mountinfo = '/proc/self/mountinfo'): CgroupMounts {
+  return parseMounts(readFileSync(mountinfo, 'utf8'), root)
+}
+
+export function parseMounts(text: string, root: string): CgroupMounts {
+  let v2: string | undefined
+  const v1 = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    // … root, mount point, options, optional fields, "-", type, source, super options.
+    const [left, right] = line.split(' - ')
+    if (right === undefined) continue
+    const path = decodeOctal(left.split(' ')[4] ?? '')
+    if (path !== root && !path.startsWith(`${root}/`)) continue
+    const [type, , options = ''] = right.split(' ')
+    if (type === 'cgroup2') {
+      v2 ??= path
+    } else if (type === 'cgroup') {
+      for (const controller of options.split(',')) {
+        if (!NO_CONTROLLERS.has(controller)) v1.set(controller, path)
+      }
+    }
+  }
+  return { v2, v1 }
+}
+
+/** The kernel writes blanks and backslashes in octal. */
+function decodeOctal(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
+}

@@ -1,0 +1,125 @@
+/**
+ * The directories of a cgroup hierarchy, remembered from one walk to the next.
+ *
+ * A directory is listed again only when its number of links has changed, or a child of it has gone: kernfs counts a
+ * link for each child, but does not always date a change. So a walk costs one stat for each cgroup.
+ */
+import { readdirSync, statSync } from 'node:fs'
+
+export interface CgroupNode {
+  /** Below the root, with a slash before each name; empty for the root. */
+  readonly path: string
+  /** Tells a cgroup from a later one of the same path. */
+  readonly inode: number
+}
+
+interface Directory extends CgroupNode {
+  links: number
+  children: Map<string, Directory>
+}
+
+export interface TreeLimits {
+  readonly depth: number
+  readonly count: number
+}
+
+export class CgroupTree {
+  /** Cgroups that the last walk left out, for there were too many or they lay too deep. */
+  omitted = 0
+  readonly #root: string
+  readonly #limits: TreeLimits
+  #top: Directory | undefined
+  #count = 0
+
+  constructor(root: string, limits: TreeLimits) {
+    this.#root = root
+    this.#limits = limits
+  }
+
+  /**
+   * Visits every cgroup, those above before those below.
+   *
+   * @throws NodeJS.ErrnoException when the root can't be read.
+   */
+  walk(visit: (node: CgroupNode) => void): void {
+    this.#count = 0
+    this.omitted = 0
+    const { ino, nlink } = statSync(this.#root)
+    if (this.#top?.inode !== ino) this.#top = newDirectory('', ino)
+    this.#visit(this.#top, nlink, 0, visit)
+  }
+
+  #visit(
+    directory: Directory,
+    links: number,
+    depth: number,
+    visit: (node: CgroupNode) => void,
+  ): void {
+    this.#count++
+    visit(directory)
+    if (directory.links !== links) this.#list(directory, links)
+    if (depth === this.#limits.depth) {
+      this.omitted += directory.children.size
+      return
+    }
+    let hasGone = this.#visitChildren(directory, depth, visit)
+    // A child that has gone may have made room for another one, with the same number of links.
+    if (hasGone) {
+      const known = new Set(directory.children.keys())
+      this.#list(directory, links)
+      hasGone = this.#visitChildren(directory, depth, visit, known)
+      if (hasGone) directory.links = -1
+    }
+  }
+
+  /** Whether a child has gone. */
+  #visitChildren(
+    directory: Directory,
+    depth: number,
+    visit: (node: CgroupNode) => void,
+    except?: ReadonlySet<string>,
+  ): boolean {
+    let hasGone = false
+    for (const [name, known] of directory.children) {
+      if (except?.has(name)) continue
+      if (this.#count >= this.#limits.count) {
+        this.omitted++
+        continue
+      }
+      const stats = statSync(this.#root + known.path, { throwIfNoEntry: false })
+      if (stats === undefined) {
+        directory.children.delete(name)
+        hasGone = true
+        continue
+      }
+      let child = known
+      if (child.inode !== stats.ino) {
+        child = newDirectory(known.path, stats.ino)
+        directory.children.set(name, child)
+      }
+      this.#visit(child, stats.nlink, depth + 1, visit)
+    }
+    return hasGone
+  }
+
+  #list(directory: Directory, links: number): void {
+    const children = new Map<string, Directory>()
+    try {
+      const entries = readdirSync(this.#root + directory.path, { withFileTypes: true })
+      for (const entry of entries) {
+        if (!entry.isDirectory()) continue
+        const path = `${directory.path}/${entry.name}`
+        children.set(entry.name, directory.children.get(entry.name) ?? newDirectory(path, -1))
+      }
+      directory.links = links
+    } catch {
+      // It has gone meanwhile, or may not be listed: then it is tried again next time.
+      directory.links = -1
+    }
+    directory.children = children
+  }
+}
+
+function newDirectory(path: string, inode: number): Directory {
+  return { path, inode, links: -1, children: new Map() }
+}
