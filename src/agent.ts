@@ -24,7 +24,8 @@ import { now } from './telemetry/time.ts'
 import { TimeSlice } from './telemetry/time-slice.ts'
 import { Vocabulary } from './telemetry/vocabulary.ts'
 import { metricsRoute } from './web/metrics-route.ts'
-import { plainText, startWebServer, type WebServer } from './web/server.ts'
+import { psiRoute } from './web/psi-route.ts'
+import { plainText, type Route, startWebServer, type WebServer } from './web/server.ts'
 import { statusRoute } from './web/status-page.ts'
 import { createWorkloads } from './workloads/create.ts'
 import { SourceError } from './workloads/sources/sources.ts'
@@ -198,10 +199,14 @@ async function startServer(
     maxScrapes: max_scrapes,
   })
   const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })
-  const routes = new Map([
-    ['/', statusRoute([path, '/healthz', '/readyz'], status)],
+  const healthy = () => plainText(200, 'ok\n')
+  const routes = new Map<string, Route>([
+    ['/', statusRoute([path, '/psi', '/healthz', '/readyz'], status)],
     [path, metrics],
-    ['/healthz', () => plainText(200, 'ok\n')],
+    ['/psi', psiRoute(() => sampler.snapshot())],
+    ['/healthz', healthy],
+    // As the pressure daemonset called it.
+    ['/health', healthy],
     [
       '/readyz',
       () =>

@@ -15,13 +15,14 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     doc: 'Port to serve metrics on; 0 takes any free one.',
     type: integer(0, 65535),
     default: 9464,
-    variables: ['OTEL_EXPORTER_PROMETHEUS_PORT'],
+    variables: ['OTEL_EXPORTER_PROMETHEUS_PORT', 'PORT'],
   }),
   'prometheus.path': setting({
     doc: 'Path of the metrics.',
     type: textLike(
-      'a path such as /metrics that is not /, /healthz or /readyz',
-      (path) => /^\/[^?#\s]+$/.test(path) && !['/healthz', '/readyz'].includes(path),
+      'a path such as /metrics that is not one of /, /psi, /health, /healthz and /readyz',
+      (path) =>
+        /^\/[^?#\s]+$/.test(path) && !['/psi', '/health', '/healthz', '/readyz'].includes(path),
     ),
     default: '/metrics',
     flags: ['web.telemetry-path'],

@@ -1,0 +1,79 @@
+import test from 'ava'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { psiRoute } from '../../src/web/psi-route.ts'
+import { startWebServer } from '../../src/web/server.ts'
+
+/** A snapshot of pressures that some containers and the node have. */
+async function snapshot() {
+  const meter = new ObservableMeter({ name: 'cgroups' }, [0, 0])
+  const avg = meter.createObservableGauge('container.cpu.pressure.avg')
+  const time = meter.createObservableCounter('container.io.pressure.time')
+  const node = meter.createObservableGauge('system.memory.linux.pressure.avg')
+  meter.createObservableGauge('container.cpu.limit').addCallback((r) => r.observe(1))
+  meter.addBatchObservableCallback(
+    (result) => {
+      const calm = { 'k8s.namespace.name': 'shop', 'k8s.pod.name': 'web', 'container.id': 'abc' }
+      const busy = { ...calm, 'k8s.container.name': 'main', 'container.id': 'def' }
+      result.observe(avg, 0.01, { ...calm, 'psi.type': 'some', 'psi.window': '10s' })
+      result.observe(avg, 0.5, { ...busy, 'psi.type': 'some', 'psi.window': '10s' })
+      result.observe(avg, 0.25, { ...busy, 'psi.type': 'some', 'psi.window': '300s' })
+      result.observe(time, 12.5, { ...busy, 'psi.type': 'full' })
+      result.observe(node, 0, { 'psi.type': 'some', 'psi.window': '60s' })
+    },
+    [avg, time, node],
+  )
+  const { scopeMetrics } = await meter.collect([1, 0])
+  return { time: [1, 0] as [number, number], scopes: [scopeMetrics] }
+}
+
+async function serve(t: { teardown: (end: () => unknown) => void }, of = snapshot) {
+  const routes = new Map([['/psi', psiRoute(of)]])
+  const server = await startWebServer({ host: '127.0.0.1', port: 0, routes })
+  t.teardown(() => server.close(100))
+  return `${server.url}/psi`
+}
+
+test('a table, the worst first', async (t) => {
+  const text = await (await fetch(await serve(t))).text()
+  const [header, ...lines] = text.trimEnd().split('\n')
+  t.regex(header, /^ +cpu some 10s\/1m\/5m % +memory some/)
+  t.deepEqual(
+    lines.map((line) => line.split(/ {2,}/)),
+    [
+      ['shop/web/main', '50.00 - 25.00', '-', '-', '-', '- - -'],
+      ['shop/web/abc', '1.00 - -', '-', '-', '-', '-'],
+      ['node', '-', '- 0.00 -', '-', '-', '-'],
+    ],
+  )
+})
+
+test('JSON by header or by query', async (t) => {
+  const url = await serve(t)
+  const asked = [
+    await fetch(url, { headers: { accept: 'application/json' } }),
+    await fetch(`${url}?format=json`, { headers: { accept: 'text/plain' } }),
+  ]
+  for (const response of asked) {
+    const [first, ...rest] = (await response.json()) as object[]
+    t.deepEqual(first, {
+      subject: 'container',
+      attributes: {
+        'k8s.namespace.name': 'shop',
+        'k8s.pod.name': 'web',
+        'k8s.container.name': 'main',
+        'container.id': 'def',
+      },
+      pressures: {
+        cpu: { some: { avg10: 0.5, avg300: 0.25 } },
+        io: { full: { total: 12.5 } },
+      },
+    })
+    t.is(rest.length, 2)
+  }
+  t.regex(await (await fetch(`${url}?format=text`)).text(), /^ +cpu some/)
+})
+
+test('nothing is read: it says so', async (t) => {
+  const url = await serve(t, async () => ({ time: [1, 0], scopes: [] }))
+  t.regex(await (await fetch(url)).text(), /^no pressure is read/)
+})
