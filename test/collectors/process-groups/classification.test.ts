@@ -157,3 +157,30 @@ test('a rule that can not be used says where and why', (t) => {
   t.throws(compile({ name: '{{nope .Comm}}', cmdline: [] }), { message: /no function nope/ })
   t.throws(compile({ name: '{{.Comm', cmdline: [] }), { message: /no end/ })
 })
+
+test('of a process in no group nothing but stat is read again', async (t) => {
+  const procfs = new ProcfsTree()
+  t.teardown(() => procfs.dispose())
+  procfs.set(1, { comm: 'ignored', ppid: 0 })
+  const groups = processGroups(procfs.root, { rules: [{ name: 'x', comm: ['x'] }] })
+  await groups.collect()
+  // Whatever else is read now is missing, and counted.
+  const files = [
+    'status',
+    'io',
+    'fd',
+    'limits',
+    'smaps_rollup',
+    'wchan',
+    'task',
+    'cmdline',
+    'cgroup',
+  ]
+  procfs.set(1, { comm: 'ignored', ppid: 0, without: files })
+  const samples = await groups.collect()
+  t.deepEqual(
+    [...samples].filter(([key]) => key.startsWith('procgroup_file_errors')),
+    [],
+  )
+  t.is(samples.get('procgroup_collection_processes{ignored}'), 1)
+})
