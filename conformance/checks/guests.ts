@@ -1,0 +1,187 @@
+import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { type Check, require } from '../check.ts'
+import { boot, needEmulator } from '../guest/guest.ts'
+import { makeImage } from '../guest/image.ts'
+import { guestKernel } from '../guest/kernel.ts'
+
+const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
+const POD = `/sys/fs/cgroup/kubepods/burstable/pod${UID}`
+const BUSY = 'a'.repeat(64)
+const HUNGRY = 'b'.repeat(64)
+/** Files of each cgroup whose numbers must be those of the metrics. */
+const FILES = ['cpu.stat', 'cpu.max', 'cpu.pressure', 'memory.max', 'memory.events', 'pids.max']
+
+/** Two containers: one runs into its CPU limit, the other into its memory limit. */
+const SCRIPT = `
+for c in /sys/fs/cgroup /sys/fs/cgroup/kubepods /sys/fs/cgroup/kubepods/burstable ${POD}; do
+  mkdir -p $c
+  for controller in cpu memory io pids; do echo +$controller > $c/cgroup.subtree_control; done
+done 2>/dev/null
+mkdir ${POD}/${BUSY} ${POD}/${HUNGRY}
+(echo 20000 100000 > ${POD}/${BUSY}/cpu.max; echo 50 > ${POD}/${BUSY}/pids.max) 2>/dev/null
+echo 16777216 > ${POD}/${HUNGRY}/memory.max 2>/dev/null
+sh -c 'echo $$ > ${POD}/${BUSY}/cgroup.procs; while :; do :; done' &
+busy=$!
+sh -c 'echo $$ > ${POD}/${HUNGRY}/cgroup.procs; exec dd if=/dev/zero of=/dev/null bs=64M count=1' 2>/dev/null
+sh -c 'echo $$ > ${POD}/${HUNGRY}/cgroup.procs; exec sleep 1000' &
+sleep 3
+files() {
+  echo "=== $1"
+  for d in ${BUSY} ${HUNGRY}; do
+    for f in ${FILES.join(' ')} memory.current; do
+      echo "--- $d $f"; cat ${POD}/$d/$f 2>/dev/null
+    done
+  done
+}
+files before
+echo "=== metrics"
+node /app/dist/main.js --once --prometheus.naming=classic,otel --process-groups.enabled=false 2>&1
+files after
+echo "=== log"
+node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false & agent=$!
+sleep 8; kill $agent; wait $agent 2>/dev/null
+echo "=== namespace"
+mkdir ${POD}/agent
+sh -c 'echo $$ > ${POD}/agent/cgroup.procs; exec /bin/unshare -C sh -c "cat /proc/$1/cgroup; exec node /app/dist/main.js --once"' sh $busy 2>&1
+kill $busy
+echo "=== end"
+`
+
+interface Guest {
+  readonly options: string
+  readonly what: string
+  /** Beginnings of the files that this node does not have. */
+  readonly without: readonly string[]
+  readonly says?: RegExp
+}
+
+const NO_PRESSURE = /the kernel gives no pressure of containers/
+const GUESTS: readonly Guest[] = [
+  { options: 'psi=1', what: 'all controllers', without: [] },
+  { options: 'psi=0', what: 'no pressure at all', without: ['cpu.pressure'], says: NO_PRESSURE },
+  {
+    options: 'psi=1 cgroup_disable=pressure',
+    what: 'pressure of the node only',
+    without: ['cpu.pressure'],
+    says: NO_PRESSURE,
+  },
+  { options: 'psi=1 cgroup_disable=memory', what: 'no memory controller', without: ['memory.'] },
+]
+
+export const check: Check = {
+  title: 'nodes of other kinds, emulated: cgroup v2 with all controllers, and with less',
+
+  async run({ scope, print }) {
+    await needEmulator()
+    const kernel = await guestKernel()
+    const image = await makeImage(scope.directory(), SCRIPT)
+    for (const guest of GUESTS) {
+      const parts = sections(await boot(scope, kernel, image, guest.options))
+      const compared = compare(guest, parts)
+      requireResolved(parts.get('namespace') ?? '')
+      print(`${guest.what} (${guest.options}): ${compared} values are those of the files`)
+    }
+    return `${GUESTS.length} nodes, in each also from within a cgroup namespace`
+  },
+}
+
+/** What the guest printed, by its headings. */
+function sections(output: string): Map<string, string> {
+  const parts = output.split(/^=== (\w+)\n/m)
+  const found = new Map<string, string>()
+  for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
+  require(found.has('end'), `the guest did not come to its end: ${output.slice(-2000)}`)
+  return found
+}
+
+/** By container and file. */
+function files(part: string): Map<string, string> {
+  const parts = part.split(/^--- (\S+ \S+)\n/m)
+  const found = new Map<string, string>()
+  for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
+  return found
+}
+
+function compare(guest: Guest, parts: ReadonlyMap<string, string>): number {
+  const before = files(parts.get('before') ?? '')
+  const after = files(parts.get('after') ?? '')
+  const samples = parseSamples(parts.get('metrics') ?? '')
+  let compared = 0
+  const hold = (
+    container: string,
+    file: string,
+    read: (text: string) => number | undefined,
+    name: string,
+    labels: Record<string, string> = {},
+  ) => {
+    const found = sampleOf(samples, container, name, labels)
+    if (guest.without.some((start) => file.startsWith(start))) {
+      require(found === undefined, `${guest.options}: ${name} is ${found}, but there is no ${file}`)
+      return
+    }
+    const least = read(before.get(`${container} ${file}`) ?? '')
+    const most = read(after.get(`${container} ${file}`) ?? '')
+    require(least !== undefined && most !== undefined, `${guest.options}: the guest has no ${file}`)
+    require(found !== undefined &&
+      found >= least * 0.999999 &&
+      found <=
+        most *
+          1.000001, `${guest.options}: ${name} ${JSON.stringify(labels)} is ${found}, not in ${least}…${most}`)
+    compared++
+  }
+  const seconds = (key: string) => (text: string) => {
+    const number = keyed(text, key)
+    return number === undefined ? undefined : number / 1e6
+  }
+  const count = (key: string) => (text: string) => keyed(text, key)
+  const user = { cpu_mode: 'user' }
+  hold(BUSY, 'cpu.stat', seconds('user_usec'), 'container_cpu_time_seconds_total', user)
+  hold(BUSY, 'cpu.stat', seconds('throttled_usec'), 'container_cpu_throttling_time_seconds_total')
+  hold(BUSY, 'cpu.stat', count('nr_throttled'), 'container_cpu_throttling_throttled_periods_total')
+  hold(BUSY, 'cpu.max', () => 0.2, 'container_cpu_limit')
+  hold(BUSY, 'pids.max', () => 50, 'container_thread_limit')
+  const some = { psi_type: 'some' }
+  const total = (text: string) => Number(/^some .*total=(\d+)/m.exec(text)?.[1]) / 1e6
+  hold(BUSY, 'cpu.pressure', total, 'container_cpu_pressure_time_seconds_total', some)
+  hold(HUNGRY, 'memory.max', () => 16_777_216, 'container_memory_limit_bytes')
+  hold(HUNGRY, 'memory.events', count('oom_kill'), 'container_memory_oom_kills_total')
+  hold(HUNGRY, 'memory.current', Number, 'container_memory_usage_bytes')
+  if (!guest.without.includes('memory.')) {
+    const kills = sampleOf(samples, HUNGRY, 'container_memory_oom_kills_total', {}) ?? 0
+    require(kills >= 1, 'nobody was killed for memory')
+  }
+  const throttled = sampleOf(samples, BUSY, 'container_cpu_throttling_time_seconds_total', {}) ?? 0
+  require(throttled > 0.5, `the busy container was held back for ${throttled} s only`)
+  const log = parts.get('log') ?? ''
+  const lines = log.split('\n').filter((line) => guest.says?.test(line))
+  require(guest.says === undefined || lines.length === 1, `the log has not one line: ${log}`)
+  return compared
+}
+
+/** The agent in a cgroup namespace of its own finds the container of a process whose path begins with `..`. */
+function requireResolved(part: string): void {
+  require(part.startsWith(`0::/../${BUSY}\n`), `not in a namespace: ${part.slice(0, 200)}`)
+  const lines = part.split('\n').filter((line) => line.startsWith('workload_process_count'))
+  const found = parseSamples(lines.join('\n')).find(({ labels }) => labels.container_id === BUSY)
+  require(found?.value === 1, `the container is not resolved: ${lines.join(' ')}`)
+  require(found.labels.k8s_pod_uid === UID, `its pod is ${found.labels.k8s_pod_uid}`)
+}
+
+function keyed(text: string, key: string): number | undefined {
+  const found = new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1]
+  return found === undefined ? undefined : Number(found)
+}
+
+function sampleOf(
+  samples: readonly Sample[],
+  container: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): number | undefined {
+  return samples.find(
+    (sample) =>
+      sample.name === name &&
+      sample.labels.container_id === container &&
+      Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+  )?.value
+}
