@@ -12,6 +12,7 @@ import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS, type CollectorSettings, type CollectorSources } from './collectors/registry.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/problems.ts'
+import { readWebConfig } from './config/web-config/web-config.ts'
 import { readMachine } from './kernel/machine.ts'
 import { Procfs } from './kernel/procfs/procfs.ts'
 import { ObservableMeter } from './telemetry/meter.ts'
@@ -24,8 +25,10 @@ import { now } from './telemetry/time.ts'
 import { TimeSlice } from './telemetry/time-slice.ts'
 import { Vocabulary } from './telemetry/vocabulary.ts'
 import { metricsRoute } from './web/metrics-route.ts'
+import { Reloaded } from './web/protection/reloaded.ts'
 import { psiRoute } from './web/psi-route.ts'
-import { plainText, type Route, startWebServer, type WebServer } from './web/server.ts'
+import { plainText, type Route } from './web/reply.ts'
+import { type Protection, startWebServer, type WebServer } from './web/server.ts'
 import { statusRoute } from './web/status-page.ts'
 import { createWorkloads } from './workloads/create.ts'
 import { SourceError } from './workloads/sources/sources.ts'
@@ -61,6 +64,8 @@ const LONGEST_INTERVAL = 2 ** 31 - 1
  * @throws Error when procfs can't be read or the port can't be had; nothing is left running then.
  */
 export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
+  const hasServer = config.exporters.includes('prometheus')
+  const protection = hasServer ? readProtection(config.web.config_file, logger) : undefined
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
   const rules = new ReplaceableRules(createRules(config))
@@ -102,8 +107,9 @@ export async function startAgent(config: Config, version: string, logger: Logger
   // The first collection sets the baseline of all counters; it also shows at once what can't be read.
   const first = sampler.snapshot()
   let server: WebServer | undefined
-  if (config.exporters.includes('prometheus')) {
-    server = await startServer(config, version, sampler, prometheus, runs)
+  if (hasServer) {
+    const routes = createRoutes(config, version, sampler, prometheus, runs)
+    server = await startWebServer({ ...config.prometheus, routes, protection })
     logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
   }
   await first
@@ -185,14 +191,32 @@ function createCollectors(
   return { meters, vocabulary }
 }
 
-async function startServer(
+/** @throws ConfigError when the file is wrong. */
+function readProtection(file: string | undefined, logger: Logger): (() => Protection) | undefined {
+  if (file === undefined || file === '') return undefined
+  const hasTls = ({ tls }: Protection) => tls !== undefined
+  const reloaded = new Reloaded<Protection>({
+    read: (onFile) => readWebConfig(file, onFile),
+    refuse: (current, next) =>
+      hasTls(current) === hasTls(next)
+        ? undefined
+        : `${file}: whether there is TLS can't change while running; start the agent again`,
+    onReload: (problems) => {
+      if (problems === undefined) logger.info({ file }, 'web configuration is reloaded')
+      else logger.error({ problems }, 'web configuration is not reloaded, the old one stays')
+    },
+  })
+  return () => reloaded.current()
+}
+
+function createRoutes(
   config: Config,
   version: string,
   sampler: Sampler,
   prometheus: PrometheusReader,
   runs: ReadonlyMap<string, CollectorRun>,
-): Promise<WebServer> {
-  const { host, port, path, max_scrapes } = config.prometheus
+): ReadonlyMap<string, Route> {
+  const { path, max_scrapes } = config.prometheus
   const metrics = metricsRoute({
     contentType: CONTENT_TYPE,
     scrape: () => prometheus.scrape(),
@@ -200,7 +224,7 @@ async function startServer(
   })
   const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })
   const healthy = () => plainText(200, 'ok\n')
-  const routes = new Map<string, Route>([
+  return new Map<string, Route>([
     ['/', statusRoute([path, '/psi', '/healthz', '/readyz'], status)],
     [path, metrics],
     ['/psi', psiRoute(() => sampler.snapshot())],
@@ -215,7 +239,6 @@ async function startServer(
           : plainText(200, 'ok\n'),
     ],
   ])
-  return startWebServer({ host, port, routes })
 }
 
 function createResource(config: Config, version: string) {

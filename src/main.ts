@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line of otel-interrogator. */
 import { watchFile } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { type Agent, startAgent } from './agent.ts'
 import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
@@ -10,6 +11,7 @@ import { type CommandLine, parseCommandLine } from './config/command-line.ts'
 import { configurationReference, helpText } from './config/help.ts'
 import { type LoadedConfig, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/problems.ts'
+import { readWebConfig } from './config/web-config/web-config.ts'
 import { explain } from './explain.ts'
 import { metricsReference } from './telemetry/reference.ts'
 import { readVersion } from './version.ts'
@@ -37,9 +39,9 @@ async function main(words: readonly string[]): Promise<void> {
     return print(metricsReference(COLLECTORS.flatMap(({ tables }) => tables)))
   }
   const loaded = load(commandLine)
-  if (commandLine.command === 'check-config') return print('the configuration is right\n')
+  if (commandLine.command === 'check-config') return confirmConfig(loaded)
   if (commandLine.command === 'explain') return await printExplanation(loaded, commandLine.pid)
-  if (commandLine.once) await printOnce(loaded, version)
+  if (commandLine.once) await printOnce(loaded, version, commandLine.onceDelay)
   else {
     const watched = commandLine.watch ? commandLine.config : undefined
     await run(loaded, version, () => load(commandLine), watched)
@@ -61,6 +63,13 @@ function load({ config: file, flags }: CommandLine): LoadedConfig {
   return loaded
 }
 
+/** @throws ConfigError when the web configuration, which is read at the start only, is wrong. */
+function confirmConfig({ config: { web } }: LoadedConfig): void {
+  if (web.config_file !== undefined && web.config_file !== '')
+    readWebConfig(web.config_file, () => {})
+  print('the configuration is right\n')
+}
+
 async function printExplanation({ config }: LoadedConfig, pid: number | undefined): Promise<void> {
   try {
     const { text, isGrouped } = await explain(config, pid)
@@ -73,9 +82,13 @@ async function printExplanation({ config }: LoadedConfig, pid: number | undefine
   }
 }
 
-async function printOnce({ config }: LoadedConfig, version: string): Promise<void> {
+/** @param wait milliseconds between a first collection and the one that is printed; 0 for one only. */
+async function printOnce({ config }: LoadedConfig, version: string, wait: number): Promise<void> {
   const silent = pino({ level: 'silent' })
-  const agent = await startAgent({ ...config, exporters: ['none'] }, version, silent)
+  // After a wait, however short, the first collection is not the one to print.
+  const collection = wait > 0 ? { ...config.collection, max_age: 0 } : config.collection
+  const agent = await startAgent({ ...config, collection, exporters: ['none'] }, version, silent)
+  await delay(wait)
   print(await agent.scrape())
   await agent.stop(0)
 }

@@ -7,7 +7,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { hashSync } from 'bcryptjs'
+import { makeAuthority } from './support/authority.ts'
 import { parseSamples } from './support/exposition.ts'
+import { getSecurely } from './support/protected-server.ts'
+import { skip } from './support/skip.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
@@ -65,6 +69,24 @@ test('one collection', async (t) => {
   t.true(parseSamples(output).length > 100)
 })
 
+test('a second collection has what was used since the first', async (t) => {
+  const busy = spawn(process.execPath, ['-e', 'for (;;);'])
+  t.teardown(() => busy.kill('SIGKILL'))
+  await once(busy, 'spawn')
+  const path = file(t, `process_names: [{name: busy, cmdline: ['for']}]`)
+  const used = async (...words: string[]) => {
+    const { code, output } = await finish(t, ...words, `--config=${path}`)
+    t.is(code, 0)
+    return parseSamples(output)
+      .filter(
+        ({ name, labels }) => name.endsWith('cpu_seconds_total') && labels.groupname === 'busy',
+      )
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+  t.is(await used('--once'), 0)
+  t.true((await used('-once-to-stdout-delay=700ms')) > 0)
+})
+
 test('a wrong configuration ends with 2, and says where', async (t) => {
   const wrong = file(t, 'process_names:\n  - comm: [a]\n    cmdline: ["("]\n')
   for (const words of [['check-config', `--config=${wrong}`], [`--config=${wrong}`]]) {
@@ -75,6 +97,64 @@ test('a wrong configuration ends with 2, and says where', async (t) => {
   t.is((await finish(t, '-children', 'false')).code, 2)
   t.is((await finish(t, '-procnames=a', `--config=${file(t, 'process_names: []')}`)).code, 2)
   t.like(await finish(t, 'check-config'), { code: 0, output: 'the configuration is right\n' })
+})
+
+test('a wrong web configuration ends with 2, before anything is served', async (t) => {
+  const wrong = file(t, 'tls_server_config:\n  cert_file: a\n  key_fil: b\n')
+  for (const words of [['check-config'], ['--exporters=prometheus', '--prometheus.port=0']]) {
+    const { code, output } = await finish(t, ...words, `-web.config.file=${wrong}`)
+    t.is(code, 2)
+    t.regex(output, /agent\.yaml:2:14: cert_file can't be read/)
+    t.regex(output, /agent\.yaml:3:3: unknown key "key_fil" .* "key_file"/)
+    t.notRegex(output, /serving/)
+  }
+})
+
+test('passwords are asked for, and their change needs no restart', async (t) => {
+  const users = (password: string) => `basic_auth_users: {a: "${hashSync(password, 4)}"}`
+  const path = file(t, users('old'))
+  const running = start(
+    t,
+    '--exporters=prometheus',
+    '--prometheus.port=0',
+    `-web.config.file=${path}`,
+  )
+  const url = await says(running, /"url":"([^"]+)"/)
+  const status = async (password: string) => {
+    const authorization = `Basic ${Buffer.from(`a:${password}`).toString('base64')}`
+    return (await fetch(url, { headers: { authorization } })).status
+  }
+  t.is((await fetch(url)).status, 401)
+  t.is(await status('old'), 200)
+  writeFileSync(path, users('new'))
+  t.is(await status('new'), 200)
+  t.is(await status('old'), 401)
+  await says(running, /web configuration is reloaded/)
+  writeFileSync(path, 'tls_server_config: {cert_file: a, key_file: b}')
+  t.is(await status('new'), 200)
+  await says(running, /"problems":"[^"]*cert_file can't be read.*the old one stays/)
+})
+
+test('whether there is TLS takes a restart', async (t) => {
+  const authority = makeAuthority(t)
+  if (authority === undefined) return skip(t, 'there is no openssl')
+  const tls = `tls_server_config: {cert_file: ${authority.certificate}, key_file: ${authority.key}}`
+  const path = file(t, tls)
+  const running = start(
+    t,
+    '--exporters=prometheus',
+    '--prometheus.port=0',
+    `-web.config.file=${path}`,
+  )
+  const url = await says(running, /"url":"(https:[^"]+)"/)
+  writeFileSync(path, '')
+  const { status } = await getSecurely(url, {
+    ca: authority.cert,
+    checkServerIdentity: () => undefined,
+  })
+  t.is(status, 200)
+  await says(running, /whether there is TLS can't change while running/)
+  await t.throwsAsync(fetch(url.replace('https', 'http')))
 })
 
 test('a procfs that is none ends with 1 and a sentence, not a trace', async (t) => {

@@ -38,8 +38,10 @@ echo "=== metrics"
 node /app/dist/main.js --once --prometheus.naming=classic,otel --process-groups.enabled=false 2>&1
 files after
 echo "=== log"
-node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false & agent=$!
-sleep 8; kill $agent; wait $agent 2>/dev/null
+node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false > /tmp/log 2>&1 & agent=$!
+for i in $(seq 120); do grep -q '"started"' /tmp/log && break; sleep 0.5; done
+kill $agent; wait $agent 2>/dev/null
+cat /tmp/log
 echo "=== namespace"
 mkdir ${POD}/agent
 sh -c 'echo $$ > ${POD}/agent/cgroup.procs; exec /bin/unshare -C sh -c "cat /proc/$1/cgroup; exec node /app/dist/main.js --once"' sh $busy 2>&1

@@ -3,8 +3,9 @@
  * and a boolean takes a value only with `=`.
  */
 import { ConfigError, suggestion } from './problems.ts'
+import { HOUR } from './settings/setting.ts'
 import { flagOf, SETTINGS } from './settings.ts'
-import { BOOLEAN } from './types.ts'
+import { BOOLEAN, duration } from './types.ts'
 
 export const COMMANDS = {
   run: 'run the agent (the default)',
@@ -28,6 +29,8 @@ export interface CommandLine {
   readonly version: boolean
   /** Whether to print one collection and end. */
   readonly once: boolean
+  /** Milliseconds between a first collection and the one that is printed; 0 for one collection only. */
+  readonly onceDelay: number
   /** Whether a change of the file reloads the rules. */
   readonly watch: boolean
   /** The process to explain; undefined for all. */
@@ -45,16 +48,25 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
   },
   all: { doc: 'With explain: every process, as a table.', takesValue: false },
   once: { doc: 'Print one collection as Prometheus text, and end.', takesValue: false },
+  'once-to-stdout-delay': {
+    doc: 'As --once, but print a second collection so long after the first, such as 5s; 0 for none.',
+    takesValue: true,
+  },
   watch: {
     doc: 'Reload the rules also when the file given by --config changes, not only on SIGHUP.',
     takesValue: false,
   },
   debug: { doc: 'The same as --log.level=debug.', takesValue: false },
   version: { doc: 'Print the version, and end.', takesValue: false },
-  help: { doc: 'Print this, and end.', takesValue: false },
+  help: { doc: 'Print this, and end; the same as --man.', takesValue: false },
 }
 
-const ALIASES: Readonly<Record<string, string>> = { 'config.path': 'config', h: 'help' }
+const ALIASES: Readonly<Record<string, string>> = {
+  'config.path': 'config',
+  h: 'help',
+  man: 'help',
+}
+const ONCE_DELAY = duration(0, HOUR)
 /** process-exporter's flag for host and port at once. */
 const LISTEN_ADDRESS = 'web.listen-address'
 
@@ -73,6 +85,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     else if (name === LISTEN_ADDRESS) setListenAddress(flags, flag, text)
     else others.set(name, text)
   }
+  const onceDelay = readOnceDelay(others.get('once-to-stdout-delay') ?? '0')
   const isOn = (name: string) =>
     others.has(name) && BOOLEAN.parse(others.get(name) as string) === true
   if (isOn('debug')) flags.set('log.level', { flag: '--debug', text: 'debug' })
@@ -81,7 +94,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     command,
     help: isOn('help'),
     version: isOn('version'),
-    once: isOn('once'),
+    once: isOn('once') || onceDelay > 0,
+    onceDelay,
     pid,
     watch: isOn('watch'),
     config: config === '' ? undefined : config,
@@ -133,6 +147,15 @@ function takeFlag(rest: string[]): { name: string; flag: string; text: string } 
   const next = rest.shift()
   if (next === undefined) throw failure(flag, `needs a value: ${flag}=VALUE`)
   return { name, flag, text: next }
+}
+
+function readOnceDelay(text: string): number {
+  const delay = ONCE_DELAY.parse(text)
+  if (delay !== undefined) return delay
+  throw failure(
+    '--once-to-stdout-delay',
+    `is ${JSON.stringify(text)} but must be ${ONCE_DELAY.allowed}`,
+  )
 }
 
 /** `host:port`, `:port` or `[address]:port`; without a host it means every address. */

@@ -56,6 +56,7 @@ export interface Config {
     readonly scope_labels: boolean
     readonly max_scrapes: number
   }
+  readonly web: { readonly config_file: string | undefined }
   readonly otlp: {
     readonly endpoint: string
     readonly protocol: 'grpc'

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
-import { plainText, type Reply, type Route } from './server.ts'
+import { plainText, type Reply, type Route } from './reply.ts'
 
 export interface MetricsRouteOptions {
   readonly contentType: string

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type PressureOf, pressuresOf } from '../telemetry/pressures.ts'
 import type { Snapshot } from '../telemetry/sampler.ts'
-import { plainText, type Reply, type Route } from './server.ts'
+import { plainText, type Reply, type Route } from './reply.ts'
 
 const COLUMNS = [
   ['cpu', 'some'],

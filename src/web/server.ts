@@ -1,22 +1,23 @@
 /** The agent's HTTP server: routes, methods, limits, and an orderly end. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { type Answer, type GuardSettings, guard } from './protection/guard.ts'
+import { putTlsBefore, type TlsSettings } from './protection/tls-front.ts'
+import { plainText, type Reply, type Route } from './reply.ts'
 
-/** What a route answers. */
-export interface Reply {
-  readonly status: number
-  readonly contentType: string
-  readonly body: string | Buffer
-  readonly headers?: Readonly<Record<string, string>>
+/** How the server is protected, as it is now; the same objects as long as it doesn't change. */
+export interface Protection extends GuardSettings {
+  /** Undefined for plain HTTP. */
+  readonly tls: TlsSettings | undefined
 }
-
-export type Route = (request: IncomingMessage) => Reply | Promise<Reply>
 
 export interface WebServerOptions {
   readonly host: string
   readonly port: number
   /** By path, without query. */
   readonly routes: ReadonlyMap<string, Route>
+  /** Gives the protection at each connection and request; without it there is none. */
+  readonly protection?: (() => Protection) | undefined
 }
 
 export interface WebServer {
@@ -26,27 +27,32 @@ export interface WebServer {
   close(milliseconds: number): Promise<void>
 }
 
-const TEXT = 'text/plain; charset=utf-8'
 /** A client that is slower than this in asking is cut off. */
 const REQUEST_TIMEOUT = 10_000
 
 /** @throws NodeJS.ErrnoException when the port is taken or may not be used. */
-export async function startWebServer({ host, port, routes }: WebServerOptions): Promise<WebServer> {
+export async function startWebServer(options: WebServerOptions): Promise<WebServer> {
+  const { host, port, routes, protection } = options
+  const unguarded: Answer = (request) => answer(routes, request)
+  const respond = protection === undefined ? unguarded : guard(unguarded, protection)
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT }, (request, response) => {
-    answer(routes, request)
+    respond(request)
       .catch(() => plainText(500, 'internal error\n'))
       .then((reply) => send(request, response, reply))
   })
+  const endConnections = protection && secure(server, protection)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  const { address, family, port: actualPort } = server.address() as AddressInfo
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`,
+    url: urlOf(server, endConnections === undefined ? 'http' : 'https'),
     close: (milliseconds) =>
       new Promise((resolve) => {
-        const deadline = setTimeout(() => server.closeAllConnections(), milliseconds)
+        const deadline = setTimeout(() => {
+          server.closeAllConnections()
+          endConnections?.()
+        }, milliseconds)
         server.close(() => {
           clearTimeout(deadline)
           resolve()
@@ -56,13 +62,19 @@ export async function startWebServer({ host, port, routes }: WebServerOptions): 
   }
 }
 
-/** A short answer for people and probes. */
-export function plainText(
-  status: number,
-  body: string,
-  headers?: Readonly<Record<string, string>>,
-): Reply {
-  return { status, contentType: TEXT, body, ...(headers && { headers }) }
+/** Puts TLS before the server, where it is wanted; whether it is, can't change any more. */
+function secure(server: Server, protection: () => Protection): (() => void) | undefined {
+  let { tls } = protection()
+  if (tls === undefined) return undefined
+  return putTlsBefore(server, () => {
+    tls = protection().tls ?? tls
+    return tls as TlsSettings
+  })
+}
+
+function urlOf(server: Server, scheme: string): string {
+  const { address, family, port } = server.address() as AddressInfo
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 async function answer(

@@ -1,6 +1,6 @@
 /** `/`: what the agent is doing, for people. */
 import type { CollectorRun } from '../telemetry/sampler.ts'
-import type { Reply, Route } from './server.ts'
+import type { Reply, Route } from './reply.ts'
 
 export interface Status {
   readonly version: string

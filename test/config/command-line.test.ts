@@ -38,7 +38,20 @@ test('commands and what is no setting', (t) => {
     config: 'f',
   })
   t.like(parseCommandLine(['--once', '-h', '--version']), { once: true, help: true, version: true })
+  t.like(parseCommandLine(['-man']), { help: true })
+  t.deepEqual(flags('-web.config.file=f'), { 'web.config_file': 'f' })
   t.deepEqual(flags('-debug'), { 'log.level': 'debug' })
+})
+
+test('a second collection after a time, in the words of Go', (t) => {
+  const once = (text: string) => parseCommandLine(['-once-to-stdout-delay', text])
+  t.like(once('1m30s'), { once: true, onceDelay: 90_000 })
+  t.like(once('300ms'), { once: true, onceDelay: 300 })
+  t.like(once('0'), { once: false, onceDelay: 0 })
+  t.like(parseCommandLine(['--once']), { once: true, onceDelay: 0 })
+  for (const text of ['soon', '-1s', '2h', '']) {
+    t.throws(() => once(text), { name: 'ConfigError', message: /must be a duration from 0s to 1h/ })
+  }
 })
 
 test('what can not be meant is said', (t) => {

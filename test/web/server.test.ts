@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { metricsRoute } from '../../src/web/metrics-route.ts'
-import { plainText, type Route, startWebServer } from '../../src/web/server.ts'
+import { plainText, type Route } from '../../src/web/reply.ts'
+import { startWebServer } from '../../src/web/server.ts'
 import { statusRoute } from '../../src/web/status-page.ts'
 
 const LONG = `${'metric 1\n'.repeat(1000)}`

@@ -47,4 +47,10 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     type: integer(1, 64),
     default: 4,
   }),
+  'web.config_file': setting({
+    doc: "File with TLS, passwords and headers of the server, in the form of Prometheus's exporters.",
+    type: TEXT,
+    default: undefined,
+    flags: ['web.config.file'],
+  }),
 }

@@ -43,13 +43,13 @@ const NODE: Record<number, Process> = {
 
 test('a group is divided among containers, and named when names are known', async (t) => {
   const { tree, source, directory, samples } = setUp(t, NODE, { by_workload: true })
-  source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
   t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
     '{groupname="init"} 1',
     `{container_id="${A}",groupname="nginx"} 1`,
     `{container_id="${B}",groupname="nginx"} 1`,
     '{groupname="nginx"} 1',
   ])
+  source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
   await directory.refresh()
   tree.set(10, { ...NODE[10], utime: 150 })
   const named = `container_id="${A}",container_name="main",groupname="nginx"`

@@ -1,0 +1,65 @@
+/**
+ * The file that `-web.config.file` names: TLS, headers and passwords of the agent's server, in the form that
+ * Prometheus's exporters share (exporter-toolkit, docs/web-configuration.md).
+ */
+import { dirname, resolve } from 'node:path'
+import { ConfigError, type ConfigProblem } from '../problems.ts'
+import { YamlFile } from '../yaml-file.ts'
+import { HTTP_KEYS, RATE_LIMIT_KEYS, type RateLimit, readHeaders, readRateLimit } from './http.ts'
+import { Section } from './section.ts'
+import { readTls, TLS_KEYS, type WebTls } from './tls.ts'
+import { readUsers } from './users.ts'
+
+export interface WebConfig {
+  /** Undefined for plain HTTP. */
+  readonly tls: WebTls | undefined
+  /** Headers of every answer. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Bcrypt hashes by user; empty when everybody may ask. */
+  readonly users: ReadonlyMap<string, string>
+  /** Undefined for no limit. */
+  readonly rateLimit: RateLimit | undefined
+}
+
+const KEYS = ['tls_server_config', 'http_server_config', 'basic_auth_users', 'rate_limit']
+
+/**
+ * @param onFile called with the path of each file before it is read, the file itself first.
+ * @throws ConfigError with every problem; it shows no lines, for they may hold hashes and keys.
+ */
+export function readWebConfig(path: string, onFile: (path: string) => void): WebConfig {
+  onFile(resolve(path))
+  const problems: ConfigProblem[] = []
+  let config: WebConfig | undefined
+  try {
+    const file = new YamlFile(path)
+    const top = new Section(file, problems, 'the file', file.root, KEYS)
+    config = {
+      tls: readTls(top.section('tls_server_config', TLS_KEYS), {
+        directory: dirname(resolve(path)),
+        onFile,
+      }),
+      headers: readHeaders(top.section('http_server_config', HTTP_KEYS)),
+      users: readUsers(top.section('basic_auth_users')),
+      rateLimit: readRateLimit(top.section('rate_limit', RATE_LIMIT_KEYS)),
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    problems.push(...error.problems)
+  }
+  if (problems.length > 0 || config === undefined) {
+    throw new ConfigError(problems.map(withoutContent))
+  }
+  return config
+}
+
+/** Without the line, and without what the parser of YAML quotes of it. */
+function withoutContent({ source, message }: ConfigProblem): ConfigProblem {
+  return {
+    source,
+    message: message.replace(
+      /^(Unexpected .*|Not a YAML token|Block scalar header .*): .*$/s,
+      '$1',
+    ),
+  }
+}
