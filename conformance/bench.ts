@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util'
 import { sample } from '../test/support/exposition.ts'
+import { measureCgroups } from './bench/cgroups.ts'
 import { startCrowd } from './bench/crowd.ts'
 import { measurePipeline } from './bench/pipeline.ts'
 import {
@@ -15,6 +16,7 @@ import {
   residentMebibytes,
   type Subject,
 } from './bench/subjects.ts'
+import { measureWorkloads } from './bench/workloads.ts'
 import { Scope } from './support/children.ts'
 
 /** Collections between two looks at a clock that ticks every 10 ms. */
@@ -65,6 +67,8 @@ async function main(): Promise<void> {
   const delay = sample(text, 'nodejs_eventloop_delay_max_seconds')
   print(`  longest delay of the event loop while collecting: ${milliseconds(delay ?? Number.NaN)}`)
   await measurePipeline(Number(values.series), print)
+  await measureWorkloads(print)
+  await measureCgroups(print)
 }
 
 /** CPU seconds a collection of each subject, round by round. */

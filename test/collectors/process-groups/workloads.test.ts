@@ -136,3 +136,37 @@ test('a process whose cgroup can not be read belongs to nobody', async (t) => {
     '{error_type="ENOENT",process_file="cgroup"} 1',
   ])
 })
+
+test("CPU of all that is in no pod, on a node of CRI-O's: by a query, and as the old rules had it", async (t) => {
+  const monitor = (id: string) => `/system.slice/crio-conmon-${id}.scope`
+  const start = (utime: number): Record<number, Process> => ({
+    1: { comm: 'systemd', argv: ['/usr/lib/systemd/systemd'], ppid: 0, cgroups: ['/init.scope'] },
+    20: { comm: 'crio', argv: ['crio'], ppid: 1, utime, cgroups: ['/system.slice/crio.service'] },
+    21: {
+      comm: 'kubelet',
+      argv: ['kubelet'],
+      ppid: 1,
+      utime,
+      cgroups: ['/kubelet.slice/x.service'],
+    },
+    30: { comm: 'conmon', argv: ['conmon'], ppid: 1, utime, cgroups: [monitor(A)] },
+    31: { comm: 'nginx', argv: ['nginx'], ppid: 30, utime, cgroups: [inPod(A)] },
+    32: { comm: 'worker', argv: ['nginx: worker'], ppid: 31, utime, cgroups: [inPod(A)] },
+  })
+  const used = async (options: GroupOptions, isOurs: (labels: string) => boolean) => {
+    const { tree, samples } = setUp(t, start(100), options)
+    await samples('namedprocess_namegroup_num_procs')
+    for (const [pid, process] of Object.entries(start(300))) tree.set(Number(pid), process)
+    const cpu = await samples('namedprocess_namegroup_cpu_seconds_total')
+    return cpu.filter(isOurs).reduce((sum, sample) => sum + Number(sample.split(' ').at(-1)), 0)
+  }
+  const old = await used({ rules: [{ comm: ['systemd'] }, { ppid: [1] }] }, (labels) =>
+    /groupname="(?!conmon)/.test(labels),
+  )
+  const query = await used(
+    { by_workload: true },
+    (labels) => !/container_id=|pod_name=|groupname="conmon"/.test(labels),
+  )
+  t.is(old, 4)
+  t.is(query, old)
+})

@@ -142,7 +142,10 @@ test('only clients with an allowed name', async (t) => {
     'client',
     'DNS:prometheus.example,IP:10.0.0.1,IP:::1,URI:spiffe://a/b,email:a@b.example',
   )
-  const mistaken = authority.issue('mistaken', 'URI:http://x/?DNS:evil.example')
+  // One name with a comma in it, which openssl takes only as the bytes of DER.
+  const uri = Buffer.from('http://x/, DNS:evil.example, DNS:evil')
+  const der = Buffer.concat([Buffer.from([0x30, uri.length + 2, 0x86, uri.length]), uri])
+  const mistaken = authority.issue('mistaken', `DER:${der.toString('hex')}`)
   const status = async (san: string, { cert, privateKey: key }: Issued) => {
     const { url } = await serveProtected(
       t,
@@ -165,6 +168,8 @@ test('only clients with an allowed name', async (t) => {
     t.is(await status(san, client), 'refused', san)
   }
   t.is(await status('evil.example', mistaken), 'refused')
+  t.is(await status('evil', mistaken), 'refused')
+  t.is(await status(String(uri), mistaken), 200)
 })
 
 test('a certificate that is replaced is shown to the next client', async (t) => {

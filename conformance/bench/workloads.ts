@@ -1,0 +1,63 @@
+/** What it costs to know whose processes are: the same tree with names for all containers, and with nobody's. */
+import { cgroupOwner } from '../../src/workloads/cgroup-path.ts'
+import { Directory } from '../../src/workloads/directory.ts'
+import { Workloads } from '../../src/workloads/workloads.ts'
+import { TestSource, testContainer, testPod } from '../../test/support/name-source.ts'
+import { processGroups } from '../../test/support/process-groups.ts'
+import { ProcfsTree } from '../../test/support/procfs-tree.ts'
+
+const CONTAINERS = 500
+const PROCESSES = 5000
+const ROUNDS = 9
+
+/** All processes belong to the host: nothing is to be looked up. */
+class Nobody extends Workloads {
+  override ownerOfProcess() {
+    return cgroupOwner('/')
+  }
+}
+
+export async function measureWorkloads(print: (line: string) => void): Promise<void> {
+  const tree = new ProcfsTree()
+  try {
+    const source = new TestSource()
+    const ids = Array.from({ length: CONTAINERS }, (_, index) =>
+      index.toString(16).padStart(64, '0'),
+    )
+    source.containers = ids.map((id, index) => testContainer(id, 'main', testPod(`pod-${index}`)))
+    for (let pid = 1; pid <= PROCESSES; pid++) {
+      const pod = source.containers[pid % CONTAINERS]
+      const path = `/kubepods/burstable/pod${pod.pod?.uid}/${pod.id}`
+      tree.set(pid, { comm: `app${pid % 20}`, ppid: 0, cgroups: [path], openFiles: 0 })
+    }
+    const directory = new Directory({ sources: [source] })
+    await directory.refresh()
+    const subjects = {
+      resolved: processGroups(tree.root, { workloads: new Workloads(directory, undefined) }),
+      plain: processGroups(tree.root, { workloads: new Nobody(directory, undefined) }),
+    }
+    const ratios: number[] = []
+    for (let round = 0; round < ROUNDS + 2; round++) {
+      const resolved = await cpu(() => subjects.resolved.sampler.snapshot())
+      const plain = await cpu(() => subjects.plain.sampler.snapshot())
+      // The first collections judge all processes.
+      if (round >= 2) ratios.push(resolved / plain)
+    }
+    ratios.sort((a, b) => a - b)
+    print(`whose ${PROCESSES} processes in ${CONTAINERS} containers are`)
+    print(
+      `  ratio with to without: ${ratios[Math.floor(ratios.length / 2)].toFixed(3)} ` +
+        `(${ratios[0].toFixed(3)} to ${ratios.at(-1)?.toFixed(3)})`,
+    )
+  } finally {
+    tree.dispose()
+  }
+}
+
+/** Microseconds of this process's CPU. */
+async function cpu(collect: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage()
+  await collect()
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
