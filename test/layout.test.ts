@@ -14,9 +14,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   collectors: ['kernel', 'workloads', 'telemetry'],
   web: ['telemetry'],
   'version.ts': [],
-  'agent.ts': ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
-  'explain.ts': ['kernel', 'workloads', 'config', 'collectors'],
-  'main.ts': ['agent.ts', 'explain.ts', 'version.ts', 'config', 'collectors', 'telemetry'],
+  agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
+  'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],
 }
 
 test('rooms import one way', (t) => {

@@ -1,18 +1,17 @@
 /** The command `explain`: why a process, or each, is in its group. */
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ExplainSources,
   explainAll,
   explainProcess,
-} from './collectors/process-groups/explain.ts'
-import { Placement } from './collectors/process-groups/placement.ts'
-import { ReadingErrors } from './collectors/process-groups/reading-errors.ts'
-import { createRules } from './collectors/process-groups/rules/rules.ts'
-import type { Config } from './config/config.ts'
-import { readMachine } from './kernel/machine.ts'
-import { Procfs } from './kernel/procfs/procfs.ts'
-import { createWorkloads } from './workloads/create.ts'
-import { userNames } from './workloads/users.ts'
+} from '../collectors/process-groups/explain.ts'
+import { Placement } from '../collectors/process-groups/placement.ts'
+import { ReadingErrors } from '../collectors/process-groups/reading-errors.ts'
+import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import type { Config } from '../config/config.ts'
+import { readMachine } from '../kernel/machine.ts'
+import { Procfs } from '../kernel/procfs/procfs.ts'
+import { userNames } from '../workloads/users.ts'
+import { configuredWorkloads, waitForNames } from './workloads.ts'
 
 export interface ExplanationText {
   readonly text: string
@@ -29,14 +28,8 @@ const NAMES_MILLISECONDS = 5000
  */
 export async function explain(config: Config, pid: number | undefined): Promise<ExplanationText> {
   const procfs = new Procfs(config.procfs.root)
-  const { directory, workloads } = createWorkloads(config.workloads, {
-    procfs,
-    cgroupRoot: config.cgroups.root ?? '/sys/fs/cgroup',
-    nodeName: config.node.name,
-    environment: process.env,
-    onChange: () => {},
-  })
-  await Promise.race([directory.refresh(), delay(NAMES_MILLISECONDS, undefined, { ref: false })])
+  const { directory, workloads } = configuredWorkloads(config, procfs, () => {})
+  await waitForNames(directory, NAMES_MILLISECONDS)
   directory.close()
   const placement = new Placement(procfs, workloads, new ReadingErrors(), { by_workload: false })
   const sources: ExplainSources = {

@@ -1,0 +1,134 @@
+/** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
+import { hostname } from 'node:os'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
+import type { Logger } from 'pino'
+import type { Rules } from '../collectors/process-groups/rules/matcher.ts'
+import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
+import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import type { Config } from '../config/config.ts'
+import { Procfs } from '../kernel/procfs/procfs.ts'
+import { OtlpReader } from '../telemetry/otlp/reader.ts'
+import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
+import { type CollectorRun, Sampler } from '../telemetry/sampler.ts'
+import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
+import { startWebServer, type WebServer } from '../web/server.ts'
+import { createCollectors } from './collectors.ts'
+import { createRoutes, readProtection } from './server.ts'
+import { configuredWorkloads, waitForNames } from './workloads.ts'
+
+export interface Agent {
+  /** Where it serves, if it does. */
+  readonly url: string | undefined
+  /**
+   * Takes other rules; every process is judged again at the next collection.
+   *
+   * @throws whatever `read` throws; the rules stay as they are then.
+   */
+  reloadRules(read: () => Rules): void
+  /** The Prometheus text of one collection. */
+  scrape(): Promise<string>
+  /** Pushes once more, then ends everything, within the milliseconds given. */
+  stop(milliseconds: number): Promise<void>
+}
+
+/** How long the first collection waits for names. */
+const NAMES_MILLISECONDS = 2000
+/** The longest that a timer of Node can wait for. */
+const LONGEST_INTERVAL = 2 ** 31 - 1
+
+/**
+ * Starts the agent.
+ *
+ * @throws Error when procfs can't be read or the port can't be had; nothing is left running then.
+ */
+export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
+  const hasServer = config.exporters.includes('prometheus')
+  const protection = hasServer ? readProtection(config.web.config_file, logger) : undefined
+  const runs = new Map<string, CollectorRun>()
+  let otlp: OtlpReader | undefined
+  const rules = new ReplaceableRules(createRules(config))
+  const procfs = new Procfs(config.procfs.root)
+  const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
+    if (failure === undefined) logger.info({ source }, 'names come again')
+    else logger.warn({ source, reason: failure.message }, 'no names from here; known ones stay')
+  })
+  const observed = {
+    version,
+    runs: () => runs.values(),
+    exports: () => otlp?.counts,
+    nameSources: directory.sources,
+  }
+  const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, {
+    ...observed,
+    notify: (message) => logger.warn(message),
+  })
+  const sampler = new Sampler({
+    meters,
+    maxAge: config.collection.max_age,
+    onRun: (run) => {
+      reportChange(logger, runs.get(run.name), run)
+      runs.set(run.name, run)
+    },
+  })
+  const prometheus = new PrometheusReader({
+    producer: snapshotProducer(sampler, vocabulary, config.prometheus.naming),
+    targetInfo: config.prometheus.target_info,
+    scopeLabels: config.prometheus.scope_labels,
+  })
+  const readers: MetricReader[] = [prometheus]
+  if (config.exporters.includes('otlp')) {
+    const producer = snapshotProducer(sampler, vocabulary, config.otlp.naming)
+    otlp = new OtlpReader({ producer, settings: config.otlp, logger })
+    readers.push(otlp)
+  }
+  const provider = new MeterProvider({ resource: createResource(config, version), readers })
+
+  // With the names of what runs already no series begins without them.
+  await waitForNames(directory, NAMES_MILLISECONDS)
+  // The first collection sets the baseline of all counters; it also shows at once what can't be read.
+  const first = sampler.snapshot()
+  let server: WebServer | undefined
+  if (hasServer) {
+    const routes = createRoutes(config, version, sampler, prometheus, runs)
+    server = await startWebServer({ ...config.prometheus, routes, protection })
+    logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
+  }
+  await first
+  // The timers of the push side don't hold the process, for a stop must not wait for them: without a server
+  // nothing else would.
+  const alive = setInterval(() => {}, LONGEST_INTERVAL)
+  return {
+    url: server?.url,
+    reloadRules: (read) => rules.reload(read),
+    scrape: () => prometheus.scrape(),
+    stop: async (milliseconds) => {
+      clearInterval(alive)
+      directory.close()
+      await Promise.all([
+        server?.close(milliseconds),
+        provider.shutdown({ timeoutMillis: milliseconds }),
+      ])
+    },
+  }
+}
+
+function createResource(config: Config, version: string) {
+  return resourceFromAttributes({
+    'host.name': config.node.name ?? hostname(),
+    ...Object.fromEntries(config.resource.attributes),
+    'service.name': config.service.name,
+    'service.version': version,
+  })
+}
+
+/** One line when a collector begins to fail, and one when it is well again. */
+function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {
+  const { name: collector, errors } = run
+  const hadErrors = (before?.errors.length ?? 0) > 0
+  if (errors.length > 0 && !hadErrors) {
+    logger.error({ collector, err: errors[0] }, 'collector failed; its metrics are missing')
+  } else if (errors.length === 0 && hadErrors) {
+    logger.info({ collector }, 'collector is well again')
+  }
+}

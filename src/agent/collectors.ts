@@ -1,0 +1,64 @@
+/** The collectors that the configuration asks for, each on a meter of its own. */
+import type { AgentSources } from '../collectors/agent/collector.ts'
+import { PSI_PREFIX } from '../collectors/cgroups/definitions.ts'
+import type { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
+import {
+  COLLECTORS,
+  type CollectorSettings,
+  type CollectorSources,
+} from '../collectors/registry.ts'
+import type { Config } from '../config/config.ts'
+import { readMachine } from '../kernel/machine.ts'
+import type { Procfs } from '../kernel/procfs/procfs.ts'
+import { ObservableMeter } from '../telemetry/meter.ts'
+import { now } from '../telemetry/time.ts'
+import { TimeSlice } from '../telemetry/time-slice.ts'
+import { Vocabulary } from '../telemetry/vocabulary.ts'
+import { userNames } from '../workloads/users.ts'
+import type { Workloads } from '../workloads/workloads.ts'
+import { cgroupRoot } from './workloads.ts'
+
+/** How long a collection may hold the event loop in one piece. */
+const SLICE_MILLISECONDS = 10
+
+export function createCollectors(
+  config: Config,
+  rules: ReplaceableRules,
+  procfs: Procfs,
+  workloads: Workloads,
+  observed: AgentSources & Pick<CollectorSources, 'notify'>,
+): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
+  const { process_names, process_groups, compat } = config
+  const strict = compat.process_exporter === 'strict'
+  const hasOwnRules = process_names !== undefined || process_groups.procnames !== ''
+  const settings: CollectorSettings = {
+    cgroups: { ...config.cgroups, root: cgroupRoot(config) },
+    process_groups: {
+      ...process_groups,
+      rules,
+      strict,
+      by_workload:
+        process_groups.by_workload === 'auto' ? !hasOwnRules : process_groups.by_workload,
+    },
+  }
+  const sources = {
+    procfs,
+    workloads,
+    machine: readMachine(),
+    username: userNames(),
+    slice: new TimeSlice(SLICE_MILLISECONDS),
+    ...observed,
+  }
+  const start = now()
+  const enabled = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings))
+  const meters = enabled.map(({ name, register }) => {
+    const meter = new ObservableMeter({ name, version: observed.version }, start)
+    register(meter, settings, sources)
+    return meter
+  })
+  const vocabulary = new Vocabulary(
+    enabled.flatMap(({ tables }) => tables),
+    (name) => name.replace(new RegExp(`^${PSI_PREFIX}(?=_)`), config.classic.psi_prefix),
+  )
+  return { meters, vocabulary }
+}

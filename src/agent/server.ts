@@ -1,0 +1,66 @@
+/** What the agent serves: its routes, and who may ask. */
+import type { Logger } from 'pino'
+import type { Config } from '../config/config.ts'
+import { readWebConfig } from '../config/web-config/web-config.ts'
+import type { PrometheusReader } from '../telemetry/prometheus/reader.ts'
+import { CONTENT_TYPE } from '../telemetry/prometheus/serializer.ts'
+import type { CollectorRun, Sampler } from '../telemetry/sampler.ts'
+import { metricsRoute } from '../web/metrics-route.ts'
+import { Reloaded } from '../web/protection/reloaded.ts'
+import { psiRoute } from '../web/psi-route.ts'
+import { plainText, type Route } from '../web/reply.ts'
+import type { Protection } from '../web/server.ts'
+import { statusRoute } from '../web/status-page.ts'
+
+/** @throws ConfigError when the file is wrong. */
+export function readProtection(
+  file: string | undefined,
+  logger: Logger,
+): (() => Protection) | undefined {
+  if (file === undefined || file === '') return undefined
+  const hasTls = ({ tls }: Protection) => tls !== undefined
+  const reloaded = new Reloaded<Protection>({
+    read: (onFile) => readWebConfig(file, onFile),
+    refuse: (current, next) =>
+      hasTls(current) === hasTls(next)
+        ? undefined
+        : `${file}: whether there is TLS can't change while running; start the agent again`,
+    onReload: (problems) => {
+      if (problems === undefined) logger.info({ file }, 'web configuration is reloaded')
+      else logger.error({ problems }, 'web configuration is not reloaded, the old one stays')
+    },
+  })
+  return () => reloaded.current()
+}
+
+export function createRoutes(
+  config: Config,
+  version: string,
+  sampler: Sampler,
+  prometheus: PrometheusReader,
+  runs: ReadonlyMap<string, CollectorRun>,
+): ReadonlyMap<string, Route> {
+  const { path, max_scrapes } = config.prometheus
+  const metrics = metricsRoute({
+    contentType: CONTENT_TYPE,
+    scrape: () => prometheus.scrape(),
+    maxScrapes: max_scrapes,
+  })
+  const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })
+  const healthy = () => plainText(200, 'ok\n')
+  return new Map<string, Route>([
+    ['/', statusRoute([path, '/psi', '/healthz', '/readyz'], status)],
+    [path, metrics],
+    ['/psi', psiRoute(() => sampler.snapshot())],
+    ['/healthz', healthy],
+    // As the pressure daemonset called it.
+    ['/health', healthy],
+    [
+      '/readyz',
+      () =>
+        sampler.latest === undefined
+          ? plainText(503, 'the first collection is under way\n')
+          : plainText(200, 'ok\n'),
+    ],
+  ])
+}
