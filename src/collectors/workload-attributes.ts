@@ -8,20 +8,38 @@ const SANDBOX = 'POD'
 
 /** Keys of OpenTelemetry's semantic conventions, and the labels that the replaced systems have for them. */
 export const WORKLOAD_KEYS = {
-  'k8s.namespace.name': { description: 'Namespace of the pod', classic: 'namespace' },
-  'k8s.pod.name': { description: 'Name of the pod', classic: 'pod_name' },
-  'k8s.pod.uid': { description: 'UID of the pod', classic: false },
+  'k8s.namespace.name': {
+    description: 'Namespace of the pod',
+    classic: 'namespace',
+    cadvisor: 'namespace',
+  },
+  'k8s.pod.name': { description: 'Name of the pod', classic: 'pod_name', cadvisor: 'pod' },
+  'k8s.pod.uid': { description: 'UID of the pod', classic: false, cadvisor: false },
   'k8s.container.name': {
     description: `Name of the container in the pod; ${SANDBOX} for the pause container`,
     classic: 'container_name',
+    cadvisor: 'container',
   },
   'container.name': {
     description: 'Name of a container outside of pods',
     classic: 'container_name',
+    cadvisor: 'container',
   },
-  'container.id': { description: 'Id of the container', classic: 'container_id' },
-  'container.image.name': { description: 'Image, as the user wrote it', classic: false },
-  'container.runtime.name': { description: 'Runtime of the container', classic: false },
+  'container.id': {
+    description: 'Id of the container',
+    classic: 'container_id',
+    cadvisor: 'name',
+  },
+  'container.image.name': {
+    description: 'Image, as the user wrote it',
+    classic: false,
+    cadvisor: 'image',
+  },
+  'container.runtime.name': {
+    description: 'Runtime of the container',
+    classic: false,
+    cadvisor: false,
+  },
 } as const satisfies Record<string, AttributeDefinition>
 
 /** What is known; for processes of the host nothing. */

@@ -51,7 +51,7 @@ export interface Config {
     readonly host: string
     readonly port: number
     readonly path: string
-    readonly naming: readonly ('otel' | 'classic')[]
+    readonly naming: readonly ('otel' | 'classic' | 'cadvisor')[]
     readonly target_info: boolean
     readonly scope_labels: boolean
     readonly max_scrapes: number
@@ -71,7 +71,7 @@ export interface Config {
     readonly client_certificate: string | undefined
     readonly max_request_size: number
     readonly temporality: 'cumulative'
-    readonly naming: readonly ('otel' | 'classic')[]
+    readonly naming: readonly ('otel' | 'classic' | 'cadvisor')[]
   }
   readonly service: { readonly name: string }
   readonly resource: { readonly attributes: ReadonlyMap<string, string> }

@@ -6,8 +6,12 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 
-/** The names of a system that this agent replaces, or OpenTelemetry's. */
-export type Naming = 'otel' | 'classic'
+/**
+ * OpenTelemetry's names; those of the systems that this agent replaces; or those of cAdvisor, which the kubelet
+ * serves too.
+ */
+export type Naming = 'otel' | OtherNaming
+export type OtherNaming = 'classic' | 'cadvisor'
 
 export type MetricKind = 'counter' | 'updowncounter' | 'gauge'
 
@@ -26,15 +30,20 @@ export interface MetricDefinition {
     readonly attributes?: Attributes
   }
   /** Absent where none of the replaced systems has the measurement. */
-  readonly classic?: {
-    readonly name: string
-    readonly attributes?: Attributes
-    /** Its value for 1 of ours; 1 where the units are the same. */
-    readonly scale?: number
-    /** Where the replaced system declares another type than the measurement has. */
-    readonly kind?: MetricKind
-    readonly description?: string
-  }
+  readonly classic?: OtherName
+  /** Absent where cAdvisor doesn't have it. */
+  readonly cadvisor?: OtherName
+}
+
+/** What another system calls a measurement. */
+export interface OtherName {
+  readonly name: string
+  readonly attributes?: Attributes
+  /** Its value for 1 of ours; 1 where the units are the same. */
+  readonly scale?: number
+  /** Where the other system declares another type than the measurement has. */
+  readonly kind?: MetricKind
+  readonly description?: string
 }
 
 /** All measurements of a collector, by a name of its own for each. */
@@ -50,6 +59,8 @@ export interface AttributeDefinition {
   readonly description: string
   /** The label of classic metrics; without it the attribute's own name, and none where it is false. */
   readonly classic?: string | false
+  /** The same of cAdvisor's. */
+  readonly cadvisor?: string | false
 }
 
 /** Gives a table its type; says nothing at run time. */

@@ -11,18 +11,19 @@ export function metricsReference(tables: readonly MetricTable[]): string {
 const INTRODUCTION = `# Metrics
 
 Every measurement has a name in OpenTelemetry's vocabulary (\`otel\`), and where one of the systems that the
-agent replaces has it, a name in theirs (\`classic\`). \`prometheus.naming\` and \`otlp.naming\` choose. With
-\`classic\`, a measurement without a classic name appears under its otel name. On \`/metrics\`, otel names look
+agent replaces has it, a name in theirs (\`classic\`); where cAdvisor has it, a name of cAdvisor's (\`cadvisor\`), under
+which the kubelet serves it, too. \`prometheus.naming\` and \`otlp.naming\` choose. Without \`otel\` among them, a
+measurement without any of the chosen names appears under its otel name. On \`/metrics\`, otel names look
 as the Collector's Prometheus exporter writes them.
 
 This page is made from the definitions by \`npm run docs\`.
 `
 
 function section({ scope, keys, metrics }: MetricTable): string {
-  const attributes = Object.entries(keys).map(([key, { description, classic }]) => {
-    const label = classic === undefined ? '' : `, classic label \`${classic}\``
-    return `- \`${key}\`: ${description}${label}`
-  })
+  const attributes = Object.entries(keys).map(
+    ([key, { description, classic, cadvisor }]) =>
+      `- \`${key}\`: ${description}${label('classic', classic)}${label('cadvisor', cadvisor)}`,
+  )
   const rows = (Object.values(metrics) as MetricDefinition[]).map(row)
   return [
     `## ${scope}: ${
@@ -35,18 +36,25 @@ function section({ scope, keys, metrics }: MetricTable): string {
     '',
     ...attributes,
     ...(attributes.length > 0 ? [''] : []),
-    '| otel | on /metrics | classic | kind | unit | meaning |',
-    '|---|---|---|---|---|---|',
+    '| otel | on /metrics | classic | cadvisor | kind | unit | meaning |',
+    '|---|---|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n')
 }
 
-function row({ otel, classic, kind, description }: MetricDefinition): string {
+/** The label that another system has for an attribute. */
+function label(naming: string, name: string | false | undefined): string {
+  if (name === undefined) return ''
+  return name === false ? `, not in ${naming}` : `, ${naming} label \`${name}\``
+}
+
+function row({ otel, classic, cadvisor, kind, description }: MetricDefinition): string {
   const cells = [
     withAttributes(otel.name, otel.attributes),
     `\`${prometheusName(otel.name, otel.unit, kind)}\``,
     classic === undefined ? '' : withAttributes(classic.name, classic.attributes),
+    cadvisor === undefined ? '' : withAttributes(cadvisor.name, cadvisor.attributes),
     kind,
     otel.unit === '' ? '' : `\`${otel.unit}\``,
     description,

@@ -4,22 +4,9 @@
  * Collectors observe in the otel vocabulary only; a reader that asks for another one gets this
  * translation of the same snapshot, so the values can't differ.
  */
-import type { Attributes } from '@opentelemetry/api'
-import {
-  AggregationTemporality,
-  type DataPoint,
-  DataPointType,
-  type MetricData,
-  type MetricDescriptor,
-  type ScopeMetrics,
-} from '@opentelemetry/sdk-metrics'
-import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
-import { startOf, withStart } from './entity.ts'
-
-/** A descriptor whose name is a Prometheus name already and must not be changed. */
-export interface ClassicDescriptor extends MetricDescriptor {
-  readonly prometheusName: string
-}
+import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
+import type { MetricDefinition, MetricTable, Naming, OtherNaming } from './definitions.ts'
+import { Renaming } from './renaming.ts'
 
 export class Vocabulary {
   /** By the otel name: the measurements that share it. */
@@ -31,7 +18,7 @@ export class Vocabulary {
       for (const definition of Object.values(table.metrics)) {
         const { name } = definition.otel
         const rows = this.#rows.get(name) ?? []
-        rows.push(new Row(table, definition, classicName))
+        rows.push(createRow(table, definition, classicName))
         this.#rows.set(name, rows)
       }
     }
@@ -42,78 +29,63 @@ export class Vocabulary {
    * otel name.
    */
   translate(scopes: readonly ScopeMetrics[], namings: readonly Naming[]): ScopeMetrics[] {
-    if (!namings.includes('classic')) return [...scopes]
-    const both = namings.includes('otel')
+    const others = namings.filter((naming) => naming !== 'otel')
+    if (others.length === 0) return [...scopes]
+    const hasOtel = namings.includes('otel')
     return scopes.map(({ scope, metrics }) => {
       const families = new Families()
-      if (both) families.keep(metrics)
-      for (const metric of metrics) this.#translateMetric(metric, families, !both)
+      if (hasOtel) families.keep(metrics)
+      for (const metric of metrics) this.#translateMetric(metric, families, others, !hasOtel)
       return { scope, metrics: families.list() }
     })
   }
 
-  #translateMetric(metric: MetricData, families: Families, keepNameless: boolean): void {
+  #translateMetric(
+    metric: MetricData,
+    families: Families,
+    namings: readonly OtherNaming[],
+    keepNameless: boolean,
+  ): void {
     const rows = this.#rows.get(metric.descriptor.name) ?? []
     for (const point of metric.dataPoints as DataPoint<number>[]) {
-      const row = rows.length === 1 ? rows[0] : rows.find((row) => row.covers(point.attributes))
-      if (row?.family !== undefined) {
-        const attributes = row.classicAttributes(point.attributes)
-        families.add(row.family, { ...point, attributes, value: row.classicValue(point.value) })
-      } else if (keepNameless) {
-        families.add(metric, point)
+      const row = rows.length === 1 ? rows[0] : rows.find(({ fixed }) => covers(fixed, point))
+      let isNamed = false
+      for (const naming of namings) {
+        const renaming = row?.others.get(naming)
+        if (renaming === undefined) continue
+        isNamed = true
+        families.add(renaming.family, renaming.rename(point))
       }
+      if (!isNamed && keepNameless) families.add(metric, point)
     }
   }
 }
 
-/** Decimal digits that a double keeps through a division and a multiplication. */
-const EXACT_DIGITS = 14
-
 /** A measurement, prepared for translation. */
-class Row {
-  /** The classic family, without points; undefined where there is none. */
-  readonly family: MetricData | undefined
-  readonly #scale: number
-  readonly #table: MetricTable
-  readonly #definition: MetricDefinition
-  readonly #fixed: [string, unknown][]
-  readonly #translated = new WeakMap<Attributes, Attributes>()
+interface Row {
+  readonly fixed: readonly [string, unknown][]
+  readonly others: ReadonlyMap<OtherNaming, Renaming>
+}
 
-  constructor(
-    table: MetricTable,
-    definition: MetricDefinition,
-    classicName: (name: string) => string,
-  ) {
-    this.#table = table
-    this.#definition = definition
-    this.#fixed = Object.entries(definition.otel.attributes ?? {})
-    this.family = classicFamily(definition, classicName)
-    this.#scale = definition.classic?.scale ?? 1
-  }
+function covers(fixed: Row['fixed'], { attributes }: DataPoint<number>): boolean {
+  return fixed.every(([key, value]) => attributes[key] === value)
+}
 
-  covers(attributes: Attributes): boolean {
-    return this.#fixed.every(([key, value]) => attributes[key] === value)
+function createRow(
+  { keys }: MetricTable,
+  definition: MetricDefinition,
+  classicName: (name: string) => string,
+): Row {
+  const { classic, cadvisor } = definition
+  const others = new Map<OtherNaming, Renaming>()
+  if (classic !== undefined) {
+    const named = { ...classic, name: classicName(classic.name) }
+    others.set('classic', new Renaming(definition, named, (key) => keys[key]?.classic))
   }
-
-  /** In the classic unit, as it is written there: without the last digits that the way through ours has left. */
-  classicValue(value: number): number {
-    return this.#scale === 1 ? value : Number((value * this.#scale).toPrecision(EXACT_DIGITS))
+  if (cadvisor !== undefined) {
+    others.set('cadvisor', new Renaming(definition, cadvisor, (key) => keys[key]?.cadvisor))
   }
-
-  classicAttributes(attributes: Attributes): Attributes {
-    const known = this.#translated.get(attributes)
-    if (known !== undefined) return known
-    const translated: Attributes = {}
-    for (const [key, value] of Object.entries(attributes)) {
-      if (this.#fixed.some(([fixed]) => fixed === key)) continue
-      const label = this.#table.keys[key]?.classic ?? key
-      if (label !== false) translated[label] = value
-    }
-    Object.assign(translated, this.#definition.classic?.attributes)
-    withStart(translated, startOf(attributes))
-    this.#translated.set(attributes, translated)
-    return translated
-  }
+  return { fixed: Object.entries(definition.otel.attributes ?? {}), others }
 }
 
 /** Metrics by name, in the order of their first point. */
@@ -139,27 +111,4 @@ class Families {
   list(): MetricData[] {
     return [...this.#families.values()]
   }
-}
-
-function classicFamily(
-  { classic, kind, ...rest }: MetricDefinition,
-  classicName: (name: string) => string,
-): MetricData | undefined {
-  if (classic === undefined) return undefined
-  const name = classicName(classic.name)
-  const descriptor: ClassicDescriptor = {
-    name,
-    prometheusName: name,
-    description: classic.description ?? rest.description,
-    unit: '',
-    valueType: rest.valueType === 'int' ? 0 : 1,
-  }
-  const common = {
-    descriptor,
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-    dataPoints: [],
-  }
-  return (classic.kind ?? kind) === 'counter'
-    ? { ...common, dataPointType: DataPointType.SUM, isMonotonic: true }
-    : { ...common, dataPointType: DataPointType.GAUGE }
 }

@@ -68,7 +68,7 @@ test('a file is complained of with line, column and the place', (t) => {
       'agent.yaml:3:9: prometheus.port is 70000 but must be an integer from 0 to 65535',
       '      port: 70000',
       '            ^',
-      'agent.yaml:4:11: prometheus.naming is otel,clasic but must be a list of: otel, classic',
+      'agent.yaml:4:11: prometheus.naming is otel,clasic but must be a list of: otel, classic, cadvisor',
       '      naming: [otel, clasic]',
       '              ^',
     ],

@@ -1,6 +1,7 @@
 /** The metrics of containers, pods, other cgroups and the node from cgroup v2 and pressure stall information. */
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
 import { WORKLOAD_KEYS } from '../workload-attributes.ts'
+import { CADVISOR_DEVICES } from './cadvisor-names.ts'
 import { type FigureRow, figureRows, type PressureRow, pressureRows } from './figure-definitions.ts'
 
 const SCOPE = 'cgroups'
@@ -29,7 +30,10 @@ const KEYS = {
 }
 const DEVICE_KEYS = {
   ...KEYS,
-  'system.device': { description: 'Name of the device, or its numbers where it has none' },
+  'system.device': {
+    description: 'Name of the device, or its numbers where it has none',
+    cadvisor: 'device',
+  },
 }
 
 export const LEVELS: Readonly<Record<Level, LevelRows>> = {
@@ -102,20 +106,29 @@ export const CGROUP_TABLES: readonly MetricTable[] = [
 
 function levelRows(level: Level): LevelRows {
   const { root, of } = SUBJECTS[level]
-  const figures = figureRows(root, of)
+  // The kubelet serves the slices above pods under the same names, told apart by a path that we don't have.
+  const hasCadvisor = level !== 'cgroup'
+  const figures = figureRows(root, of, hasCadvisor)
   const pressures = pressureRows(
     (resource) => `${root}.${resource}.pressure`,
     of,
     level === 'container'
       ? { prefix: `${PSI_PREFIX}_monitored`, subject: 'monitored container' }
       : undefined,
+    hasCadvisor,
   )
   const table = metricTable({
     scope: SCOPE,
     keys: KEYS,
     metrics: { ...byName(figures), ...byName(pressures) },
   })
-  const io = (direction: 'read' | 'write', name: string, unit: string, description: string) =>
+  const io = (
+    field: keyof typeof CADVISOR_DEVICES,
+    direction: 'read' | 'write',
+    name: string,
+    unit: string,
+    description: string,
+  ) =>
     ({
       description: `${description} ${of}`,
       kind: 'counter',
@@ -125,15 +138,16 @@ function levelRows(level: Level): LevelRows {
         unit,
         attributes: { 'disk.io.direction': direction },
       },
+      ...(hasCadvisor && { cadvisor: CADVISOR_DEVICES[field] }),
     }) as const
   const devices = metricTable({
     scope: SCOPE,
     keys: DEVICE_KEYS,
     metrics: {
-      readBytes: io('read', 'io', 'By', 'Bytes from and to storage'),
-      writeBytes: io('write', 'io', 'By', 'Bytes from and to storage'),
-      reads: io('read', 'operations', '{operation}', 'Operations on storage'),
-      writes: io('write', 'operations', '{operation}', 'Operations on storage'),
+      readBytes: io('readBytes', 'read', 'io', 'By', 'Bytes from and to storage'),
+      writeBytes: io('writeBytes', 'write', 'io', 'By', 'Bytes from and to storage'),
+      reads: io('reads', 'read', 'operations', '{operation}', 'Operations on storage'),
+      writes: io('writes', 'write', 'operations', '{operation}', 'Operations on storage'),
     },
   })
   return { figures, pressures, table, devices }

@@ -2,6 +2,7 @@
 import type { CgroupFigures } from '../../kernel/cgroupfs/figures.ts'
 import type { Stall } from '../../kernel/psi.ts'
 import type { MetricDefinition } from '../../telemetry/definitions.ts'
+import { CADVISOR_FIGURES, cadvisorPressure } from './cadvisor-names.ts'
 import { RESOURCES, type Resource } from './plan.ts'
 
 export interface FigureRow {
@@ -24,8 +25,11 @@ export interface ClassicPressure {
   readonly subject: string
 }
 
-/** @param root of the names, such as `container`. */
-export function figureRows(root: string, of: string): FigureRow[] {
+/**
+ * @param root of the names, such as `container`.
+ * @param hasCadvisor whether cAdvisor measures such cgroups, too.
+ */
+export function figureRows(root: string, of: string, hasCadvisor: boolean): FigureRow[] {
   const row = (
     field: keyof CgroupFigures,
     kind: MetricDefinition['kind'],
@@ -40,6 +44,7 @@ export function figureRows(root: string, of: string): FigureRow[] {
       kind,
       valueType: unit === 's' || field === 'cpuLimit' ? 'double' : 'int',
       otel: { name: `${root}.${name}`, unit, ...(attributes && { attributes }) },
+      ...(hasCadvisor && CADVISOR_FIGURES[field] && { cadvisor: CADVISOR_FIGURES[field] }),
     },
   })
   const event = (field: keyof CgroupFigures, event: string) =>
@@ -51,6 +56,7 @@ export function figureRows(root: string, of: string): FigureRow[] {
       'system.paging.fault.type': type,
     })
   return [
+    row('cpuUsage', 'counter', 's', 'cpu.usage.time', 'CPU time in all modes'),
     row('cpuUser', 'counter', 's', 'cpu.time', 'CPU time, by mode,', { 'cpu.mode': 'user' }),
     row('cpuSystem', 'counter', 's', 'cpu.time', 'CPU time, by mode,', { 'cpu.mode': 'system' }),
     row('periods', 'counter', '{period}', 'cpu.throttling.periods', 'Periods of the CPU limit'),
@@ -105,11 +111,12 @@ export function pressureRows(
   name: (resource: Resource) => string,
   of: string,
   classic?: ClassicPressure,
+  hasCadvisor = false,
 ): PressureRow[] {
   return RESOURCES.flatMap((resource) =>
     (['some', 'full'] as const)
       .filter((type) => resource !== 'irq' || type === 'full')
-      .flatMap((type) => rowsOf(resource, type, name(resource), of, classic)),
+      .flatMap((type) => rowsOf(resource, type, name(resource), of, classic, hasCadvisor)),
   )
 }
 
@@ -119,7 +126,9 @@ function rowsOf(
   name: string,
   of: string,
   classic: ClassicPressure | undefined,
+  hasCadvisor: boolean,
 ): PressureRow[] {
+  const cadvisor = hasCadvisor ? cadvisorPressure(resource, type) : undefined
   const short = CLASSIC[resource]
   const named = (window: string, scale: number) =>
     // Of the CPU the daemonset had `some` only.
@@ -145,6 +154,7 @@ function rowsOf(
         valueType: 'double',
         otel: { name: `${name}.time`, unit: 's', attributes: { 'psi.type': type } },
         ...named('total', MICROSECONDS),
+        ...(cadvisor && { cadvisor }),
       },
     },
     ...(Object.keys(WINDOWS) as (keyof typeof WINDOWS)[]).map(

@@ -2,7 +2,7 @@
 import { BOOLEAN, duration, KEY_VALUES, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
 import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
 
-const NAMING = listOf(oneOf('otel', 'classic'))
+const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
 export const OTLP_SETTINGS: SettingTable = {
   'otlp.endpoint': setting({

@@ -2,7 +2,7 @@
 import { BOOLEAN, integer, listOf, oneOf, TEXT, textLike } from '../types.ts'
 import { type SettingTable, setting } from './setting.ts'
 
-const NAMING = listOf(oneOf('otel', 'classic'))
+const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
 export const PROMETHEUS_SETTINGS: SettingTable = {
   'prometheus.host': setting({

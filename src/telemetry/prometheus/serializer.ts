@@ -13,7 +13,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
 import type { MetricKind } from '../definitions.ts'
-import type { ClassicDescriptor } from '../vocabulary.ts'
+import type { ClassicDescriptor } from '../renaming.ts'
 import { labelText } from './labels.ts'
 import { prometheusName } from './names.ts'
 

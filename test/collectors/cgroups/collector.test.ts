@@ -1,0 +1,163 @@
+/** Pressure and usage of real cgroups, in all vocabularies. */
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { emptyResource } from '@opentelemetry/resources'
+import test, { type ExecutionContext } from 'ava'
+import { registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
+import { CGROUP_TABLES } from '../../../src/collectors/cgroups/definitions.ts'
+import { select } from '../../../src/collectors/cgroups/selection.ts'
+import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
+import type { Naming } from '../../../src/telemetry/definitions.ts'
+import { ObservableMeter } from '../../../src/telemetry/meter.ts'
+import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
+import { now } from '../../../src/telemetry/time.ts'
+import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
+import { Vocabulary } from '../../../src/telemetry/vocabulary.ts'
+import { Directory } from '../../../src/workloads/directory.ts'
+import { Workloads } from '../../../src/workloads/workloads.ts'
+import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../../support/cgroup2.ts'
+import { parseSamples } from '../../support/exposition.ts'
+import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
+import { skip } from '../../support/skip.ts'
+
+const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
+const ID = 'c'.repeat(64)
+
+async function collector(root: string, include: string[] = []) {
+  const source = new TestSource()
+  const directory = new Directory({ sources: [source] })
+  source.containers = [testContainer(ID, 'main', testPod('web-1', { uid: UID, namespace: 'shop' }))]
+  source.pods = source.containers.flatMap(({ pod }) => pod ?? [])
+  await directory.refresh()
+  const meter = new ObservableMeter({ name: 'cgroups' }, now())
+  registerCgroups(
+    meter,
+    { root, include, depth: 10, max: 10_000 },
+    {
+      procfs: new Procfs(),
+      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      slice: new TimeSlice(),
+      workloads: new Workloads(directory, undefined),
+      notify: () => {},
+    },
+  )
+  const vocabulary = new Vocabulary(CGROUP_TABLES)
+  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const samples = async (...namings: Naming[]) => {
+    const { scopeMetrics, errors } = await meter.collect(now())
+    if (errors.length > 0) throw errors[0]
+    const text = serializer.serialize({
+      resource: emptyResource(),
+      scopeMetrics: vocabulary.translate([scopeMetrics], namings),
+    })
+    return parseSamples(text)
+  }
+  return { samples }
+}
+
+/** A pod with one container that does something. */
+async function pod(t: ExecutionContext): Promise<string> {
+  const path = makeCgroup(t, `pod${UID}`, `pod${UID}/${ID}`)
+  await spawnInCgroup(t, `${path}/pod${UID}/${ID}`, 'sh', ['-c', 'while :; do :; done'])
+  return path
+}
+
+test.serial('containers and pods, by their names, in each vocabulary', async (t) => {
+  const reason = noCgroups()
+  if (reason !== undefined) return skip(t, reason)
+  const path = await pod(t)
+  const { samples } = await collector(CGROUP2 as string)
+  const usage = () => {
+    const stat = readFileSync(join(CGROUP2 as string, path, `pod${UID}/${ID}`, 'cpu.stat'), 'utf8')
+    return Number(/^usage_usec (\d+)$/m.exec(stat)?.[1]) / 1e6
+  }
+  while (usage() === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  const least = usage()
+  const all = await samples('otel', 'classic', 'cadvisor')
+  const most = usage()
+  const find = (name: string, labels: Record<string, string>) =>
+    all.filter(
+      (sample) =>
+        sample.name === name &&
+        Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+    )
+  const otel = { k8s_pod_name: 'web-1', k8s_namespace_name: 'shop' }
+  const cadvisor = { pod: 'web-1', namespace: 'shop' }
+  const [used] = find('container_cpu_usage_seconds_total', { ...cadvisor, container: 'main' })
+  t.true(used.value >= least && used.value <= most)
+  t.deepEqual(used.labels, { ...cadvisor, container: 'main', cpu: 'total', name: ID })
+  // cAdvisor gives the pod itself under the same name, without a container.
+  t.is(find('container_cpu_usage_seconds_total', cadvisor).length, 2)
+  t.is(find('k8s_pod_cpu_time_seconds_total', { ...otel, cpu_mode: 'user' }).length, 1)
+  t.is(find('container_cpu_time_seconds_total', { ...otel, k8s_container_name: 'main' }).length, 2)
+  const windows = find('cgroup_monitor_sc_monitored_mem_psi', {
+    container_name: 'main',
+    pod_name: 'web-1',
+    namespace: 'shop',
+  }).map(({ labels }) => `${labels.type} ${labels.window}`)
+  t.deepEqual(
+    windows.sort(),
+    ['full', 'some'].flatMap((type) => ['10s', '300s', '60s', 'total'].map((w) => `${type} ${w}`)),
+  )
+  const waited = find('container_pressure_cpu_waiting_seconds_total', { container: 'main' })
+  t.is(waited.length, 1)
+})
+
+test.serial('a file that is not there has no series, and is said to be missing', async (t) => {
+  const reason = noCgroups()
+  if (reason !== undefined) return skip(t, reason)
+  await pod(t)
+  const { samples } = await collector(CGROUP2 as string)
+  for (const all of [await samples('otel'), await samples('otel')]) {
+    const missing = all.filter(({ name }) => name === 'cgroup_file_missing')
+    const count = all.find(({ name }) => name === 'cgroup_collection_cgroups')?.value ?? 0
+    t.true(count >= 2)
+    t.true(missing.every(({ value }) => value > 0 && value <= count))
+    const files = new Set(missing.map(({ labels }) => labels.cgroup_file))
+    const hasIrq = all.some(
+      ({ name }) => name.includes('irq_pressure_time') && name.startsWith('container'),
+    )
+    t.not(hasIrq, files.has('irq.pressure'))
+  }
+})
+
+test.serial('a cgroup that goes takes its series along', async (t) => {
+  const reason = noCgroups()
+  if (reason !== undefined) return skip(t, reason)
+  const path = makeCgroup(t)
+  const { samples } = await collector(CGROUP2 as string, [`${path.slice(1)}/*`])
+  const directory = join(CGROUP2 as string, path, 'own')
+  const isThere = async () =>
+    (await samples('otel')).some(({ labels }) => labels.cgroup_path === `${path}/own`)
+  t.false(await isThere())
+  mkdirSync(directory)
+  t.true(await isThere())
+  rmdirSync(directory)
+  t.false(await isThere())
+})
+
+test('a tree that is not there is an error of the collection', async (t) => {
+  const { samples } = await collector('/nonexistent')
+  await t.throwsAsync(() => samples('otel'), { code: 'ENOENT' })
+})
+
+const SELECTIONS: [path: string, level: string | undefined][] = [
+  ['', undefined],
+  ['/system.slice', 'cgroup'],
+  ['/system.slice/sshd.service', 'cgroup'],
+  ['/user.slice/user-1000.slice', undefined],
+  ['/kubepods', 'cgroup'],
+  ['/kubepods/burstable', 'cgroup'],
+  ['/kubepods.slice/kubepods-besteffort.slice', 'cgroup'],
+  [`/kubepods/burstable/pod${UID}`, 'pod'],
+  [`/kubepods/burstable/pod${UID}/${ID}`, 'container'],
+  [`/kubepods/burstable/pod${UID}/${ID}/deeper`, undefined],
+  [`/kubepods/burstable/pod${UID}/crio-conmon-${ID}`, undefined],
+  [`/system.slice/docker-${ID}.scope`, 'container'],
+]
+
+for (const [path, level] of SELECTIONS) {
+  test(`${path || 'the root'} is measured as ${level ?? 'nothing'}`, (t) => {
+    t.is(select(path, ['system.slice/*'])?.level, level as never)
+  })
+}
