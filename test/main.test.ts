@@ -1,7 +1,7 @@
 /** The program as it is started: exit codes, signals, and what it says. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -265,4 +265,14 @@ test('a process is explained, and that it is in no group is the exit code', asyn
   const all = await finish(t, 'explain', '--all', `--config=${path}`)
   t.is(all.code, 0)
   t.regex(all.output, new RegExp(`^${child.pid} +sleep +sleep +a rule matches$`, 'm'))
+})
+
+test('koffi is loaded only for what needs it', async (t) => {
+  const maps = async (...words: string[]) => {
+    const running = start(t, '--exporters=prometheus', '--prometheus.port=0', ...words)
+    await says(running, /"msg":"started"/)
+    return readFileSync(`/proc/${running.child.pid}/maps`, 'utf8')
+  }
+  t.notRegex(await maps(), /koffi/)
+  t.regex(await maps('--pressure.triggers=cpu:some:100ms:2s'), /koffi/)
 })

@@ -32,7 +32,7 @@ export function createCollectors(
   const strict = compat.process_exporter === 'strict'
   const hasOwnRules = process_names !== undefined || process_groups.procnames !== ''
   const settings: CollectorSettings = {
-    cgroups: { ...config.cgroups, root: cgroupRoot(config) },
+    cgroups: { ...config.cgroups, ...config.pressure, root: cgroupRoot(config) },
     process_groups: {
       ...process_groups,
       rules,

@@ -1,4 +1,5 @@
 /** The configuration: what the agent is told, after all layers were put on each other and checked. */
+import type { PressureTrigger } from './pressure-triggers.ts'
 import type { ProcessNameItem } from './process-names.ts'
 
 /** Keys are those of the file. Durations are milliseconds, sizes bytes. */
@@ -45,6 +46,7 @@ export interface Config {
     readonly depth: number
     readonly max: number
   }
+  readonly pressure: { readonly triggers: readonly PressureTrigger[] }
   readonly classic: { readonly psi_prefix: string }
   readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
   readonly prometheus: {

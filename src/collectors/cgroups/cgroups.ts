@@ -45,9 +45,12 @@ export class Cgroups {
    * Reads every cgroup that is measured.
    *
    * @param observe what to do with each; the reading is overwritten by the next one.
+   * @returns those that are there.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
-  async take(observe: (cgroup: KnownCgroup, reading: Reading) => void): Promise<void> {
+  async take(
+    observe: (cgroup: KnownCgroup, reading: Reading) => void,
+  ): Promise<readonly KnownCgroup[]> {
     const { slice, health, workloads, tree } = this.#parts
     this.#pass++
     slice.begin()
@@ -71,6 +74,7 @@ export class Cgroups {
       this.measured++
       observe(known, this.#reading)
     }
+    return present
   }
 
   #know(path: string, inode: number): KnownCgroup | undefined {

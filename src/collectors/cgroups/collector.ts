@@ -17,6 +17,7 @@ import { READING_METRICS } from './definitions.ts'
 import { FileHealth } from './file-health.ts'
 import { levelObserver, nodeObserver } from './observe.ts'
 import { emptyPressures, type Pressures, planSteps, RESOURCES } from './plan.ts'
+import { type TriggerOptions, Triggers } from './triggers.ts'
 
 export interface CgroupsOptions {
   /** Where the node's cgroup hierarchies are mounted. */
@@ -26,6 +27,8 @@ export interface CgroupsOptions {
   /** How deep, and how many, cgroups are looked at. */
   readonly depth: number
   readonly max: number
+  /** Thresholds that the kernel watches for containers. */
+  readonly triggers: readonly TriggerOptions[]
 }
 
 export interface CgroupsSources {
@@ -74,6 +77,12 @@ export function registerCgroups(
   const node = nodeObserver(meter)
   const reading = createInstruments(meter, READING_METRICS)
   const files = health.register(meter)
+  const triggers = new Triggers(
+    mounts.v2 === undefined ? [] : options.triggers,
+    { root: mounts.v2 ?? '', workloads, health, notify },
+    created,
+  )
+  const events = triggers.register(meter)
   const collector = new Entity({}, created)
   const host = new Entity({}, start)
   const pressures = emptyPressures()
@@ -81,9 +90,11 @@ export function registerCgroups(
   let hasNotified = false
   meter.addBatchObservableCallback(
     async (result) => {
-      await cgroups.take((cgroup, what) =>
+      const present = await cgroups.take((cgroup, what) =>
         levels[cgroup.selected.level].observe(result, cgroup, what),
       )
+      triggers.sync(present)
+      events.observe(result)
       readNode(reader, procfs.root, pressures)
       node.observe(result, host, pressures)
       reading.measurements.cgroups.observe(result, collector, cgroups.measured)
@@ -99,6 +110,7 @@ export function registerCgroups(
       ...node.observables,
       ...reading.observables,
       ...files.observables,
+      ...events.observables,
     ],
   )
 }

@@ -54,6 +54,26 @@ export const NODE_METRICS = metricTable({
   metrics: byName(NODE_PRESSURE),
 })
 
+/** One series for each container and trigger. */
+export const EVENT_METRICS = metricTable({
+  scope: SCOPE,
+  keys: {
+    ...WORKLOAD_KEYS,
+    'psi.resource': { description: '`cpu`, `memory` or `io`' },
+    'psi.type': { description: '`some` or `full`' },
+    'psi.stall': { description: 'The threshold: how long tasks waited within a window' },
+    'psi.window': { description: 'The window of the threshold' },
+  },
+  metrics: {
+    events: {
+      description: 'Windows in which tasks of the container waited for longer than the threshold',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'container.pressure.events', unit: '{event}' },
+    },
+  },
+})
+
 /** What the collector says of its own reading. */
 export const READING_METRICS = metricTable({
   scope: SCOPE,
@@ -100,6 +120,7 @@ export const FILE_METRICS = metricTable({
 export const CGROUP_TABLES: readonly MetricTable[] = [
   ...Object.values(LEVELS).flatMap(({ table, devices }) => [table, devices]),
   NODE_METRICS,
+  EVENT_METRICS,
   READING_METRICS,
   FILE_METRICS,
 ]

@@ -1,4 +1,5 @@
 /** Settings of what is read of cgroups: pressure and usage of containers, pods and slices. */
+import { PRESSURE_TRIGGERS } from '../pressure-triggers.ts'
 import { BOOLEAN, integer, listOf, oneOf, TEXT } from '../types.ts'
 import { type SettingTable, setting } from './setting.ts'
 
@@ -28,6 +29,11 @@ export const CGROUP_SETTINGS: SettingTable = {
     doc: 'How many cgroups are looked at; those beyond are counted.',
     type: integer(1, 1_000_000),
     default: 20_000,
+  }),
+  'pressure.triggers': setting({
+    doc: 'Thresholds of pressure that the kernel watches for containers, counted as container.pressure.events: short stalls that no scrape would see.',
+    type: PRESSURE_TRIGGERS,
+    default: [],
   }),
   'classic.psi_prefix': setting({
     doc: 'Beginning of the classic names of pressure and perf counters: the daemonset that had them was spelt in three ways.',

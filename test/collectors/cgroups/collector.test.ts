@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { emptyResource } from '@opentelemetry/resources'
 import test, { type ExecutionContext } from 'ava'
-import { registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
+import { type CgroupsOptions, registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
 import { CGROUP_TABLES } from '../../../src/collectors/cgroups/definitions.ts'
 import { select } from '../../../src/collectors/cgroups/selection.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
@@ -23,7 +23,11 @@ import { skip } from '../../support/skip.ts'
 const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
 const ID = 'c'.repeat(64)
 
-async function collector(root: string, include: string[] = []) {
+async function collector(
+  root: string,
+  include: string[] = [],
+  triggers: CgroupsOptions['triggers'] = [],
+) {
   const source = new TestSource()
   const directory = new Directory({ sources: [source] })
   source.containers = [testContainer(ID, 'main', testPod('web-1', { uid: UID, namespace: 'shop' }))]
@@ -32,7 +36,7 @@ async function collector(root: string, include: string[] = []) {
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
   registerCgroups(
     meter,
-    { root, include, depth: 10, max: 10_000 },
+    { root, include, depth: 10, max: 10_000, triggers },
     {
       procfs: new Procfs(),
       machine: { pageSize: 4096, ticksPerSecond: 100 },
@@ -140,6 +144,44 @@ test('a tree that is not there is an error of the collection', async (t) => {
   const { samples } = await collector('/nonexistent')
   await t.throwsAsync(() => samples('otel'), { code: 'ENOENT' })
 })
+
+test.serial(
+  'stalls that a trigger finds are counted, of the containers that it names',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    const path = await pod(t)
+    const container = `${path}/pod${UID}/${ID}`
+    // Three want one CPU.
+    for (let count = 0; count < 3; count++) {
+      await spawnInCgroup(t, container, 'taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done'])
+    }
+    const trigger = { resource: 'cpu', type: 'some', stall: 100, window: 2000 } as const
+    const { samples } = await collector(
+      CGROUP2 as string,
+      [],
+      [
+        { ...trigger, namespace: 'sh?p', pod: 'web-*', container: 'main' },
+        { ...trigger, pod: 'other-*' },
+        { ...trigger, window: 2100 },
+      ],
+    )
+    for (;;) {
+      const all = await samples('otel')
+      const events = all.filter(({ name }) => name === 'container_pressure_events_total')
+      const found = events.find(({ labels }) => labels.psi_window === '2000ms')
+      if (found === undefined || found.value === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        continue
+      }
+      t.like(found.labels, { k8s_pod_name: 'web-1', psi_resource: 'cpu', psi_stall: '100ms' })
+      // Without CAP_SYS_RESOURCE the kernel refuses a window that is no multiple of two seconds.
+      const errors = all.filter(({ labels }) => labels.cgroup_file === 'cpu.pressure trigger')
+      t.is(events.length + errors.length, 2)
+      return
+    }
+  },
+)
 
 const SELECTIONS: [path: string, level: string | undefined][] = [
   ['', undefined],

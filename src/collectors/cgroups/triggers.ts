@@ -1,0 +1,156 @@
+/** Counts stalls of chosen containers that are too short for any scrape to see. */
+import { closeSync } from 'node:fs'
+import { matchesGlob } from 'node:path'
+import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import { loadPoll, type PollForPriority } from '../../kernel/poll.ts'
+import { armTrigger, type Threshold } from '../../kernel/psi-trigger.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { containerName } from '../workload-attributes.ts'
+import { EVENT_METRICS } from './definitions.ts'
+import type { FileHealth } from './file-health.ts'
+import type { KnownCgroup } from './known-cgroup.ts'
+
+export interface TriggerOptions extends Threshold {
+  readonly resource: 'cpu' | 'memory' | 'io'
+  /** Patterns of names; undefined for every container. */
+  readonly namespace?: string
+  readonly pod?: string
+  readonly container?: string
+}
+
+interface Armed {
+  readonly descriptor: number
+  entity: Entity
+  /** What the entity was made of. */
+  of: Entity
+  count: number
+}
+
+export interface TriggerParts {
+  /** The mount of cgroup v2. */
+  readonly root: string
+  readonly workloads: Workloads
+  readonly health: FileHealth
+  readonly notify: (message: string) => void
+}
+
+/** Looks at the triggers so often in a window: the kernel gives one event for each window at most. */
+const LOOKS = 4
+
+export class Triggers {
+  readonly #options: readonly TriggerOptions[]
+  readonly #parts: TriggerParts
+  /** By cgroup and number of the trigger; undefined where it can't be armed. */
+  readonly #armed = new Map<KnownCgroup, (Armed | undefined)[]>()
+  readonly #created: HrTime
+  #poll: PollForPriority | undefined
+  #hasNotified = false
+
+  /** @param created since when events are counted. */
+  constructor(options: readonly TriggerOptions[], parts: TriggerParts, created: HrTime) {
+    this.#options = options
+    this.#parts = parts
+    this.#created = created
+    if (options.length === 0) return
+    loadPoll().then(
+      (poll) => this.#start(poll),
+      (error: Error) => this.#notify(`pressure.triggers need koffi: ${error.message}`),
+    )
+  }
+
+  /** Arms the triggers of new containers, and ends those of containers that are gone. */
+  sync(present: readonly KnownCgroup[]): void {
+    if (this.#poll === undefined) return
+    const containers = new Set(present.filter(({ selected }) => selected.level === 'container'))
+    for (const [cgroup, armed] of this.#armed) {
+      if (containers.has(cgroup)) continue
+      for (const one of armed) if (one !== undefined) closeSync(one.descriptor)
+      this.#armed.delete(cgroup)
+    }
+    for (const cgroup of containers) {
+      const armed = this.#armed.get(cgroup) ?? []
+      for (const [index, options] of this.#options.entries()) {
+        if (!(index in armed) && this.#isWanted(cgroup, options))
+          armed[index] = this.#arm(cgroup, options)
+      }
+      this.#armed.set(cgroup, armed)
+    }
+  }
+
+  /** Creates its instruments; gives what observes them. */
+  register(meter: Meter) {
+    const { measurements: m, observables } = createInstruments(meter, EVENT_METRICS)
+    const observe = (result: BatchObservableResult) => {
+      for (const [cgroup, armed] of this.#armed) {
+        for (const [index, one] of armed.entries()) {
+          if (one === undefined) continue
+          if (one.of !== cgroup.entity) this.#rename(one, cgroup, this.#options[index])
+          m.events.observe(result, one.entity, one.count)
+        }
+      }
+    }
+    return { observe, observables }
+  }
+
+  #start(poll: PollForPriority): void {
+    this.#poll = poll
+    const shortest = Math.min(...this.#options.map(({ window }) => window))
+    setInterval(() => this.#count(poll), shortest / LOOKS).unref()
+  }
+
+  #count(poll: PollForPriority): void {
+    const armed = [...this.#armed.values()].flat().filter((one) => one !== undefined)
+    const fired = poll(armed.map(({ descriptor }) => descriptor))
+    for (const [index, one] of armed.entries()) if (fired[index]) one.count++
+  }
+
+  #isWanted({ selected }: KnownCgroup, { namespace, pod, container }: TriggerOptions): boolean {
+    const workload = this.#parts.workloads.name(selected.owner)
+    const isNamed = (name: string | undefined, pattern: string | undefined) =>
+      pattern === undefined || (name !== undefined && matchesGlob(name, pattern))
+    return (
+      isNamed(workload.pod?.namespace, namespace) &&
+      isNamed(workload.pod?.name, pod) &&
+      isNamed(containerName(workload.container), container)
+    )
+  }
+
+  #arm(cgroup: KnownCgroup, options: TriggerOptions): Armed | undefined {
+    const file = `${options.resource}.pressure`
+    try {
+      const descriptor = armTrigger(`${this.#parts.root}${cgroup.path}/${file}`, options)
+      const armed = { descriptor, entity: cgroup.entity, of: cgroup.entity, count: 0 }
+      this.#rename(armed, cgroup, options)
+      return armed
+    } catch (error) {
+      this.#parts.health.add(`${file} trigger`, error)
+      this.#notify(
+        `a pressure trigger can't be armed: ${(error as Error).message}; a window that is no multiple of 2s ` +
+          'needs CAP_SYS_RESOURCE, and the cgroup tree must be writable',
+      )
+      return undefined
+    }
+  }
+
+  #rename(armed: Armed, { entity }: KnownCgroup, options: TriggerOptions): void {
+    armed.of = entity
+    armed.entity = new Entity(
+      {
+        ...entity.attributes,
+        'psi.resource': options.resource,
+        'psi.type': options.type,
+        'psi.stall': `${options.stall}ms`,
+        'psi.window': `${options.window}ms`,
+      },
+      this.#created,
+    )
+  }
+
+  #notify(message: string): void {
+    if (this.#hasNotified) return
+    this.#hasNotified = true
+    this.#parts.notify(message)
+  }
+}

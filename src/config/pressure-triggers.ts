@@ -1,0 +1,64 @@
+/** `pressure.triggers`: thresholds of pressure that the kernel watches. */
+import { duration, type SettingType } from './types.ts'
+
+export interface PressureTrigger {
+  readonly resource: 'cpu' | 'memory' | 'io'
+  readonly type: 'some' | 'full'
+  /** Milliseconds. */
+  readonly stall: number
+  readonly window: number
+  /** Patterns of names; without them every container. */
+  readonly namespace?: string
+  readonly pod?: string
+  readonly container?: string
+}
+
+const RESOURCES = ['cpu', 'memory', 'io'] as const
+const TYPES = ['some', 'full'] as const
+const PATTERNS = ['namespace', 'pod', 'container'] as const
+const KEYS: readonly string[] = ['resource', 'type', 'stall', 'window', ...PATTERNS]
+/** What the kernel allows. */
+const WINDOW = duration(500, 10_000)
+const STALL = duration(1, 10_000)
+
+export const PRESSURE_TRIGGERS: SettingType<PressureTrigger[]> = {
+  allowed:
+    'a list such as [{resource: memory, type: some, stall: 150ms, window: 2s, pod: "db-*"}], in text ' +
+    'memory:some:150ms:2s,…; windows from 500ms to 10s, and stalls shorter than them',
+  parse: (text) =>
+    all(
+      text
+        .split(',')
+        .filter((part) => part !== '')
+        .map((part) => {
+          const [resource, type, stall, window, ...rest] = part.trim().split(':')
+          return rest.length > 0 ? undefined : trigger({ resource, type, stall, window })
+        }),
+    ),
+  check: (value) =>
+    Array.isArray(value)
+      ? all(value.map((entry) => (typeof entry === 'object' ? trigger(entry ?? {}) : undefined)))
+      : undefined,
+  show: (triggers) => (triggers.length === 0 ? 'none' : JSON.stringify(triggers)),
+}
+
+function all(triggers: readonly (PressureTrigger | undefined)[]): PressureTrigger[] | undefined {
+  return triggers.includes(undefined) ? undefined : (triggers as PressureTrigger[])
+}
+
+function trigger(given: Readonly<Record<string, unknown>>): PressureTrigger | undefined {
+  const resource = RESOURCES.find((name) => name === given.resource)
+  const type = TYPES.find((name) => name === (given.type ?? 'some'))
+  const stall = milliseconds(STALL, given.stall)
+  const window = milliseconds(WINDOW, given.window ?? '2s')
+  const isKnown = Object.keys(given).every((key) => KEYS.includes(key))
+  const patterns = PATTERNS.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]]))
+  if (!isKnown || patterns.some(([, pattern]) => typeof pattern !== 'string')) return undefined
+  if (resource === undefined || type === undefined) return undefined
+  if (stall === undefined || window === undefined || stall >= window) return undefined
+  return { resource, type, stall, window, ...Object.fromEntries(patterns) }
+}
+
+function milliseconds(type: SettingType<number>, value: unknown): number | undefined {
+  return typeof value === 'string' ? type.parse(value) : type.check(value)
+}
