@@ -84,10 +84,9 @@ export async function startAgent(config: Config, version: string, logger: Logger
   }
   const provider = new MeterProvider({ resource: createResource(config, version), readers })
 
-  // With the names of what runs already no series begins without them.
-  await waitForNames(directory, NAMES_MILLISECONDS)
-  // The first collection sets the baseline of all counters; it also shows at once what can't be read.
-  const first = sampler.snapshot()
+  // The first collection sets the baseline of all counters; it also shows at once what can't be read. With the names
+  // of what runs already no series begins without them.
+  const first = waitForNames(directory, NAMES_MILLISECONDS).then(() => sampler.snapshot())
   let server: WebServer | undefined
   if (hasServer) {
     const routes = createRoutes(config, version, sampler, prometheus, runs)

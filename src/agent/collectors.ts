@@ -30,7 +30,8 @@ export function createCollectors(
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
   const { process_names, process_groups, compat } = config
   const strict = compat.process_exporter === 'strict'
-  const hasOwnRules = process_names !== undefined || process_groups.procnames !== ''
+  const { procnames, namemapping } = process_groups
+  const hasOwnRules = process_names !== undefined || procnames !== '' || namemapping !== ''
   const settings: CollectorSettings = {
     cgroups: { ...config.cgroups, ...config.pressure, root: cgroupRoot(config) },
     process_groups: {

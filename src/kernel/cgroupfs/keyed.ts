@@ -1,6 +1,25 @@
 /** Small files of cgroups: one number, or a number behind each of several keys. */
-import type { ByteScanner } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import { ByteScanner } from '../byte-scanner.ts'
+import { FileReader } from '../file-reader.ts'
+
+/** Opens and reads them. All methods throw NodeJS.ErrnoException and KernelFormatError. */
+export class SmallFiles {
+  readonly reader = new FileReader()
+  readonly scanner = new ByteScanner()
+  readonly #values: number[] = []
+
+  /** @returns the values by the place of the key, until the next reading. */
+  keyed(path: string, keys: readonly string[]): readonly number[] {
+    this.reader.read(path)
+    parseKeyed(this.reader, this.scanner, keys, this.#values)
+    return this.#values
+  }
+
+  number(path: string): number {
+    this.reader.read(path)
+    return parseNumber(this.reader, this.scanner)
+  }
+}
 
 /**
  * Reads "flat keyed" files such as `cpu.stat` and `memory.stat` (Documentation/admin-guide/cgroup-v2.rst): a key, a
@@ -10,7 +29,7 @@ import type { FileReader } from '../file-reader.ts'
  * @param into by the place of the key; NaN where the file doesn't have it.
  * @throws KernelFormatError when the file ends within a number.
  */
-export function parseKeyed(
+function parseKeyed(
   reader: FileReader,
   scanner: ByteScanner,
   keys: readonly string[],

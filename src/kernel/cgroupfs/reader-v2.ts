@@ -1,10 +1,8 @@
 /** Reads the files of a cgroup of v2: Documentation/admin-guide/cgroup-v2.rst. */
-import { ByteScanner } from '../byte-scanner.ts'
-import { FileReader } from '../file-reader.ts'
 import { type Pressure, parsePressure } from '../psi.ts'
 import type { CgroupFigures, DeviceIo } from './figures.ts'
 import { parseIoStat } from './io-stat.ts'
-import { parseKeyed, parseNumber } from './keyed.ts'
+import { parseNumber, SmallFiles } from './keyed.ts'
 
 /** The largest file is `memory.stat`, of a few kilobytes; `io.stat` has a line for each device. */
 const LARGEST = 1024 * 1024
@@ -23,12 +21,10 @@ const MEMORY_EVENTS = ['low ', 'high ', 'max ', 'oom ', 'oom_kill ']
 
 /** Every method takes the directory with a slash at its end, and throws NodeJS.ErrnoException or KernelFormatError. */
 export class CgroupReaderV2 {
-  readonly #reader = new FileReader()
-  readonly #scanner = new ByteScanner()
-  readonly #values: number[] = []
+  readonly #files = new SmallFiles()
 
   cpu(directory: string, into: CgroupFigures): void {
-    const values = this.#keyed(`${directory}cpu.stat`, CPU_STAT)
+    const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)
     into.cpuUsage = values[0] / MICROSECONDS
     into.cpuUser = values[1] / MICROSECONDS
     into.cpuSystem = values[2] / MICROSECONDS
@@ -39,15 +35,15 @@ export class CgroupReaderV2 {
 
   /** `cpu.max`: quota, or `max`, and period, in microseconds. */
   cpuLimit(directory: string, into: CgroupFigures): void {
-    this.#reader.read(`${directory}cpu.max`)
-    const quota = parseNumber(this.#reader, this.#scanner)
-    this.#scanner.skipBlanks()
-    into.cpuLimit = quota / this.#scanner.number()
+    this.#files.reader.read(`${directory}cpu.max`)
+    const quota = parseNumber(this.#files.reader, this.#files.scanner)
+    this.#files.scanner.skipBlanks()
+    into.cpuLimit = quota / this.#files.scanner.number()
   }
 
   memory(directory: string, into: CgroupFigures): void {
-    into.memoryUsage = this.#number(`${directory}memory.current`)
-    const values = this.#keyed(`${directory}memory.stat`, MEMORY_STAT)
+    into.memoryUsage = this.#files.number(`${directory}memory.current`)
+    const values = this.#files.keyed(`${directory}memory.stat`, MEMORY_STAT)
     into.anonymous = values[0]
     into.cache = values[1]
     into.kernel = values[2]
@@ -57,15 +53,15 @@ export class CgroupReaderV2 {
   }
 
   memoryLimit(directory: string, into: CgroupFigures): void {
-    into.memoryLimit = this.#number(`${directory}memory.max`)
+    into.memoryLimit = this.#files.number(`${directory}memory.max`)
   }
 
   swap(directory: string, into: CgroupFigures): void {
-    into.swap = this.#number(`${directory}memory.swap.current`)
+    into.swap = this.#files.number(`${directory}memory.swap.current`)
   }
 
   memoryEvents(directory: string, into: CgroupFigures): void {
-    const values = this.#keyed(`${directory}memory.events`, MEMORY_EVENTS)
+    const values = this.#files.keyed(`${directory}memory.events`, MEMORY_EVENTS)
     into.eventsLow = values[0]
     into.eventsHigh = values[1]
     into.eventsMax = values[2]
@@ -74,32 +70,21 @@ export class CgroupReaderV2 {
   }
 
   tasks(directory: string, into: CgroupFigures): void {
-    into.tasks = this.#number(`${directory}pids.current`)
+    into.tasks = this.#files.number(`${directory}pids.current`)
   }
 
   tasksLimit(directory: string, into: CgroupFigures): void {
-    into.tasksLimit = this.#number(`${directory}pids.max`)
+    into.tasksLimit = this.#files.number(`${directory}pids.max`)
   }
 
   io(directory: string): DeviceIo[] {
-    this.#reader.readAll(`${directory}io.stat`, LARGEST)
-    return parseIoStat(this.#reader)
+    this.#files.reader.readAll(`${directory}io.stat`, LARGEST)
+    return parseIoStat(this.#files.reader)
   }
 
   /** @param path of a pressure file, of a cgroup or of the node. */
   pressure(path: string, into: Pressure): void {
-    this.#reader.read(path)
-    parsePressure(this.#reader, this.#scanner, into)
-  }
-
-  #keyed(path: string, keys: readonly string[]): readonly number[] {
-    this.#reader.read(path)
-    parseKeyed(this.#reader, this.#scanner, keys, this.#values)
-    return this.#values
-  }
-
-  #number(path: string): number {
-    this.#reader.read(path)
-    return parseNumber(this.#reader, this.#scanner)
+    this.#files.reader.read(path)
+    parsePressure(this.#files.reader, this.#files.scanner, into)
   }
 }
