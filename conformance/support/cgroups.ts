@@ -10,7 +10,7 @@ export const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
   : '/sys/fs/cgroup'
 
 /** Makes a cgroup, with those above it; at the end they are removed, with whoever is in them (cgroup.kill, Linux 5.14). */
-export function makeCgroup(scope: Scope, path: string): string {
+export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string): string {
   const directory = join(CGROUP2, path)
   const missing: string[] = []
   for (let above = directory; !existsSync(above); above = dirname(above)) missing.push(above)

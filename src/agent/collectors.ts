@@ -1,6 +1,6 @@
 /** The collectors that the configuration asks for, each on a meter of its own. */
 import type { AgentSources } from '../collectors/agent/collector.ts'
-import { PSI_PREFIX } from '../collectors/cgroups/definitions.ts'
+import { daemonsetNames } from '../collectors/cgroups/daemonset-names.ts'
 import type { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
 import {
   COLLECTORS,
@@ -34,6 +34,7 @@ export function createCollectors(
   const hasOwnRules = process_names !== undefined || procnames !== '' || namemapping !== ''
   const settings: CollectorSettings = {
     cgroups: { ...config.cgroups, ...config.pressure, root: cgroupRoot(config) },
+    perf: { ...config.cgroups, ...config.perf, root: cgroupRoot(config) },
     process_groups: {
       ...process_groups,
       rules,
@@ -59,7 +60,7 @@ export function createCollectors(
   })
   const vocabulary = new Vocabulary(
     enabled.flatMap(({ tables }) => tables),
-    (name) => name.replace(new RegExp(`^${PSI_PREFIX}(?=_)`), config.classic.psi_prefix),
+    daemonsetNames(config.classic.psi_prefix),
   )
   return { meters, vocabulary }
 }

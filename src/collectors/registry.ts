@@ -7,6 +7,8 @@ import { type AgentSources, registerAgent } from './agent/collector.ts'
 import { AGENT_TABLES } from './agent/definitions.ts'
 import { type CgroupsOptions, type CgroupsSources, registerCgroups } from './cgroups/collector.ts'
 import { CGROUP_TABLES } from './cgroups/definitions.ts'
+import { type PerfOptions, type PerfSources, registerPerf } from './perf/collector.ts'
+import { ALL_PERF_TABLES } from './perf/definitions.ts'
 import {
   type ProcessGroupsOptions,
   type ProcessGroupsSources,
@@ -17,11 +19,12 @@ import { PROCESS_GROUP_TABLES } from './process-groups/definitions.ts'
 /** What collectors are told, by collector. */
 export interface CollectorSettings {
   readonly cgroups: CgroupsOptions & { readonly enabled: boolean }
+  readonly perf: PerfOptions & { readonly enabled: boolean }
   readonly process_groups: ProcessGroupsOptions & { readonly enabled: boolean }
 }
 
 /** What collectors read from. */
-export type CollectorSources = ProcessGroupsSources & CgroupsSources & AgentSources
+export type CollectorSources = ProcessGroupsSources & CgroupsSources & PerfSources & AgentSources
 
 export interface Collector {
   /** Also the name of its instrumentation scope. */
@@ -45,6 +48,12 @@ export const COLLECTORS: readonly Collector[] = [
     tables: CGROUP_TABLES,
     isEnabled: ({ cgroups }) => cgroups.enabled,
     register: (meter, { cgroups }, sources) => registerCgroups(meter, cgroups, sources),
+  },
+  {
+    name: 'perf',
+    tables: ALL_PERF_TABLES,
+    isEnabled: ({ perf }) => perf.enabled,
+    register: (meter, { perf }, sources) => registerPerf(meter, perf, sources),
   },
   {
     name: 'agent',

@@ -47,6 +47,14 @@ export interface Config {
     readonly max: number
   }
   readonly pressure: { readonly triggers: readonly PressureTrigger[] }
+  readonly perf: {
+    readonly enabled: boolean
+    readonly hardware: readonly string[]
+    readonly software: readonly string[]
+    readonly cache: readonly string[]
+    readonly scopes: readonly ('container' | 'pod' | 'cgroup')[]
+    readonly max_fds: number
+  }
   readonly classic: { readonly psi_prefix: string }
   readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
   readonly prometheus: {

@@ -6,6 +6,7 @@ import { CGROUP_SETTINGS } from './settings/cgroups.ts'
 import { GENERAL_SETTINGS } from './settings/general.ts'
 import { IDENTITY_SETTINGS } from './settings/identity.ts'
 import { OTLP_SETTINGS } from './settings/otlp.ts'
+import { PERF_SETTINGS } from './settings/perf.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings/process-groups.ts'
 import { PROMETHEUS_SETTINGS } from './settings/prometheus.ts'
 import type { SettingTable } from './settings/setting.ts'
@@ -16,6 +17,7 @@ export const SETTINGS: SettingTable = {
   ...PROCESS_GROUP_SETTINGS,
   ...WORKLOAD_SETTINGS,
   ...CGROUP_SETTINGS,
+  ...PERF_SETTINGS,
   ...PROMETHEUS_SETTINGS,
   ...OTLP_SETTINGS,
   ...IDENTITY_SETTINGS,

@@ -2,6 +2,7 @@
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
 import { WORKLOAD_KEYS } from '../workload-attributes.ts'
 import { CADVISOR_DEVICES } from './cadvisor-names.ts'
+import { PSI_PREFIX } from './daemonset-names.ts'
 import { type FigureRow, figureRows, type PressureRow, pressureRows } from './figure-definitions.ts'
 
 const SCOPE = 'cgroups'
@@ -21,8 +22,6 @@ const SUBJECTS: Readonly<Record<Level, { root: string; of: string }>> = {
   pod: { root: 'k8s.pod', of: 'of the pod, from its own cgroup' },
   cgroup: { root: 'cgroup', of: 'of the cgroup' },
 }
-/** The spelling that users of the daemonset query; the setting `classic.psi_prefix` has others. */
-export const PSI_PREFIX = 'cgroup_monitor_sc'
 
 const KEYS = {
   ...WORKLOAD_KEYS,

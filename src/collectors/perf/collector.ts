@@ -1,0 +1,120 @@
+/** The collector of perf events: counted by cgroup, so that no thread or child of a container is missed. */
+import type { HrTime, Meter } from '@opentelemetry/api'
+import { findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
+import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import { onlineCpus } from '../../kernel/cpus.ts'
+import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
+import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
+import { Procfs } from '../../kernel/procfs/procfs.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { now } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import type { Level } from '../cgroups/definitions.ts'
+import { Counted } from './counted.ts'
+import { PERF_EVENTS, PERF_READING, PERF_TABLES } from './definitions.ts'
+import { observePerf } from './observe.ts'
+import { describeRefusals, type Probed, probeEvents } from './probe.ts'
+
+export interface PerfOptions {
+  /** Where the node's cgroup hierarchies are mounted. */
+  readonly root: string
+  /** Labels of the events to count. */
+  readonly hardware: readonly string[]
+  readonly software: readonly string[]
+  readonly cache: readonly string[]
+  /** What is counted: containers, pods, or slices and the cgroups that are included. */
+  readonly scopes: readonly Level[]
+  readonly include: readonly string[]
+  /** Descriptors that may be used; 0 for most of those that the agent may have. */
+  readonly max_fds: number
+  readonly depth: number
+  readonly max: number
+}
+
+export interface PerfSources {
+  readonly slice: TimeSlice
+  readonly workloads: Workloads
+  /** Says something to the operator. */
+  readonly notify: (message: string) => void
+}
+
+/** The part of the agent's descriptors that counters may use. */
+const SHARE = 0.8
+
+/** Registers the collector's instruments on the meter. */
+export function registerPerf(
+  meter: Meter,
+  options: PerfOptions,
+  { slice, workloads, notify }: PerfSources,
+): void {
+  const created = now()
+  const mounts = findCgroupMounts(options.root)
+  const root = mounts.v1.get('perf_event') ?? mounts.v2 ?? options.root
+  const tree = new CgroupTree(root, { depth: options.depth, count: options.max })
+  const levels = Object.fromEntries(
+    options.scopes.map((level) => [level, createInstruments(meter, PERF_TABLES[level])]),
+  )
+  const reading = createInstruments(meter, PERF_READING)
+  const support = createInstruments(meter, PERF_EVENTS)
+  const collector = new Entity({}, created)
+  let probed: Probed[] = []
+  const starting = start(root, options, notify).then((started) => {
+    probed = started?.probed ?? []
+    return started?.counted(workloads)
+  })
+  const entities = new Map<string, Entity>()
+  meter.addBatchObservableCallback(
+    async (result) => {
+      const counted = await starting
+      if (counted === undefined) return
+      await counted.take(tree, slice, ({ selected, entity }, counts) =>
+        observePerf(result, levels[selected.level].measurements, entity, counts),
+      )
+      reading.measurements.descriptors.observe(result, collector, counted.descriptors)
+      reading.measurements.omitted.observe(result, collector, counted.omitted)
+      reading.measurements.errors.observe(result, collector, counted.errors)
+      for (const { event, code } of probed) {
+        const entity = entities.get(event.label) ?? supportEntity(event.label, code, created)
+        entities.set(event.label, entity)
+        support.measurements.supported.observe(result, entity, code === undefined ? 1 : 0)
+      }
+    },
+    [...Object.values(levels), reading, support].flatMap(({ observables }) => observables),
+  )
+}
+
+function supportEntity(label: string, code: string | undefined, created: HrTime): Entity {
+  return new Entity(
+    { 'perf.event': label, ...(code !== undefined && { 'error.type': code }) },
+    created,
+  )
+}
+
+/** Finds out what can be counted; undefined, and said, when nothing can. */
+async function start(root: string, options: PerfOptions, notify: PerfSources['notify']) {
+  try {
+    const opener = await loadPerfOpener()
+    const cpus = onlineCpus()
+    const wanted = EVENTS.filter((event) => labelsFor(options, event.class).includes(event.label))
+    const probed = probeEvents(opener, root, cpus[0], wanted)
+    for (const line of describeRefusals(probed)) notify(line)
+    const events = probed.flatMap(({ event, code }) => (code === undefined ? event : []))
+    const limit = new Procfs().openFilesLimit('/proc/self/')
+    const budget = options.max_fds === 0 ? Math.floor(limit * SHARE) : options.max_fds
+    const parts = { opener, cpus, events }
+    return {
+      probed,
+      counted: (workloads: Workloads) =>
+        new Counted({ root, parts, budget, workloads, options, notify }),
+    }
+  } catch (error) {
+    notify(`no perf events are counted: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+function labelsFor(options: PerfOptions, name: EventClass): readonly string[] {
+  return options[name]
+}

@@ -1,0 +1,119 @@
+/** The cgroups whose events are counted: opened when they come, closed when they go, within a budget. */
+import type { HrTime } from '@opentelemetry/api'
+import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import { CgroupCounters, type CounterParts } from '../../kernel/perf-events/cgroup-counters.ts'
+import { now } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import type { Level } from '../cgroups/definitions.ts'
+import { KnownCgroup } from '../cgroups/known-cgroup.ts'
+import { select } from '../cgroups/selection.ts'
+
+export interface CountedOptions {
+  /** The mount of the hierarchy that counts by cgroup. */
+  readonly root: string
+  readonly parts: Omit<CounterParts, 'onFailure'>
+  /** Descriptors that may be used. */
+  readonly budget: number
+  readonly workloads: Workloads
+  readonly options: { readonly scopes: readonly Level[]; readonly include: readonly string[] }
+  readonly notify: (message: string) => void
+}
+
+interface Open {
+  readonly cgroup: KnownCgroup
+  readonly counters: CgroupCounters
+}
+
+export class Counted {
+  descriptors = 0
+  /** Cgroups of the last pass for which there were no descriptors left. */
+  omitted = 0
+  errors = 0
+  readonly #options: CountedOptions
+  readonly #open = new Map<string, Open>()
+  #version = 0
+  #hasNotified = false
+
+  constructor(options: CountedOptions) {
+    this.#options = options
+  }
+
+  /** Reads the counters of every cgroup that is there. */
+  async take(
+    tree: CgroupTree,
+    slice: TimeSlice,
+    observe: (cgroup: KnownCgroup, counts: ReturnType<CgroupCounters['read']>) => void,
+  ): Promise<void> {
+    slice.begin()
+    const start = now()
+    const seen = new Set<string>()
+    const fresh: { readonly path: string; readonly inode: number }[] = []
+    tree.walk(({ path, inode }) => {
+      if (this.#open.get(path)?.cgroup.inode === inode) seen.add(path)
+      else fresh.push({ path, inode })
+    })
+    // What has gone makes room for what has come.
+    for (const path of this.#open.keys()) if (!seen.has(path)) this.#close(path)
+    this.omitted = 0
+    for (const { path, inode } of fresh) this.#add(path, inode, start)
+    this.#rename()
+    for (const { cgroup, counters } of this.#open.values()) {
+      if (slice.isOver()) await slice.next()
+      try {
+        observe(cgroup, counters.read())
+      } catch {
+        this.errors++
+      }
+    }
+  }
+
+  #add(path: string, inode: number, start: HrTime): void {
+    const { root, parts, workloads, options, budget } = this.#options
+    const selected = select(path, options.include)
+    if (selected === undefined || !options.scopes.includes(selected.level)) return
+    const cgroup = new KnownCgroup(path, inode, selected, start, workloads)
+    if (this.descriptors + parts.events.length * parts.cpus.length > budget) {
+      this.omitted++
+      this.#notifyBudget()
+      return
+    }
+    try {
+      const onFailure = () => this.errors++
+      const counters = new CgroupCounters(`${root}${path}`, { ...parts, onFailure })
+      this.descriptors += counters.size
+      this.#open.set(path, { cgroup, counters })
+    } catch {
+      // It has gone again.
+    }
+  }
+
+  #close(path: string): void {
+    const open = this.#open.get(path)
+    if (open === undefined) return
+    this.descriptors -= open.counters.size
+    open.counters.close()
+    this.#open.delete(path)
+  }
+
+  #rename(): void {
+    const { workloads } = this.#options
+    for (const { cgroup } of this.#open.values()) {
+      const { level, owner } = cgroup.selected
+      // Names are asked for again while they aren't known.
+      if (level !== 'cgroup') workloads.name(owner)
+      if (this.#version !== workloads.version) cgroup.rename(workloads)
+    }
+    this.#version = workloads.version
+  }
+
+  #notifyBudget(): void {
+    if (this.#hasNotified) return
+    this.#hasNotified = true
+    const { budget, notify } = this.#options
+    notify(
+      `perf events of some cgroups are not counted: ${budget} descriptors are not enough; raise perf.max_fds ` +
+        'and the limit of open files, or count fewer events',
+    )
+  }
+}

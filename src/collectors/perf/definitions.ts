@@ -1,0 +1,153 @@
+/** The metrics of perf events, generated from the table of events: one for each event, for units differ. */
+import { EVENTS, type PerfEvent } from '../../kernel/perf-events/events.ts'
+import {
+  type MetricDefinition,
+  type MetricTable,
+  metricTable,
+} from '../../telemetry/definitions.ts'
+import { PERF_PREFIX } from '../cgroups/daemonset-names.ts'
+import type { Level } from '../cgroups/definitions.ts'
+import { WORKLOAD_KEYS } from '../workload-attributes.ts'
+
+const SCOPE = 'perf'
+const KEYS = {
+  ...WORKLOAD_KEYS,
+  'cgroup.path': { description: 'Path of a cgroup that is neither a container nor a pod' },
+}
+
+/** Where the tail of the name is not the label in small letters. */
+const TAILS: Readonly<Record<string, string>> = {
+  Instructions: 'instruction',
+  BranchInstr: 'branch_instructions',
+}
+const NANOSECONDS = 1e9
+/** The row of the part of the time in which events were counted. */
+export const COVERAGE = 'coverage'
+
+const ROOTS: Readonly<Record<Level, string>> = {
+  container: 'container',
+  pod: 'k8s.pod',
+  cgroup: 'cgroup',
+}
+
+/** What a label's metrics are called: `l1_data_read_hit`. */
+export function tailOf({ label }: PerfEvent): string {
+  const words = label.match(/L1|[A-Z]+(?![a-z])|[A-Z][a-z]+/g) ?? [label]
+  return TAILS[label] ?? words.join('_').toLowerCase()
+}
+
+/** Whether the kernel counts nanoseconds. */
+export function isClock({ label }: PerfEvent): boolean {
+  return label.endsWith('Clock')
+}
+
+export const PERF_TABLES: Readonly<Record<Level, MetricTable>> = {
+  container: levelTable('container'),
+  pod: levelTable('pod'),
+  cgroup: levelTable('cgroup'),
+}
+
+function levelTable(level: Level): MetricTable {
+  const metrics = EVENTS.map((event): [string, MetricDefinition] => [
+    event.label,
+    definition(event, level),
+  ])
+  return metricTable({
+    scope: SCOPE,
+    keys: KEYS,
+    metrics: {
+      ...Object.fromEntries(metrics),
+      [COVERAGE]: {
+        description:
+          'Part of the time in which the events of the class were counted while they were to be; values are scaled up by it',
+        kind: 'gauge',
+        valueType: 'double',
+        otel: { name: `${ROOTS[level]}.perf.coverage`, unit: '1' },
+      },
+    },
+  })
+}
+
+function definition(event: PerfEvent, level: Level): MetricDefinition {
+  const tail = tailOf(event)
+  const isSeconds = isClock(event)
+  return {
+    description: `${describe(event)}, since the agent began to count`,
+    kind: 'counter',
+    valueType: 'double',
+    otel: { name: `${ROOTS[level]}.perf.${tail}`, unit: isSeconds ? 's' : unitOf(event) },
+    ...(level === 'container' && {
+      classic: { name: `${PERF_PREFIX}_${tail}`, ...(isSeconds && { scale: NANOSECONDS }) },
+    }),
+  }
+}
+
+function describe({ class: name, label }: PerfEvent): string {
+  const words = tailOf({ label } as PerfEvent).replaceAll('_', ' ')
+  if (name !== 'cache') return `perf event ${label}: ${words}`
+  return label.endsWith('Hit')
+    ? `perf event ${label}: ${words.replace(/ hit$/, '')} accesses, hits and misses together`
+    : `perf event ${label}: ${words.replace(/ miss$/, '')} misses`
+}
+
+function unitOf({ label, class: name }: PerfEvent): string {
+  if (name === 'cache') return label.endsWith('Hit') ? '{access}' : '{miss}'
+  if (label.includes('Cycles')) return '{cycle}'
+  if (label.includes('Faults')) return '{fault}'
+  if (label.includes('Instr')) return '{instruction}'
+  if (label.includes('Misses')) return '{miss}'
+  return label === 'CacheRefs'
+    ? '{reference}'
+    : label === 'CPUMigrations'
+      ? '{migration}'
+      : '{switch}'
+}
+
+/** What the collector says of itself. */
+export const PERF_READING = metricTable({
+  scope: SCOPE,
+  keys: {},
+  metrics: {
+    descriptors: {
+      description: 'Descriptors in use: one for each event, CPU and cgroup',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'perf.descriptors', unit: '{descriptor}' },
+    },
+    omitted: {
+      description: 'Cgroups that are not counted, for there are not descriptors enough',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'perf.cgroups.omitted', unit: '{cgroup}' },
+    },
+    errors: {
+      description: 'Events of single cgroups and CPUs that could not be counted',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'perf.errors', unit: '{error}' },
+    },
+  },
+})
+
+/** One series for each wanted event. */
+export const PERF_EVENTS = metricTable({
+  scope: SCOPE,
+  keys: {
+    'perf.event': { description: 'Label of the event' },
+    'error.type': { description: "The kernel's error, where the event can't be counted" },
+  },
+  metrics: {
+    supported: {
+      description: '1 for an event that this machine counts and the agent may count, else 0',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'perf.event.supported', unit: '' },
+    },
+  },
+})
+
+export const ALL_PERF_TABLES: readonly MetricTable[] = [
+  ...Object.values(PERF_TABLES),
+  PERF_READING,
+  PERF_EVENTS,
+]

@@ -1,0 +1,92 @@
+/** Events of one cgroup that are counted together on one CPU. */
+import { closeSync, readSync } from 'node:fs'
+import type { PerfEvent } from './events.ts'
+import type { PerfOpener } from './open.ts'
+
+/** What was counted so far; grows only. */
+export interface Count {
+  value: number
+  /** Nanoseconds for which the event was to be counted, and for which it was. */
+  enabled: number
+  running: number
+}
+
+/** Number of values, and the two times. */
+const HEADER = 3
+const WORD = 8
+
+export class CounterGroup {
+  readonly events: readonly PerfEvent[]
+  readonly #descriptors: readonly number[]
+  readonly #buffer: Buffer
+  readonly #last: number[]
+  #lastEnabled = 0
+  #lastRunning = 0
+
+  /**
+   * @param cgroup descriptor of the cgroup's directory; it may be closed afterwards.
+   * @param onFailure told of each event that can't be counted; the others are, all the same.
+   */
+  constructor(
+    opener: PerfOpener,
+    cgroup: number,
+    cpu: number,
+    events: readonly PerfEvent[],
+    onFailure: (event: PerfEvent, error: NodeJS.ErrnoException) => void,
+  ) {
+    const opened: PerfEvent[] = []
+    const descriptors: number[] = []
+    for (const event of events) {
+      try {
+        descriptors.push(opener.open({ event, cgroup, cpu, leader: descriptors[0] ?? -1 }))
+        opened.push(event)
+      } catch (error) {
+        onFailure(event, error as NodeJS.ErrnoException)
+      }
+    }
+    this.events = opened
+    this.#descriptors = descriptors
+    this.#buffer = Buffer.alloc((HEADER + opened.length) * WORD)
+    this.#last = opened.map(() => 0)
+  }
+
+  /** Descriptors in use. */
+  get size(): number {
+    return this.#descriptors.length
+  }
+
+  /**
+   * Adds what was counted since the last reading: what was counted in a part of the time is scaled up by that
+   * part alone, so that a sum never falls.
+   *
+   * @param counts by the place of the event.
+   * @throws NodeJS.ErrnoException when the counters can't be read.
+   */
+  addTo(counts: readonly Count[]): void {
+    if (this.#descriptors.length === 0) return
+    const length = readSync(this.#descriptors[0], this.#buffer, 0, this.#buffer.length, null)
+    if (length < this.#buffer.length) return
+    const enabled = this.#word(1)
+    const running = this.#word(2)
+    const wasEnabled = enabled - this.#lastEnabled
+    const wasRunning = running - this.#lastRunning
+    this.#lastEnabled = enabled
+    this.#lastRunning = running
+    for (const [index, count] of counts.entries()) {
+      const value = this.#word(HEADER + index)
+      const increase = value - this.#last[index]
+      this.#last[index] = value
+      count.enabled += wasEnabled
+      count.running += wasRunning
+      if (wasRunning > 0) count.value += increase * (wasEnabled / wasRunning)
+    }
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors) closeSync(descriptor)
+  }
+
+  #word(index: number): number {
+    return Number(this.#buffer.readBigUInt64LE(index * WORD))
+  }
+}
