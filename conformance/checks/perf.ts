@@ -42,6 +42,7 @@ export const check: Check = {
     const judged = run('perf', [...options, 'sleep', String(SECONDS)])
     const agent = await startAgent(scope, [
       '--perf.enabled',
+      '--perf.software=TaskClock,PageFaults,ContextSwitches,TimeRunning',
       '--prometheus.naming=classic,otel',
       '--collection.max-age=0',
     ])
@@ -74,6 +75,9 @@ export const check: Check = {
       print(`${event}: ${(apart * 100).toFixed(2)} % apart from ${expected}`)
       compared++
     }
+    const running = sampleOf(samples, 'cgroup_monitor_time_running', id) ?? 0
+    const clock = sampleOf(samples, 'cgroup_monitor_task_clock', id) ?? 0
+    require(running >= clock * 0.9, `the counters ran for ${running} ns of ${clock}`)
     require(compared >= 3, 'perf counts no software events here')
     const leaked = await countLeaks(agent.pid, async () => {
       const own = new AsyncDisposableStack()

@@ -13,7 +13,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import type { Level } from '../cgroups/definitions.ts'
 import { Counted } from './counted.ts'
-import { PERF_EVENTS, PERF_READING, PERF_TABLES } from './definitions.ts'
+import { PERF_EVENTS, PERF_READING, PERF_TABLES, TIMES } from './definitions.ts'
 import { observePerf } from './observe.ts'
 import { describeRefusals, type Probed, probeEvents } from './probe.ts'
 
@@ -59,6 +59,10 @@ export function registerPerf(
   const reading = createInstruments(meter, PERF_READING)
   const support = createInstruments(meter, PERF_EVENTS)
   const collector = new Entity({}, created)
+  const labels = [...options.hardware, ...options.software, ...options.cache]
+  const times = (Object.keys(TIMES) as (keyof typeof TIMES)[]).filter((label) =>
+    labels.includes(label),
+  )
   let probed: Probed[] = []
   const starting = start(root, options, notify).then((started) => {
     probed = started?.probed ?? []
@@ -70,7 +74,7 @@ export function registerPerf(
       const counted = await starting
       if (counted === undefined) return
       await counted.take(tree, slice, ({ selected, entity }, counts) =>
-        observePerf(result, levels[selected.level].measurements, entity, counts),
+        observePerf(result, levels[selected.level].measurements, entity, counts, times),
       )
       reading.measurements.descriptors.observe(result, collector, counted.descriptors)
       reading.measurements.omitted.observe(result, collector, counted.omitted)

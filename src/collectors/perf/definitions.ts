@@ -23,6 +23,8 @@ const TAILS: Readonly<Record<string, string>> = {
 const NANOSECONDS = 1e9
 /** The row of the part of the time in which events were counted. */
 export const COVERAGE = 'coverage'
+/** Labels that are no events: for how long those that are were to be counted, and were. */
+export const TIMES = { TimeEnabled: 'enabled', TimeRunning: 'running' } as const
 
 const ROOTS: Readonly<Record<Level, string>> = {
   container: 'container',
@@ -57,6 +59,9 @@ function levelTable(level: Level): MetricTable {
     keys: KEYS,
     metrics: {
       ...Object.fromEntries(metrics),
+      ...Object.fromEntries(
+        Object.entries(TIMES).map(([label, field]) => [label, time(label, field, level)]),
+      ),
       [COVERAGE]: {
         description:
           'Part of the time in which the events of the class were counted while they were to be; values are scaled up by it',
@@ -66,6 +71,19 @@ function levelTable(level: Level): MetricTable {
       },
     },
   })
+}
+
+function time(label: string, field: 'enabled' | 'running', level: Level): MetricDefinition {
+  const tail = `time_${field}`
+  return {
+    description: `perf label ${label}: CPU time in which events were ${field === 'enabled' ? 'to be counted' : 'counted'}, of the event with most`,
+    kind: 'counter',
+    valueType: 'double',
+    otel: { name: `${ROOTS[level]}.perf.${tail}`, unit: 's' },
+    ...(level === 'container' && {
+      classic: { name: `${PERF_PREFIX}_${tail}`, scale: NANOSECONDS },
+    }),
+  }
 }
 
 function definition(event: PerfEvent, level: Level): MetricDefinition {

@@ -3,16 +3,21 @@ import type { BatchObservableResult } from '@opentelemetry/api'
 import type { CgroupCounters } from '../../kernel/perf-events/cgroup-counters.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import type { Measurement } from '../../telemetry/instruments.ts'
-import { COVERAGE, isClock } from './definitions.ts'
+import { COVERAGE, isClock, TIMES } from './definitions.ts'
 
 const NANOSECONDS = 1e9
 
-/** An event that never was on a CPU has no value. */
+/**
+ * An event that never was on a CPU has no value.
+ *
+ * @param times labels of the times that are wanted.
+ */
 export function observePerf(
   result: BatchObservableResult,
   measurements: Readonly<Record<string, Measurement>>,
   entity: Entity,
   counts: ReturnType<CgroupCounters['read']>,
+  times: readonly (keyof typeof TIMES)[],
 ): void {
   let enabled = 0
   let running = 0
@@ -22,6 +27,10 @@ export function observePerf(
     if (count.running === 0) continue
     const value = isClock(event) ? count.value / NANOSECONDS : count.value
     measurements[event.label].observe(result, entity, value)
+  }
+  for (const label of times) {
+    const most = Math.max(0, ...[...counts.values()].map((count) => count[TIMES[label]]))
+    measurements[label].observe(result, entity, most / NANOSECONDS)
   }
   if (enabled > 0) measurements[COVERAGE].observe(result, entity, running / enabled)
 }

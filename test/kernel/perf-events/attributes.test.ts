@@ -65,7 +65,7 @@ test('the labels that may be configured are those that can be counted', (t) => {
   t.is(EVENTS.length, Object.keys(NUMBERS).length)
   for (const name of ['hardware', 'software', 'cache'] as const) {
     const labels = EVENTS.filter((event) => event.class === name).map(({ label }) => label)
-    t.deepEqual([...PERF_LABELS[name]], labels)
+    t.deepEqual([...PERF_LABELS[name]], [...labels, 'TimeEnabled', 'TimeRunning'])
   }
 })
 
