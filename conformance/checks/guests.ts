@@ -1,8 +1,8 @@
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
-import { boot, needEmulator } from '../guest/guest.ts'
+import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeImage } from '../guest/image.ts'
-import { guestKernel } from '../guest/kernel.ts'
+import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
 
 const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
 const POD = `/sys/fs/cgroup/kubepods/burstable/pod${UID}`
@@ -44,7 +44,7 @@ kill $agent; wait $agent 2>/dev/null
 cat /tmp/log
 echo "=== namespace"
 mkdir ${POD}/agent
-sh -c 'echo $$ > ${POD}/agent/cgroup.procs; exec /bin/unshare -C sh -c "cat /proc/$1/cgroup; exec node /app/dist/main.js --once"' sh $busy 2>&1
+sh -c 'echo $$ > ${POD}/agent/cgroup.procs; exec /bin/unshare -C sh -c "cat /proc/$1/cgroup; exec node /app/dist/main.js --once --prometheus.naming=otel"' sh $busy 2>&1
 kill $busy
 echo "=== end"
 `
@@ -74,26 +74,17 @@ export const check: Check = {
   title: 'nodes of other kinds, emulated: cgroup v2 with all controllers, and with less',
 
   async run({ scope, print }) {
-    await needEmulator()
-    const kernel = await guestKernel()
+    await needEmulator('amd64')
+    const kernel = kernelOf(await unpackedGuest('amd64', []))
     const image = await makeImage(scope.directory(), SCRIPT)
     for (const guest of GUESTS) {
-      const parts = sections(await boot(scope, kernel, image, guest.options))
+      const parts = sections(await boot(scope, 'amd64', { kernel, image }, guest.options))
       const compared = compare(guest, parts)
       requireResolved(parts.get('namespace') ?? '')
       print(`${guest.what} (${guest.options}): ${compared} values are those of the files`)
     }
     return `${GUESTS.length} nodes, in each also from within a cgroup namespace`
   },
-}
-
-/** What the guest printed, by its headings. */
-function sections(output: string): Map<string, string> {
-  const parts = output.split(/^=== (\w+)\n/m)
-  const found = new Map<string, string>()
-  for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
-  require(found.has('end'), `the guest did not come to its end: ${output.slice(-2000)}`)
-  return found
 }
 
 /** By container and file. */

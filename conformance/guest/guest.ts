@@ -3,11 +3,39 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import type { Scope } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
+import type { Architecture } from './kernel.ts'
 
 const SECONDS = 240
 
-export async function needEmulator(): Promise<void> {
-  await needPackage('qemu-system-x86', 'qemu-system-x86_64')
+interface Emulator {
+  readonly package: string
+  readonly program: string
+  readonly console: string
+  readonly machine: readonly string[]
+}
+
+const EMULATORS: Readonly<Record<Architecture, Emulator>> = {
+  amd64: {
+    package: 'qemu-system-x86',
+    program: 'qemu-system-x86_64',
+    console: 'ttyS0',
+    machine: ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2'],
+  },
+  // One instruction in each nanosecond, and one cycle: what is counted is known beforehand.
+  arm64: {
+    package: 'qemu-system-arm',
+    program: 'qemu-system-aarch64',
+    console: 'ttyAMA0',
+    machine: [
+      ...['-machine', 'virt', '-cpu', 'max,pauth-impdef=on', '-smp', '1'],
+      ...['-accel', 'tcg', '-icount', 'shift=0,sleep=off'],
+    ],
+  },
+}
+
+export async function needEmulator(architecture: Architecture): Promise<void> {
+  const { package: name, program } = EMULATORS[architecture]
+  await needPackage(name, program)
   await needPackage('busybox-static', 'busybox')
   await needPackage('cpio', 'cpio')
 }
@@ -18,27 +46,17 @@ export async function needEmulator(): Promise<void> {
  */
 export async function boot(
   scope: Scope,
-  kernel: string,
-  image: string,
+  architecture: Architecture,
+  { kernel, image }: { readonly kernel: string; readonly image: string },
   options: string,
 ): Promise<string> {
+  const { program, machine, console: device } = EMULATORS[architecture]
   const child = scope.spawn(
-    'qemu-system-x86_64',
+    program,
     [
-      ...[
-        '-machine',
-        'q35',
-        '-accel',
-        'tcg,thread=multi',
-        '-cpu',
-        'max',
-        '-smp',
-        '2',
-        '-m',
-        '1280',
-      ],
-      ...['-kernel', kernel, '-initrd', image],
-      ...['-append', `console=ttyS0 quiet panic=-1 ${options}`],
+      ...machine,
+      ...['-m', '1280', '-kernel', kernel, '-initrd', image],
+      ...['-append', `console=${device} quiet panic=-1 ${options}`],
       ...['-display', 'none', '-serial', 'stdio', '-no-reboot', '-nodefaults', '-nic', 'none'],
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
@@ -51,4 +69,14 @@ export async function boot(
   const printed = (await output).replaceAll('\r', '')
   if (code !== 0) throw new Error(`the guest did not end: ${printed.slice(-2000)}`)
   return printed
+}
+
+/** What the guest printed, by its headings (`=== name`); it must come to the one called `end`. */
+export function sections(output: string): Map<string, string> {
+  const parts = output.split(/^=== (\w+)\n/m)
+  const found = new Map<string, string>()
+  for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
+  if (!found.has('end'))
+    throw new Error(`the guest did not come to its end: ${output.slice(-2000)}`)
+  return found
 }

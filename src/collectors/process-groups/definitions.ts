@@ -177,6 +177,7 @@ export const WORKLOAD_METRICS = metricTable({
   keys: {
     ...WORKLOAD_KEYS,
     'workload.scope': {
+      classic: 'scope',
       description: '`pod`, `container` (outside of pods) or `host`',
     },
   },
@@ -186,12 +187,14 @@ export const WORKLOAD_METRICS = metricTable({
       kind: 'updowncounter',
       valueType: 'int',
       otel: { name: 'workload.process.count', unit: '{process}' },
+      classic: { name: 'workload_processes', kind: 'gauge' },
     },
     threads: {
       description: 'Threads of these processes',
       kind: 'updowncounter',
       valueType: 'int',
       otel: { name: 'workload.thread.count', unit: '{thread}' },
+      classic: { name: 'workload_threads', kind: 'gauge' },
     },
   },
 })

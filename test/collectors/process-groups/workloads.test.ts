@@ -101,13 +101,11 @@ test('processes and threads of each container, and of the host, whatever rules s
     { ...testContainer(B, '', POD), isSandbox: true },
   ]
   await directory.refresh()
-  const pod = `k8s_namespace_name="shop",k8s_pod_name="web-1",k8s_pod_uid="${UID}",workload_scope="pod"`
-  const main = `container_id="${A}",container_runtime_name="containerd",k8s_container_name="main"`
-  const pause = `container_id="${B}",container_runtime_name="containerd",k8s_container_name="POD"`
-  t.deepEqual((await samples('workload_thread_count')).sort(), [
-    `{${main},${pod}} 1`,
-    `{${pause},${pod}} 3`,
-    '{workload_scope="host"} 2',
+  const pod = 'namespace="shop",pod_name="web-1",scope="pod"'
+  t.deepEqual((await samples('workload_threads')).sort(), [
+    `{container_id="${A}",container_name="main",${pod}} 1`,
+    `{container_id="${B}",container_name="POD",${pod}} 3`,
+    '{scope="host"} 2',
   ])
 })
 
@@ -131,7 +129,7 @@ test('a process whose cgroup can not be read belongs to nobody', async (t) => {
   const node = { 10: { ...NODE[10], without: ['cgroup'] } }
   const { samples } = setUp(t, node, { by_workload: true })
   t.deepEqual(await samples('namedprocess_namegroup_num_procs'), ['{groupname="nginx"} 1'])
-  t.deepEqual(await samples('workload_process_count'), [])
+  t.deepEqual(await samples('workload_processes'), [])
   t.deepEqual(await samples('procgroup_file_errors_total'), [
     '{error_type="ENOENT",process_file="cgroup"} 1',
   ])
