@@ -19,7 +19,7 @@ export interface Config {
     readonly children: boolean
     readonly threads: boolean
     readonly smaps: boolean
-    readonly regroup: boolean
+    readonly regroup: 'exec' | 'title' | 'off'
     readonly refresh: number
     readonly remove_empty: boolean
   }

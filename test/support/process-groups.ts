@@ -29,7 +29,7 @@ export interface GroupOptions {
   recheck?: boolean
   recheck_time_limit?: number
   strict?: boolean
-  regroup?: boolean
+  regroup?: 'exec' | 'title' | 'off'
   /** Instead of rules. */
   compiled?: Rules
   username?: (uid: number) => string
@@ -71,7 +71,7 @@ export function processGroups(
       recheck_time_limit: 0,
       strict: false,
       by_workload: false,
-      regroup: true,
+      regroup: 'exec',
       ...options,
     },
     {

@@ -123,6 +123,7 @@ export class Census implements GroupCensus {
       ppid: stat.ppid,
       comm,
       stack: stat.stack,
+      title: undefined,
       judgedBy: undefined,
       group: undefined,
       pass: pass.number,
@@ -144,13 +145,29 @@ export class Census implements GroupCensus {
     return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
   }
 
-  /** Whether the process has executed another program, or changed its name, since it was judged. */
+  /** Whether the process has executed another program, or changed its name or title, since it was judged. */
   #isAnother(process: KnownProcess): boolean {
+    const { regroup } = this.#options
     const { comm, stat } = this.#parts.reader
-    if (process.comm === comm && process.stack === stat.stack) return false
+    const title = regroup === 'title' ? this.#title(process) : undefined
+    const hasTitle = process.title === undefined || process.title === title
+    if (process.comm === comm && process.stack === stat.stack && hasTitle) {
+      process.title = title
+      return false
+    }
     process.comm = comm
     process.stack = stat.stack
-    return this.#options.regroup
+    process.title = title
+    return regroup !== 'off'
+  }
+
+  #title({ directory, title }: KnownProcess): number | undefined {
+    try {
+      return this.#parts.procfs.titleHash(directory)
+    } catch {
+      // It has ended, or its status will say what is wrong.
+      return title
+    }
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */

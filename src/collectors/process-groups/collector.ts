@@ -36,8 +36,8 @@ export interface ProcessGroupsOptions {
   /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
   readonly recheck: boolean
   readonly recheck_time_limit: number
-  /** Whether a process that executes another program, or changes its name, is judged again. */
-  readonly regroup: boolean
+  /** When a process is judged again. */
+  readonly regroup: 'exec' | 'title' | 'off'
   /** Whether the numbers are those of process-exporter also where it is wrong. */
   readonly strict: boolean
   /** Whether groups without members are forgotten. */

@@ -14,8 +14,11 @@ export interface CensusOptions {
   readonly remove_empty: boolean
   /** Whether processes in no group are judged again at every collection. */
   readonly recheck: boolean
-  /** Whether a process that executes another program, or changes its name, is judged again. */
-  readonly regroup: boolean
+  /**
+   * When a process is judged again: when it executes another program or changes its name, also when it rewrites
+   * its command line, or never.
+   */
+  readonly regroup: 'exec' | 'title' | 'off'
   /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
   readonly recheck_time_limit: number
 }

@@ -23,6 +23,8 @@ export interface KnownProcess extends JudgedProcess {
   comm: string
   /** Where its stack starts: it moves when another program is executed. */
   stack: number
+  /** A hash of the start of its command line; undefined where that isn't watched. */
+  title: number | undefined
   /** The version of the rules that judged it; undefined until it is judged. */
   judgedBy: number | undefined
   /** The group it belongs to; undefined for one that belongs to none. */

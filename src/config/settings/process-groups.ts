@@ -56,9 +56,9 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     flags: ['gather-smaps'],
   }),
   'process_groups.regroup': setting({
-    doc: 'Whether a process that executes another program, or changes its name, is judged again: what it uses from then on counts in its new group.',
-    type: BOOLEAN,
-    default: true,
+    doc: 'When a process is judged again, so that what it uses from then on counts in its new group: when it executes another program or changes its name (exec), also when it rewrites the start of its command line (title, which costs a file of each process every time), or never (off).',
+    type: oneOf('exec', 'title', 'off'),
+    default: 'exec',
   }),
   'process_groups.refresh': setting({
     doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. Memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',

@@ -14,7 +14,7 @@ import { type ProportionalMemory, parseSmaps } from './smaps.ts'
 import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
 import { parseStatus, type Status } from './status.ts'
 import { parseBootTime } from './system-stat.ts'
-import { NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
+import { hashStart, NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 /** What execve(2) allows at most on usual settings is 6 MiB; more than 1 MiB names no program better. */
@@ -116,6 +116,12 @@ export class Procfs {
   cmdline(directory: string): string[] {
     this.#reader.readAll(`${directory}cmdline`, MOST_CMDLINE)
     return parseCmdline(this.#reader)
+  }
+
+  /** A hash of the start of `cmdline`, to notice that a process has rewritten it. */
+  titleHash(directory: string): number {
+    this.#reader.read(`${directory}cmdline`)
+    return hashStart(this.#reader)
   }
 
   /** The lines of `cgroup`: `hierarchy:controllers:path`. */

@@ -15,6 +15,20 @@ export function parseCmdline(reader: FileReader): string[] {
   return reader.bytes.toString('utf8', 0, end).split('\0')
 }
 
+/** So much of a command line tells one title from another. */
+const TITLE_BYTES = 256
+
+/** A hash of the first bytes that the reader holds. */
+export function hashStart({ bytes, length }: FileReader): number {
+  return hash(bytes, Math.min(length, TITLE_BYTES))
+}
+
+function hash(bytes: Buffer, length: number): number {
+  let value = length
+  for (let index = 0; index < length; index++) value = (Math.imul(value, 31) + bytes[index]) | 0
+  return value
+}
+
 /** The lines of `/proc/PID/cgroup` that the reader holds. */
 export function parseCgroups(reader: FileReader): string[] {
   const lines = reader.bytes.toString('utf8', 0, reader.length).split('\n')
@@ -47,13 +61,12 @@ export class NameCache {
 
   /** The first `length` bytes as a string. */
   get(bytes: Buffer, length: number): string {
-    let hash = length
-    for (let index = 0; index < length; index++) hash = (Math.imul(hash, 31) + bytes[index]) | 0
-    const known = this.#names.get(hash)
+    const key = hash(bytes, length)
+    const known = this.#names.get(key)
     if (known !== undefined && isSameText(bytes, length, known)) return known
     const text = bytes.toString('utf8', 0, length)
     if (this.#names.size >= MOST_NAMES) this.#names.clear()
-    this.#names.set(hash, text)
+    this.#names.set(key, text)
     return text
   }
 }

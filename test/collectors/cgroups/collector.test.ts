@@ -1,5 +1,5 @@
 /** Pressure and usage of real cgroups, in all vocabularies. */
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { emptyResource } from '@opentelemetry/resources'
 import test, { type ExecutionContext } from 'ava'
@@ -34,6 +34,7 @@ async function collector(
   source.pods = source.containers.flatMap(({ pod }) => pod ?? [])
   await directory.refresh()
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
+  const said: string[] = []
   registerCgroups(
     meter,
     { root, include, depth: 10, max: 10_000, triggers },
@@ -42,7 +43,7 @@ async function collector(
       machine: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
       workloads: new Workloads(directory, undefined),
-      notify: () => {},
+      notify: (message) => said.push(message),
     },
   )
   const vocabulary = new Vocabulary(CGROUP_TABLES)
@@ -56,7 +57,7 @@ async function collector(
     })
     return parseSamples(text)
   }
-  return { samples }
+  return { samples, said }
 }
 
 /** A pod with one container that does something. */
@@ -139,6 +140,32 @@ test.serial('a cgroup that goes takes its series along', async (t) => {
   rmdirSync(directory)
   t.false(await isThere())
 })
+
+test.serial(
+  'on a node with cgroup v1 only usage comes from its controllers, and one line says what is missing',
+  async (t) => {
+    const root = '/sys/fs/cgroup/memory'
+    if (process.getuid?.() !== 0 || !existsSync(`${root}/memory.usage_in_bytes`)) {
+      return skip(t, 'needs root and a memory controller of cgroup v1')
+    }
+    const pod = `${root}/otel-interrogator-test-${process.pid}/pod${UID}`
+    mkdirSync(`${pod}/${ID}`, { recursive: true })
+    t.teardown(() => {
+      for (const path of [`${pod}/${ID}`, pod, join(pod, '..')]) rmdirSync(path)
+    })
+    const { samples, said } = await collector(root)
+    await samples('otel')
+    const all = await samples('otel')
+    const names = new Set(
+      all.filter(({ labels }) => labels.container_id === ID).map(({ name }) => name),
+    )
+    t.true(names.has('container_memory_usage_bytes'))
+    t.true(names.has('container_memory_working_set_bytes'))
+    t.false([...names].some((name) => name.includes('pressure') || name.includes('cpu')))
+    t.is(said.length, 1)
+    t.regex(said[0], /cgroup v2 .*psi=1/)
+  },
+)
 
 test('a tree that is not there is an error of the collection', async (t) => {
   const { samples } = await collector('/nonexistent')

@@ -107,7 +107,7 @@ test('a process that executes another program goes to its group, and nothing cou
     [0, 0],
     [1, 0.3],
   ])
-  t.deepEqual(await execute({ regroup: false }), [
+  t.deepEqual(await execute({ regroup: 'off' }), [
     [1, 0.3],
     [undefined, undefined],
   ])
@@ -122,6 +122,21 @@ test('a process that executes the same name from another command line is noticed
   t.deepEqual(await counts(groups), { '/a/app': 1 })
   tree.set(1, { argv: ['/b/app'], stack: 2000 })
   t.deepEqual(await counts(groups), { '/a/app': 0, '/b/app': 1 })
+})
+
+test('a process that rewrites its title is noticed where that is wanted', async (t) => {
+  const rules = [{ name: '{{.Matches.what}}', cmdline: ['worker (?P<what>\\w+)'] }]
+  const rewrite = async (regroup: 'exec' | 'title') => {
+    const tree = node(t, { 1: { argv: ['worker idle'], utime: 100 } })
+    const groups = processGroups(tree.root, { rules, regroup })
+    await groups.collect()
+    await groups.collect()
+    tree.set(1, { argv: ['worker busy'], utime: 130 })
+    const samples = await groups.collect()
+    return [samples.get('num_procs{idle}'), samples.get('cpu_seconds_total{busy,user}')]
+  }
+  t.deepEqual(await rewrite('title'), [0, 0.3])
+  t.deepEqual(await rewrite('exec'), [1, undefined])
 })
 
 test('exits and restarts', async (t) => {
