@@ -1,75 +1,97 @@
-import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
-import { type Check, require } from '../check.ts'
+import { type Check, type CheckContext, require } from '../check.ts'
+import type { Range } from '../process-exporter/bounds.ts'
 import { needExporter, startExporter } from '../process-exporter/exporter.ts'
-import { KINDS, MARK, RestlessCrowd } from '../process-exporter/restless-crowd.ts'
+import { FIGURES, type Figure } from '../process-exporter/kernel-figures.ts'
+import { KINDS, type Kind, MARK, RestlessCrowd } from '../process-exporter/restless-crowd.ts'
 import { startAgent } from '../support/agent.ts'
 import { get } from '../support/http.ts'
 
 const SECONDS = 120
 const INTERVAL = 3000
-/** How often a process is replaced. */
-const PACE = 250
 const RULES = [{ name: '{{.Matches.kind}}', cmdline: [`${MARK}(?P<kind>\\w+)$`] }]
 const PREFIX = 'namedprocess_namegroup_'
-const COUNTERS = [
-  'cpu_seconds_total',
-  'write_bytes_total',
-  'minor_page_faults_total',
-  'context_switches_total',
-]
-/** What a counter of one scrape may differ by for each second between the two readings, as a part of its rate. */
-const SHARE_OF_ENDED = 0.2
+const MEMORY = ['resident', 'virtual', 'swapped', 'proportionalResident', 'proportionalSwapped']
+/** Proportional memory changes when others on the machine begin or end to share a library's pages. */
+const SHARED_BY_OTHERS = 0.01
 
 interface Look {
   readonly theirs: readonly Sample[]
   readonly ours: readonly Sample[]
-  /** Seconds in which the two readings lie. */
-  readonly gap: number
+  readonly bounds: ReadonlyMap<Kind, readonly Range[]>
+  /** Seconds between the first and the last of the kernel's figures. */
+  readonly seconds: number
 }
 
 export const check: Check = {
-  title: 'the real process-exporter and the agent watch 500 real processes for two minutes',
+  title: 'the real process-exporter, the agent and the kernel itself on 500 real processes',
 
-  async run({ scope, print }) {
+  async run(context) {
     await needExporter()
-    const crowd = new RestlessCrowd(scope)
-    const options = { rules: RULES, children: false, threads: true, smaps: true, recheck: true }
-    const exporter = await startExporter(scope, '/proc', options)
-    const agent = await startAgent(
-      scope,
-      ['--children=false', '--recheck', '--collection.max-age=0'],
-      JSON.stringify({ process_names: RULES }),
-    )
-    // Whatever both count began after them, so they count it from its birth.
-    await delay(1500)
-    crowd.start()
-    const looks: Look[] = []
-    const end = performance.now() + SECONDS * 1000
-    let next = performance.now() + INTERVAL
-    while (performance.now() < end) {
-      if (performance.now() >= next) {
-        looks.push(await lookAtOnce(() => exporter.scrape(), agent.url))
-        next += INTERVAL
-      }
-      await crowd.replaceOne()
-      await delay(PACE)
-    }
-    looks.push(await lookAtOnce(() => exporter.scrape(), agent.url))
+    const { scope, print } = context
+    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+    const crowd = new RestlessCrowd(scope, seed)
+    const looks = await watch(context, crowd)
+    const longest = Math.max(...looks.map(({ seconds }) => seconds))
+    const { starts, ends, unseen } = crowd
+    print(`SEED=${seed}: ${starts} processes started, ${ends} ended, ${unseen} of them never seen`)
+    print(`${looks.length} scrapes of both at once, each within ${longest.toFixed(2)} s`)
+    print('Bounds are from least to most: apart by what processes that started or ended during a')
     print(
-      `${looks.length} scrapes, ${crowd.starts} processes started, ${crowd.ends} ended meanwhile`,
+      'scrape, or after their last one, may have used between the readings before and after it.',
     )
+    print('At the end, all stopped: bounds by the kernel itself, process-exporter, the agent')
     requireRising(looks)
-    for (const group of KINDS) compareGroup(group, looks, print)
-    return `${KINDS.length} groups agree in ${COUNTERS.length} counters; none of ours ever fell`
+    for (const [index, look] of looks.entries()) {
+      for (const line of outOfBounds(look)) throw new Error(`scrape ${index + 1}: ${line}`)
+    }
+    const last = looks[looks.length - 1]
+    for (const line of report(last)) print(line)
+    compareMemory(last, print)
+    const compared = looks.length * KINDS.length * FIGURES.length
+    return `${compared} sums of each within what the kernel says; none of ours ever fell`
   },
 }
 
-async function lookAtOnce(theirs: () => Promise<Sample[]>, url: string): Promise<Look> {
-  const started = performance.now()
-  const [a, b] = await Promise.all([theirs(), get(`${url}/metrics`)])
-  return { theirs: a, ours: parseSamples(b), gap: (performance.now() - started) / 1000 }
+/** Lets both watch the crowd, and once more when it has been stopped. */
+async function watch({ scope }: CheckContext, crowd: RestlessCrowd): Promise<Look[]> {
+  const options = { rules: RULES, children: false, threads: true, smaps: true, recheck: true }
+  const exporter = await startExporter(scope, '/proc', options)
+  const { url } = await startAgent(
+    scope,
+    ['--children=false', '--recheck', '--collection.max-age=0', '--process-groups.refresh=0s'],
+    JSON.stringify({ process_names: RULES }),
+  )
+  const look = async (): Promise<Look> => {
+    const started = performance.now()
+    crowd.beginScrape()
+    const [theirs, text] = await Promise.all([exporter.scrape(), get(`${url}/metrics`)])
+    crowd.endScrape()
+    const seconds = (performance.now() - started) / 1000
+    const bounds = new Map(KINDS.map((kind) => [kind, crowd.bounds(kind)]))
+    return { theirs, ours: parseSamples(text), bounds, seconds }
+  }
+  // Whatever both count began after them, so they count it from its birth.
+  await delay(1500)
+  await crowd.start()
+  const looks: Look[] = []
+  const stop = new AbortController()
+  const churn = crowd.churn(stop.signal)
+  const end = performance.now() + SECONDS * 1000
+  try {
+    while (performance.now() < end) {
+      // A churn that fails ends the check at once.
+      await Promise.race([delay(INTERVAL), churn])
+      looks.push(await look())
+    }
+  } finally {
+    stop.abort()
+    await churn
+  }
+  await crowd.freeze()
+  looks.push(await look())
+  return looks
 }
 
 function requireRising(looks: readonly Look[]): void {
@@ -84,40 +106,56 @@ function requireRising(looks: readonly Look[]): void {
   }
 }
 
-/**
- * The two read a process at different moments of a scrape. While it lives the difference is caught up; what it used
- * between the two moments of its last scrape is in one of them only. So they may differ by what was used in the gap
- * of the last scrape, by the part of it that belongs to processes that ended in the gaps of all others, and by
- * half a clock tick for each process, in which the kernel counts.
- */
-function compareGroup(group: string, looks: readonly Look[], print: (line: string) => void): void {
-  const last = looks.at(-1) as Look
-  const gaps = looks.reduce((sum, { gap }) => sum + gap, 0)
-  for (const counter of COUNTERS) {
-    const theirs = sumOf(last.theirs, group, counter)
-    const ours = sumOf(last.ours, group, counter)
-    const rate = ours / SECONDS
-    const most = counter === 'cpu_seconds_total' ? availableParallelism() : rate
-    const tolerance =
-      most * last.gap + rate * gaps * SHARE_OF_ENDED + (counter === 'cpu_seconds_total' ? 1 : 100)
-    const difference = Math.abs(ours - theirs)
-    print(
-      `${group} ${counter}: ${theirs.toFixed(2)} there, ${ours.toFixed(2)} here, ` +
-        `${((difference / Math.max(theirs, 1)) * 100).toFixed(2)} % apart`,
-    )
-    require(difference <=
-      tolerance, `${group} ${counter} differs by ${difference}, not ${tolerance}`)
-  }
-  for (const { theirs, ours, gap } of looks) {
-    const difference = Math.abs(sumOf(theirs, group, 'num_procs') - sumOf(ours, group, 'num_procs'))
-    // One or two are replaced in a gap, and may be between fork and exec.
-    require(difference <= 3 + (gap * 2000) / PACE, `${group} num_procs differs by ${difference}`)
+/** What either program says that the kernel never said, as lines for people. */
+function* outOfBounds({ theirs, ours, bounds }: Look): Generator<string> {
+  for (const [kind, ranges] of bounds) {
+    for (const [index, figure] of FIGURES.entries()) {
+      const { least, most } = ranges[index]
+      for (const [who, samples] of Object.entries({ 'process-exporter': theirs, agent: ours })) {
+        const value = sumOf(samples, kind, figure)
+        const isWithin = value >= least && value <= most
+        if (!isWithin) yield `${kind} ${figure.title}: ${who} has ${value}, not ${least} to ${most}`
+      }
+    }
   }
 }
 
-function sumOf(samples: readonly Sample[], group: string, name: string): number {
+/** A line for each figure that is not zero. */
+function* report({ theirs, ours, bounds }: Look): Generator<string> {
+  for (const [kind, ranges] of bounds) {
+    for (const [index, figure] of FIGURES.entries()) {
+      const { scale, title } = figure
+      const { least, most } = ranges[index]
+      if (most === 0) continue
+      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure) / scale)
+      yield `${kind} ${title}: ${least / scale} to ${most / scale}, ${there}, ${here}`
+    }
+  }
+}
+
+/** What stopped processes hold is the same for both. */
+function compareMemory({ theirs, ours }: Look, print: (line: string) => void): void {
+  for (const kind of KINDS) {
+    const parts: string[] = []
+    for (const memtype of MEMORY) {
+      const figure = { title: memtype, metric: 'memory_bytes', labels: { memtype }, scale: 1 }
+      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure))
+      const tolerance = memtype.startsWith('proportional') ? there * SHARED_BY_OTHERS : 0
+      const message = `${kind} ${memtype} memory is ${here}, process-exporter has ${there}`
+      require(Math.abs(here - there) <= tolerance, message)
+      if (there > 0) parts.push(here === there ? `${memtype} ${here}` : message)
+    }
+    if (parts.length > 0) print(`${kind} memory, equal: ${parts.join(', ')}`)
+  }
+}
+
+/** The sum of a group's samples, in the kernel's units. */
+function sumOf(samples: readonly Sample[], group: string, figure: Figure): number {
+  const wanted = { ...figure.labels, groupname: group }
   const mine = samples.filter(
-    (sample) => sample.name === PREFIX + name && sample.labels.groupname === group,
+    ({ name, labels }) =>
+      name === PREFIX + figure.metric &&
+      Object.entries(wanted).every(([label, value]) => labels[label] === value),
   )
-  return mine.reduce((sum, { value }) => sum + value, 0)
+  return Math.round(mine.reduce((sum, { value }) => sum + value, 0) * figure.scale)
 }

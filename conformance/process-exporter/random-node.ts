@@ -1,5 +1,6 @@
 /** A node made up from a seed: processes in a procfs tree, rules, and what happens between two scrapes. */
 import { type Process, ProcfsTree, type Task } from '../../test/support/procfs-tree.ts'
+import { generator } from '../support/random.ts'
 
 export interface Rule {
   name?: string
@@ -248,16 +249,5 @@ export class RandomNode {
 
   #chance(probability: number): boolean {
     return this.#random() < probability
-  }
-}
-
-/** Numbers from 0 to 1 that a seed determines (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
