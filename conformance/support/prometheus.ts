@@ -13,14 +13,23 @@ export interface Series {
   readonly value: number
 }
 
-/** Starts a server that scrapes the target every second. */
-export async function startPrometheus(scope: Scope, target: string): Promise<Prometheus> {
+/**
+ * Starts a server that scrapes the target every second, and evaluates its rules as often.
+ *
+ * @param rules the path of a rule file.
+ */
+export async function startPrometheus(
+  scope: Scope,
+  target: string,
+  rules?: string,
+): Promise<Prometheus> {
   const directory = scope.directory()
   const port = await freePort()
   const file = join(directory, 'prometheus.yml')
   writeFileSync(
     file,
-    `global: { scrape_interval: 1s }
+    `global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: ${JSON.stringify(rules === undefined ? [] : [rules])}
 scrape_configs:
   - job_name: agent
     static_configs: [{ targets: ['${target}'] }]

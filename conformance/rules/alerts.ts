@@ -1,0 +1,35 @@
+/** The alerts that we give away on groups without processes, and how the group of each is made. */
+import { fileURLToPath } from 'node:url'
+
+export interface Alert {
+  readonly name: string
+  /** The path of its file. */
+  readonly file: string
+  /** The group's rule, for a program of that comm. */
+  readonly rule: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly description: string
+}
+
+/** The group's name, and that of its program. */
+export const GROUP = 'dockerd'
+
+const pathOf = (file: string) =>
+  fileURLToPath(new URL(`../../deploy/rules/${file}`, import.meta.url))
+
+export const ALERTS: readonly Alert[] = [
+  {
+    name: 'ProcessGroupIsGone',
+    file: pathOf('process-groups.yaml'),
+    rule: { name: GROUP, labels: { must_run: 'yes' } },
+    description:
+      'No process of the group has been seen for a minute. On the node, `otel-interrogator explain --all` lists what runs.',
+  },
+  {
+    name: 'ProcessGroupIsMissing',
+    file: pathOf('missing-groups.yaml'),
+    // Nobody knows the name before there is a process.
+    rule: { name: '{{.Comm}}' },
+    description:
+      "No process of the group has been seen for a minute, or none since the exporter's start.",
+  },
+]
