@@ -14,8 +14,6 @@ const COUNTS = { idle: 440, busy: 32, write: 16, read: 8, threads: 4, brief: 0 }
 export type Kind = keyof typeof COUNTS
 export const KINDS = Object.keys(COUNTS) as Kind[]
 
-/** What a process has as its last argument, so that rules find it and nothing else. */
-export const MARK = 'restless-crowd-'
 /** How long until the next one is replaced, and how long a brief one lives: at most, in ms. */
 const PACE = 400
 const BRIEF_LIFE = 3000
@@ -51,6 +49,8 @@ export class RestlessCrowd {
   ends = 0
   /** How many have started and ended between two scrapes. */
   unseen = 0
+  /** Matches the command line of this crowd's processes and of no other's, which may be about: `kind` is theirs. */
+  readonly pattern: string
   readonly #scope: Scope
   readonly #random: () => number
   readonly #directory: string
@@ -65,6 +65,7 @@ export class RestlessCrowd {
     this.#scope = scope
     this.#random = generator(seed)
     this.#directory = scope.directory()
+    this.pattern = `${this.#directory}/(?P<kind>\\w+)$`
   }
 
   async start(): Promise<void> {
@@ -173,7 +174,7 @@ export class RestlessCrowd {
   }
 
   #command(kind: Kind): [string, ...string[]] {
-    const mark = MARK + kind
+    const mark = join(this.#directory, kind)
     if (kind === 'threads') return [process.execPath, join(this.#directory, 'threads.cjs'), mark]
     const work = kind === 'idle' ? WAIT : `while :; do ${STEPS[kind]}; ${PAUSE}; done`
     const script = `RANDOM=${this.#below(32768)}; exec {pipe}<> "$0/pipe"; ${work}`
