@@ -59,7 +59,7 @@ function createCollector(): ObservableMeter {
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
   registerCgroups(
     meter,
-    { root: CGROUP2, include: [], depth: 16, max: 20_000, triggers: [] },
+    { root: CGROUP2, include: [], depth: 16, max: 20_000, open_files: 4096, triggers: [] },
     {
       procfs: new Procfs(),
       machine: readMachine(),

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
@@ -9,7 +9,8 @@ import { startAgent } from '../support/agent.ts'
 import { CGROUP2, intoCgroup, makeCgroup } from '../support/cgroups.ts'
 import type { Scope } from '../support/children.ts'
 import { get } from '../support/http.ts'
-import { MissingPeer } from '../support/packages.ts'
+import { MissingPeer, needPackage } from '../support/packages.ts'
+import { judgeByPromtool } from '../support/promtool.ts'
 
 const SECONDS = 5
 const RESOURCES = ['cpu', 'memory', 'io'] as const
@@ -45,9 +46,12 @@ export const check: Check = {
       )
     }
     for (const container of idle.slice(1)) startIn(scope, container, 'sleep 100000')
-    const targets = [...busy, ...idle]
+    const squeezed = makePod(scope, 1)
+    const isSqueezed = await squeeze(scope, squeezed[1])
+    if (!isSqueezed) print('no memory controller here: nothing waits for memory')
+    const targets = [...busy, ...idle, ...squeezed]
     const { url } = await startAgent(scope, [
-      '--prometheus.naming=classic,otel',
+      '--prometheus.naming=classic,otel,cadvisor',
       '--collection.max-age=0',
       '--exporters=prometheus,otlp',
       `--otlp.endpoint=${receiver.endpoint}`,
@@ -60,8 +64,8 @@ export const check: Check = {
       `${first.length} totals of ${targets.length} cgroups lie between two readings of the files`,
     )
 
-    const rise = (target: Target) => {
-      const key = `${target.id} cpu some`
+    const rise = (target: Target, resource: (typeof RESOURCES)[number] = 'cpu') => {
+      const key = `${target.id} ${resource} some`
       const of = (values: readonly Value[]) => values.find((value) => value.key === key)?.value ?? 0
       return of(second) - of(first)
     }
@@ -71,7 +75,15 @@ export const check: Check = {
       `in ${SECONDS} s the busy pod waited ${rise(busy[0]).toFixed(2)} s, the idle one ${rise(idle[0]).toFixed(3)} s`,
     )
 
+    if (isSqueezed) {
+      const [waited, others] = [rise(squeezed[1], 'memory'), rise(idle[1], 'memory')]
+      require(waited > 0, 'who has too little memory did not wait for it')
+      require(others === 0, 'who does nothing waited for memory')
+      print(`the container that has too little memory waited ${waited.toFixed(3)} s for it`)
+    }
+
     const compared = await comparePush(receiver, targets)
+    print(await judgeByPromtool(await get(`${url}/metrics`)))
     const text = await get(`${url}/psi`)
     require(/^\S/.test(text.split('\n')[1] ?? ''), '/psi has no rows')
     return `${first.length + second.length} totals on /metrics and ${compared} in OTLP are the kernel's`
@@ -101,6 +113,28 @@ function startIn(scope: Scope, { directory }: Target, script: string): void {
   const { pid } = scope.spawn('taskset', ['-c', '0', 'sh', '-c', script])
   intoCgroup(scope, pid as number, directory.slice(CGROUP2.length + 1))
 }
+
+/** Lets a container work on more than its memory, by whichever controller there is. @returns whether there is one. */
+async function squeeze(scope: Scope, target: Target): Promise<boolean> {
+  const older = '/sys/fs/cgroup/memory'
+  const path = target.directory.slice(CGROUP2.length)
+  const script = (join: string) =>
+    `${join} exec stress-ng --mmap 1 --mmap-bytes 200m --mmap-file --temp-path ${scope.directory()}`
+  await needPackage('stress-ng', 'stress-ng')
+  if (existsSync(join(older, 'memory.limit_in_bytes'))) {
+    const directory = makeCgroup(scope, path, older)
+    writeFileSync(join(directory, 'memory.limit_in_bytes'), LITTLE_MEMORY)
+    startIn(scope, target, script(`echo $$ > ${directory}/cgroup.procs;`))
+  } else if (existsSync(join(target.directory, 'memory.max'))) {
+    writeFileSync(join(target.directory, 'memory.max'), LITTLE_MEMORY)
+    startIn(scope, target, script(''))
+  } else {
+    return false
+  }
+  return true
+}
+
+const LITTLE_MEMORY = '64M'
 
 /** Holds every total of a scrape against the files, read before and after. */
 async function compareScrape(url: string, targets: readonly Target[]): Promise<Value[]> {

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { cpuSeconds } from '../bench/subjects.ts'
 import { type Check, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
-import { run } from '../support/children.ts'
 import { get } from '../support/http.ts'
 import { needPackage } from '../support/packages.ts'
 import { query, startPrometheus } from '../support/prometheus.ts'
+import { judgeByPromtool } from '../support/promtool.ts'
 
 const SECONDS = 60
 const BUSY = 'busy-loop'
@@ -29,10 +29,6 @@ const DASHBOARD_QUERIES = [
   'sum without(mode) (rate(namedprocess_namegroup_thread_cpu_seconds_total[1m]))',
 ]
 
-/** Names that process-exporter gave long ago; dashboards know them, promtool's advice comes too late. */
-const HISTORIC =
-  /^namedprocess_(scrape_\w+ counter metrics should have "_total"|namegroup_thread_count non-histogram and non-summary metrics should not have "_count") suffix$/
-
 export const check: Check = {
   title: 'a real Prometheus scrapes the agent for a minute and sees a busy loop for what it is',
 
@@ -42,7 +38,7 @@ export const check: Check = {
     copyFileSync('/bin/bash', program)
     const busy = scope.spawn(program, ['-c', 'while :; do :; done'])
     const { url } = await startAgent(scope)
-    await checkText(await get(`${url}/metrics`), print)
+    print(await judgeByPromtool(await get(`${url}/metrics`)))
 
     const prometheus = await startPrometheus(scope, new URL(url).host)
     const isUp = async () => (await query(prometheus, 'up')).at(0)?.value === 1
@@ -68,16 +64,4 @@ export const check: Check = {
     print(`${DASHBOARD_QUERIES.length} dashboard queries give data`)
     return `rate over the loop's own CPU clock ${(rate / used).toFixed(3)}, up for ${SECONDS} s`
   },
-}
-
-/** Lets promtool judge the text. */
-async function checkText(text: string, print: (line: string) => void): Promise<void> {
-  const { code, output } = await run('promtool', ['check', 'metrics'], text)
-  const findings = output.split('\n').filter((line) => line !== '')
-  const errors = findings.filter((line) => !HISTORIC.test(line))
-  print(
-    `promtool: ${findings.length - errors.length} historic names, ${errors.length} other findings`,
-  )
-  // Exit code 3 is advice on names; what is not historic among it is ours.
-  require(errors.length === 0 && (code === 0 || code === 3), `promtool: ${errors.join('; ')}`)
 }

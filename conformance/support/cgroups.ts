@@ -9,21 +9,30 @@ export const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
   ? '/sys/fs/cgroup/unified'
   : '/sys/fs/cgroup'
 
-/** Makes a cgroup, with those above it; at the end they are removed, with whoever is in them (cgroup.kill, Linux 5.14). */
-export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string): string {
-  const directory = join(CGROUP2, path)
+/**
+ * Makes a cgroup, with those above it; at the end they are removed, with whoever is in them (cgroup.kill, Linux 5.14;
+ * in a hierarchy of v1 they must have ended before).
+ */
+export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string, root = CGROUP2): string {
+  const directory = join(root, path)
   const missing: string[] = []
   for (let above = directory; !existsSync(above); above = dirname(above)) missing.push(above)
   mkdirSync(directory, { recursive: true })
   scope.onEnd(async () => {
     for (const each of missing) {
-      writeFileSync(join(each, 'cgroup.kill'), '1')
-      while (readFileSync(join(each, 'cgroup.events'), 'utf8').includes('populated 1'))
-        await delay(10)
+      if (root === CGROUP2) writeFileSync(join(each, 'cgroup.kill'), '1')
+      while (isPopulated(each)) await delay(10)
       rmdirSync(each)
     }
   })
   return directory
+}
+
+function isPopulated(directory: string): boolean {
+  const events = join(directory, 'cgroup.events')
+  return existsSync(events)
+    ? readFileSync(events, 'utf8').includes('populated 1')
+    : readFileSync(join(directory, 'cgroup.procs'), 'utf8') !== ''
 }
 
 /** Puts a process into a cgroup; whoever is in it ends with it. */

@@ -45,6 +45,7 @@ export interface Config {
     readonly include: readonly string[]
     readonly depth: number
     readonly max: number
+    readonly open_files: number
   }
   readonly pressure: { readonly triggers: readonly PressureTrigger[] }
   readonly perf: {

@@ -35,18 +35,23 @@ export class FileReader {
   readAll(path: string, limit: number): void {
     const descriptor = openSync(path, O_RDONLY)
     try {
-      let length = 0
-      while (length < limit) {
-        if (length === this.bytes.length) this.#grow()
-        const room = Math.min(limit, this.bytes.length) - length
-        const count = readSync(descriptor, this.bytes, length, room, null)
-        if (count === 0) break
-        length += count
-      }
-      this.length = length
+      this.readWhole(descriptor, limit)
     } finally {
       closeSync(descriptor)
     }
+  }
+
+  /** Reads an open file from its beginning. */
+  protected readWhole(descriptor: number, limit: number): void {
+    let length = 0
+    while (length < limit) {
+      if (length === this.bytes.length) this.#grow()
+      const room = Math.min(limit, this.bytes.length) - length
+      const count = readSync(descriptor, this.bytes, length, room, length)
+      if (count === 0) break
+      length += count
+    }
+    this.length = length
   }
 
   #grow(): void {

@@ -1,6 +1,7 @@
 /** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
 import type { HrTime } from '@opentelemetry/api'
 import { NO_FIGURES } from '../../kernel/cgroupfs/figures.ts'
+import type { KeptFileReader } from '../../kernel/cgroupfs/kept-file-reader.ts'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
@@ -13,6 +14,8 @@ import { select } from './selection.ts'
 export interface CgroupParts {
   readonly tree: CgroupTree
   readonly steps: readonly Step[]
+  /** What the steps read by. */
+  readonly files: KeptFileReader
   readonly workloads: Workloads
   readonly health: FileHealth
   readonly slice: TimeSlice
@@ -51,16 +54,17 @@ export class Cgroups {
   async take(
     observe: (cgroup: KnownCgroup, reading: Reading) => void,
   ): Promise<readonly KnownCgroup[]> {
-    const { slice, health, workloads, tree } = this.#parts
+    const { slice, health, workloads, tree, files } = this.#parts
     this.#pass++
     slice.begin()
     const present: KnownCgroup[] = []
     const seen = new Set<string>()
-    tree.walk(({ path, inode }) => {
+    for (const { path, inode } of tree.walk()) {
+      if (slice.isOver()) await slice.next()
       seen.add(path)
       const known = this.#know(path, inode)
       if (known !== undefined) present.push(known)
-    })
+    }
     for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
     if (this.#version !== workloads.version) {
       this.#version = workloads.version
@@ -74,6 +78,7 @@ export class Cgroups {
       this.measured++
       observe(known, this.#reading)
     }
+    files.closeUnused()
     return present
   }
 

@@ -1,10 +1,12 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
+import { KeptFileReader } from '../../kernel/cgroupfs/kept-file-reader.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import type { Machine } from '../../kernel/machine.ts'
+import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -27,6 +29,8 @@ export interface CgroupsOptions {
   /** How deep, and how many, cgroups are looked at. */
   readonly depth: number
   readonly max: number
+  /** How many files of them stay open between collections. */
+  readonly open_files: number
   /** Thresholds that the kernel watches for containers. */
   readonly triggers: readonly TriggerOptions[]
 }
@@ -39,6 +43,9 @@ export interface CgroupsSources {
   /** Says something to the operator, once. */
   readonly notify: (message: string) => void
 }
+
+/** Of the files that the agent may open. */
+const SHARE = 0.25
 
 const NO_PRESSURE =
   'the kernel gives no pressure of containers: it needs cgroup v2 ' +
@@ -57,11 +64,13 @@ export function registerCgroups(
   const mounts = findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
-  const steps = planSteps(mounts, machine.ticksPerSecond)
+  const files = new KeptFileReader(Math.min(options.open_files, ownOpenFilesLimit() * SHARE))
+  const steps = planSteps(mounts, machine.ticksPerSecond, files)
   const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
   const cgroups = new Cgroups({
     tree,
     steps,
+    files,
     workloads,
     health,
     slice,
@@ -76,7 +85,7 @@ export function registerCgroups(
   }
   const node = nodeObserver(meter)
   const reading = createInstruments(meter, READING_METRICS)
-  const files = health.register(meter)
+  const faults = health.register(meter)
   const triggers = new Triggers(
     mounts.v2 === undefined ? [] : options.triggers,
     { root: mounts.v2 ?? '', workloads, health, notify },
@@ -99,7 +108,7 @@ export function registerCgroups(
       node.observe(result, host, pressures)
       reading.measurements.cgroups.observe(result, collector, cgroups.measured)
       reading.measurements.omitted.observe(result, collector, tree.omitted)
-      files.observe(result)
+      faults.observe(result)
       if (!hasNotified && lacksPressure(mounts, health, cgroups.measured)) {
         hasNotified = true
         notify(NO_PRESSURE)
@@ -109,7 +118,7 @@ export function registerCgroups(
       ...Object.values(levels).flatMap(({ observables }) => observables),
       ...node.observables,
       ...reading.observables,
-      ...files.observables,
+      ...faults.observables,
       ...events.observables,
     ],
   )

@@ -4,6 +4,7 @@ import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/figures.ts'
 import type { CgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../kernel/cgroupfs/reader-v1.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
+import type { FileReader } from '../../kernel/file-reader.ts'
 import { emptyPressure, type Pressure } from '../../kernel/psi.ts'
 
 export const RESOURCES = ['cpu', 'memory', 'io', 'irq'] as const
@@ -34,12 +35,23 @@ export interface Step {
   readonly read: (path: string, into: Reading) => void
 }
 
-/** The steps for each cgroup of the node. */
-export function planSteps({ v2, v1 }: CgroupMounts, ticksPerSecond: number): Step[] {
+/**
+ * The steps for each cgroup of the node.
+ *
+ * @param files reads the files.
+ */
+export function planSteps(
+  { v2, v1 }: CgroupMounts,
+  ticksPerSecond: number,
+  files: FileReader,
+): Step[] {
   const steps: Step[] = []
   const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
-  if (v2 !== undefined) steps.push(...pressureSteps(v2), ...cpuSteps(v2, controllers.has('cpu')))
-  const first = new CgroupReaderV1(ticksPerSecond)
+  const second = new CgroupReaderV2(files)
+  if (v2 !== undefined) {
+    steps.push(...pressureSteps(second, v2), ...cpuSteps(second, v2, controllers.has('cpu')))
+  }
+  const first = new CgroupReaderV1(ticksPerSecond, files)
   const older = (controller: string, file: string, read: V1Read) => {
     const root = v1.get(controller)
     if (root === undefined) return
@@ -54,7 +66,7 @@ export function planSteps({ v2, v1 }: CgroupMounts, ticksPerSecond: number): Ste
     )
   }
   if (v2 !== undefined && controllers.has('memory')) {
-    steps.push(...memorySteps(v2))
+    steps.push(...memorySteps(second, v2))
   } else {
     older('memory', 'memory.usage_in_bytes', (reader, path, { figures }) =>
       reader.memory(path, figures),
@@ -64,11 +76,10 @@ export function planSteps({ v2, v1 }: CgroupMounts, ticksPerSecond: number): Ste
     )
   }
   if (v2 !== undefined && controllers.has('io')) {
-    const reader = new CgroupReaderV2()
     steps.push({
       file: 'io.stat',
       read: (path, into) => {
-        into.devices = reader.io(`${v2}${path}/`)
+        into.devices = second.io(`${v2}${path}/`)
       },
     })
   } else {
@@ -76,7 +87,7 @@ export function planSteps({ v2, v1 }: CgroupMounts, ticksPerSecond: number): Ste
       into.devices = reader.io(path)
     })
   }
-  if (v2 !== undefined && controllers.has('pids')) steps.push(...taskSteps(v2))
+  if (v2 !== undefined && controllers.has('pids')) steps.push(...taskSteps(second, v2))
   else older('pids', 'pids.current', (reader, path, { figures }) => reader.tasks(path, figures))
   return steps
 }
@@ -91,8 +102,7 @@ function controllersOf(root: string): Set<string> {
   }
 }
 
-function pressureSteps(root: string): Step[] {
-  const reader = new CgroupReaderV2()
+function pressureSteps(reader: CgroupReaderV2, root: string): Step[] {
   return RESOURCES.map((resource) => ({
     file: `${resource}.pressure`,
     read: (path, { pressures }) =>
@@ -100,8 +110,7 @@ function pressureSteps(root: string): Step[] {
   }))
 }
 
-function cpuSteps(root: string, hasController: boolean): Step[] {
-  const reader = new CgroupReaderV2()
+function cpuSteps(reader: CgroupReaderV2, root: string, hasController: boolean): Step[] {
   const usage: Step = {
     file: 'cpu.stat',
     read: (path, { figures }) => reader.cpu(`${root}${path}/`, figures),
@@ -113,8 +122,7 @@ function cpuSteps(root: string, hasController: boolean): Step[] {
   return hasController ? [usage, limit] : [usage]
 }
 
-function memorySteps(root: string): Step[] {
-  const reader = new CgroupReaderV2()
+function memorySteps(reader: CgroupReaderV2, root: string): Step[] {
   return [
     {
       file: 'memory.stat',
@@ -135,8 +143,7 @@ function memorySteps(root: string): Step[] {
   ]
 }
 
-function taskSteps(root: string): Step[] {
-  const reader = new CgroupReaderV2()
+function taskSteps(reader: CgroupReaderV2, root: string): Step[] {
   return [
     {
       file: 'pids.current',

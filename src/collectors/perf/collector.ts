@@ -3,9 +3,9 @@ import type { HrTime, Meter } from '@opentelemetry/api'
 import { findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { onlineCpus } from '../../kernel/cpus.ts'
+import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
-import { Procfs } from '../../kernel/procfs/procfs.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { now } from '../../telemetry/time.ts'
@@ -105,7 +105,7 @@ async function start(root: string, options: PerfOptions, notify: PerfSources['no
     const probed = probeEvents(opener, root, cpus[0], wanted)
     for (const line of describeRefusals(probed)) notify(line)
     const events = probed.flatMap(({ event, code }) => (code === undefined ? event : []))
-    const limit = new Procfs().openFilesLimit('/proc/self/')
+    const limit = ownOpenFilesLimit()
     const budget = options.max_fds === 0 ? Math.floor(limit * SHARE) : options.max_fds
     const parts = { opener, cpus, events }
     return {

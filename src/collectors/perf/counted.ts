@@ -49,14 +49,18 @@ export class Counted {
     const start = now()
     const seen = new Set<string>()
     const fresh: { readonly path: string; readonly inode: number }[] = []
-    tree.walk(({ path, inode }) => {
+    for (const { path, inode } of tree.walk()) {
+      if (slice.isOver()) await slice.next()
       if (this.#open.get(path)?.cgroup.inode === inode) seen.add(path)
       else fresh.push({ path, inode })
-    })
+    }
     // What has gone makes room for what has come.
     for (const path of this.#open.keys()) if (!seen.has(path)) this.#close(path)
     this.omitted = 0
-    for (const { path, inode } of fresh) this.#add(path, inode, start)
+    for (const { path, inode } of fresh) {
+      if (slice.isOver()) await slice.next()
+      this.#add(path, inode, start)
+    }
     this.#rename()
     for (const { cgroup, counters } of this.#open.values()) {
       if (slice.isOver()) await slice.next()

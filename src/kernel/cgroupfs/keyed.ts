@@ -1,12 +1,16 @@
 /** Small files of cgroups: one number, or a number behind each of several keys. */
 import { ByteScanner } from '../byte-scanner.ts'
-import { FileReader } from '../file-reader.ts'
+import type { FileReader } from '../file-reader.ts'
 
 /** Opens and reads them. All methods throw NodeJS.ErrnoException and KernelFormatError. */
 export class SmallFiles {
-  readonly reader = new FileReader()
+  readonly reader: FileReader
   readonly scanner = new ByteScanner()
   readonly #values: number[] = []
+
+  constructor(reader: FileReader) {
+    this.reader = reader
+  }
 
   /** @returns the values by the place of the key, until the next reading. */
   keyed(path: string, keys: readonly string[]): readonly number[] {

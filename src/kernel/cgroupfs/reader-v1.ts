@@ -1,4 +1,5 @@
 /** Reads the files of a cgroup of v1: Documentation/admin-guide/cgroup-v1/. */
+import { FileReader } from '../file-reader.ts'
 import type { CgroupFigures, DeviceIo } from './figures.ts'
 import { parseBlkio } from './io-stat.ts'
 import { SmallFiles } from './keyed.ts'
@@ -22,11 +23,12 @@ const OOM_CONTROL = ['oom_kill ']
 
 /** Every method takes the directory in the hierarchy of its controller, with a slash at its end, and throws as that of v2. */
 export class CgroupReaderV1 {
-  readonly #files = new SmallFiles()
+  readonly #files: SmallFiles
   readonly #ticksPerSecond: number
 
-  constructor(ticksPerSecond: number) {
+  constructor(ticksPerSecond: number, reader = new FileReader()) {
     this.#ticksPerSecond = ticksPerSecond
+    this.#files = new SmallFiles(reader)
   }
 
   /** Controller `cpuacct`. */

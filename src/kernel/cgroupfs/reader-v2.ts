@@ -1,4 +1,5 @@
 /** Reads the files of a cgroup of v2: Documentation/admin-guide/cgroup-v2.rst. */
+import { FileReader } from '../file-reader.ts'
 import { type Pressure, parsePressure } from '../psi.ts'
 import type { CgroupFigures, DeviceIo } from './figures.ts'
 import { parseIoStat } from './io-stat.ts'
@@ -21,7 +22,11 @@ const MEMORY_EVENTS = ['low ', 'high ', 'max ', 'oom ', 'oom_kill ']
 
 /** Every method takes the directory with a slash at its end, and throws NodeJS.ErrnoException or KernelFormatError. */
 export class CgroupReaderV2 {
-  readonly #files = new SmallFiles()
+  readonly #files: SmallFiles
+
+  constructor(reader = new FileReader()) {
+    this.#files = new SmallFiles(reader)
+  }
 
   cpu(directory: string, into: CgroupFigures): void {
     const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)

@@ -37,48 +37,42 @@ export class CgroupTree {
   }
 
   /**
-   * Visits every cgroup, those above before those below.
+   * Every cgroup, those above before those below. The tree may change while the caller does something else.
    *
    * @throws NodeJS.ErrnoException when the root can't be read.
    */
-  walk(visit: (node: CgroupNode) => void): void {
+  *walk(): Generator<CgroupNode> {
     this.#count = 0
     this.omitted = 0
     const { ino, nlink } = statSync(this.#root)
     if (this.#top?.inode !== ino) this.#top = newDirectory('', ino)
-    this.#visit(this.#top, nlink, 0, visit)
+    yield* this.#visit(this.#top, nlink, 0)
   }
 
-  #visit(
-    directory: Directory,
-    links: number,
-    depth: number,
-    visit: (node: CgroupNode) => void,
-  ): void {
+  *#visit(directory: Directory, links: number, depth: number): Generator<CgroupNode> {
     this.#count++
-    visit(directory)
+    yield directory
     if (directory.links !== links) this.#list(directory, links)
     if (depth === this.#limits.depth) {
       this.omitted += directory.children.size
       return
     }
-    let hasGone = this.#visitChildren(directory, depth, visit)
+    let hasGone = yield* this.#visitChildren(directory, depth)
     // A child that has gone may have made room for another one, with the same number of links.
     if (hasGone) {
       const known = new Set(directory.children.keys())
       this.#list(directory, links)
-      hasGone = this.#visitChildren(directory, depth, visit, known)
+      hasGone = yield* this.#visitChildren(directory, depth, known)
       if (hasGone) directory.links = -1
     }
   }
 
   /** Whether a child has gone. */
-  #visitChildren(
+  *#visitChildren(
     directory: Directory,
     depth: number,
-    visit: (node: CgroupNode) => void,
     except?: ReadonlySet<string>,
-  ): boolean {
+  ): Generator<CgroupNode, boolean> {
     let hasGone = false
     for (const [name, known] of directory.children) {
       if (except?.has(name)) continue
@@ -97,7 +91,7 @@ export class CgroupTree {
         child = newDirectory(known.path, stats.ino)
         directory.children.set(name, child)
       }
-      this.#visit(child, stats.nlink, depth + 1, visit)
+      yield* this.#visit(child, stats.nlink, depth + 1)
     }
     return hasGone
   }

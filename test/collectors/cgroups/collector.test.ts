@@ -37,7 +37,7 @@ async function collector(
   const said: string[] = []
   registerCgroups(
     meter,
-    { root, include, depth: 10, max: 10_000, triggers },
+    { root, include, depth: 10, max: 10_000, open_files: 100, triggers },
     {
       procfs: new Procfs(),
       machine: { pageSize: 4096, ticksPerSecond: 100 },

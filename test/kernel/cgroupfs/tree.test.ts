@@ -9,9 +9,7 @@ import { skip } from '../../support/skip.ts'
 const LIMITS = { depth: 10, count: 1000 }
 
 function paths(tree: CgroupTree): string[] {
-  const found: string[] = []
-  tree.walk(({ path }) => found.push(path))
-  return found.sort()
+  return Array.from(tree.walk(), ({ path }) => path).sort()
 }
 
 test('cgroups that come, go and change places are found as they are', (t) => {
@@ -46,9 +44,7 @@ test('one that is made again is another one', (t) => {
   const root = join(CGROUP2 as string, makeCgroup(t))
   const tree = new CgroupTree(root, LIMITS)
   const inode = () => {
-    const inodes = new Map<string, number>()
-    tree.walk(({ path, inode }) => inodes.set(path, inode))
-    return inodes.get('/a')
+    return tree.walk().find(({ path }) => path === '/a')?.inode
   }
   mkdirSync(join(root, 'a'))
   const first = inode()
@@ -67,10 +63,10 @@ test('one that vanishes during the walk costs only itself', (t) => {
   const tree = new CgroupTree(root, LIMITS)
   paths(tree)
   const found: string[] = []
-  tree.walk(({ path }) => {
+  for (const { path } of tree.walk()) {
     found.push(path)
     if (path === '') rmdirSync(join(root, 'b'))
-  })
+  }
   t.deepEqual(found.sort(), ['', '/a', '/c'])
   for (const name of ['a', 'c']) rmdirSync(join(root, name))
 })

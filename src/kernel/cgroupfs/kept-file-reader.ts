@@ -1,0 +1,77 @@
+/**
+ * Keeps files of cgroups open from one collection to the next: reading one again costs a quarter of opening, reading and
+ * closing it.
+ *
+ * kernfs makes the text of a file anew whenever it is read from its beginning, and refuses when the cgroup has gone, so
+ * what is read is never old. The kernel keeps 5 kB for each open file.
+ */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { FileReader } from '../file-reader.ts'
+
+interface Kept {
+  readonly descriptor: number
+  isUsed: boolean
+}
+
+export class KeptFileReader extends FileReader {
+  readonly #limit: number
+  readonly #files = new Map<string, Kept>()
+
+  /** @param limit how many files it keeps open at most. */
+  constructor(limit: number) {
+    super()
+    this.#limit = limit
+  }
+
+  override read(path: string): void {
+    if (!this.#readKept(path, (descriptor) => this.#readOnce(descriptor))) super.read(path)
+  }
+
+  override readAll(path: string, limit: number): void {
+    if (!this.#readKept(path, (descriptor) => this.readWhole(descriptor, limit))) {
+      super.readAll(path, limit)
+    }
+  }
+
+  /** Closes the files that nobody has read since the last call: their cgroups have gone. */
+  closeUnused(): void {
+    for (const [path, kept] of this.#files) {
+      if (kept.isUsed) kept.isUsed = false
+      else this.#close(path, kept)
+    }
+  }
+
+  /** Whether the file is one of those that are kept open, and could be read. */
+  #readKept(path: string, read: (descriptor: number) => void): boolean {
+    const known = this.#files.get(path)
+    if (known !== undefined) {
+      try {
+        read(known.descriptor)
+        known.isUsed = true
+        return true
+      } catch {
+        // The cgroup has gone; there may be another one of this path.
+        this.#close(path, known)
+      }
+    }
+    if (this.#files.size >= this.#limit) return false
+    const kept = { descriptor: openSync(path, 'r'), isUsed: true }
+    this.#files.set(path, kept)
+    try {
+      read(kept.descriptor)
+      return true
+    } catch (error) {
+      this.#close(path, kept)
+      throw error
+    }
+  }
+
+  #readOnce(descriptor: number): void {
+    this.length = readSync(descriptor, this.bytes, 0, this.bytes.length, 0)
+  }
+
+  #close(path: string, { descriptor }: Kept): void {
+    this.#files.delete(path)
+    closeSync(descriptor)
+  }
+}
