@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { sample } from '../test/support/exposition.ts'
 import { measureCgroups } from './bench/cgroups.ts'
 import { startCrowd } from './bench/crowd.ts'
+import { measurePerf } from './bench/perf.ts'
 import { measurePipeline } from './bench/pipeline.ts'
 import {
   agentSubject,
@@ -69,6 +70,7 @@ async function main(): Promise<void> {
   await measurePipeline(Number(values.series), print)
   await measureWorkloads(print)
   await measureCgroups(print)
+  await measurePerf(print)
 }
 
 /** CPU seconds a collection of each subject, round by round. */

@@ -5,21 +5,24 @@ import { makeArm64Image } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
 
 const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
-const POD = `/sys/fs/cgroup/kubepods/burstable/pod${UID}`
+/** Cgroups within cgroups: whoever runs in the lowest one runs in all of them. */
+const ABOVE = ['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a/b/c/d/kubepods', 'a/b/c/d/kubepods/burstable']
+const POD = `/sys/fs/cgroup/${ABOVE.at(-1)}/pod${UID}`
 const ID = 'a'.repeat(64)
 const TOLERANCE = 0.03
 /** Of the emulated CPU, with one instruction in each nanosecond. */
 const PER_SECOND = 1e9
 const SCOPES = ['container', 'k8s_pod', 'cgroup'] as const
 
-/** Each level of the tree counts for itself: together more events than the CPU has counters. */
+/** Each of the eight levels counts two events for itself: 16 on a CPU that has seven counters. */
 const SCRIPT = `
-for c in /sys/fs/cgroup /sys/fs/cgroup/kubepods /sys/fs/cgroup/kubepods/burstable ${POD}; do
+echo +cpu > /sys/fs/cgroup/cgroup.subtree_control
+for c in ${ABOVE.map((path) => `/sys/fs/cgroup/${path}`).join(' ')} ${POD}; do
   mkdir -p $c; echo +cpu > $c/cgroup.subtree_control
 done
 mkdir ${POD}/${ID}
 node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false --collection.max-age=0 --prometheus.host=127.0.0.1 \
-  --prometheus.naming=otel --perf.enabled --perf.scopes=container,pod,cgroup \
+  --prometheus.naming=otel --perf.enabled --perf.scopes=container,pod,cgroup --cgroups.include=a,a/** \
   --perf.hardware=CPUCycles,Instructions,CacheRefs,BranchInstr > /tmp/log 2>&1 & agent=$!
 for i in $(seq 200); do grep -q '"started"' /tmp/log && break; sleep 0.2; done
 sh -c 'echo $$ > ${POD}/${ID}/cgroup.procs; while :; do :; done' &

@@ -1,5 +1,5 @@
 /** A cgroup that is measured, from its first sight to its end. */
-import type { HrTime } from '@opentelemetry/api'
+import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { DeviceIo } from '../../kernel/cgroupfs/figures.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
@@ -17,22 +17,28 @@ export class KnownCgroup {
   /** The last collection that saw it. */
   pass = 0
   readonly #start: HrTime
+  readonly #own: Attributes
   readonly #devices = new Map<string, Entity>()
   /** By the number of the step: the collection in which the file was missing. */
   readonly #missing = new Map<number, number>()
 
-  /** @param start since when its counters count. */
+  /**
+   * @param start since when its counters count.
+   * @param own attributes beside those that name it.
+   */
   constructor(
     path: string,
     inode: number,
     selected: Selected,
     start: HrTime,
     workloads: Workloads,
+    own: Attributes = {},
   ) {
     this.path = path
     this.inode = inode
     this.selected = selected
     this.#start = start
+    this.#own = own
     this.entity = this.#newEntity(workloads)
   }
 
@@ -70,6 +76,6 @@ export class KnownCgroup {
     const { level, owner } = this.selected
     const attributes =
       level === 'cgroup' ? { 'cgroup.path': this.path } : workloadAttributes(workloads.name(owner))
-    return new Entity(attributes, this.#start)
+    return new Entity({ ...attributes, ...this.#own }, this.#start)
   }
 }

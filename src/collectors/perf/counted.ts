@@ -1,4 +1,5 @@
 /** The cgroups whose events are counted: opened when they come, closed when they go, within a budget. */
+import { readFileSync } from 'node:fs'
 import type { HrTime } from '@opentelemetry/api'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { CgroupCounters, type CounterParts } from '../../kernel/perf-events/cgroup-counters.ts'
@@ -8,6 +9,7 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import type { Level } from '../cgroups/definitions.ts'
 import { KnownCgroup } from '../cgroups/known-cgroup.ts'
 import { select } from '../cgroups/selection.ts'
+import { FIRST_PROCESS } from './definitions.ts'
 
 export interface CountedOptions {
   /** The mount of the hierarchy that counts by cgroup. */
@@ -23,6 +25,16 @@ export interface CountedOptions {
 interface Open {
   readonly cgroup: KnownCgroup
   readonly counters: CgroupCounters
+}
+
+/** The PID that the kernel names first, which is the oldest's; undefined where all are in cgroups below. */
+function firstProcess(directory: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(`${directory}/cgroup.procs`, 'latin1'), 10)
+    return pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export class Counted {
@@ -76,7 +88,9 @@ export class Counted {
     const { root, parts, workloads, options, budget } = this.#options
     const selected = select(path, options.include)
     if (selected === undefined || !options.scopes.includes(selected.level)) return
-    const cgroup = new KnownCgroup(path, inode, selected, start, workloads)
+    const first = selected.level === 'container' ? firstProcess(`${root}${path}`) : undefined
+    const own = first === undefined ? {} : { [FIRST_PROCESS]: first }
+    const cgroup = new KnownCgroup(path, inode, selected, start, workloads, own)
     if (this.descriptors + parts.events.length * parts.cpus.length > budget) {
       this.omitted++
       this.#notifyBudget()

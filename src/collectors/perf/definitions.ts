@@ -10,8 +10,15 @@ import type { Level } from '../cgroups/definitions.ts'
 import { WORKLOAD_KEYS } from '../workload-attributes.ts'
 
 const SCOPE = 'perf'
-const KEYS = {
+/** As the perf daemonset had it; a container that starts again is another one anyway. */
+export const FIRST_PROCESS = 'process.pid'
+const KEYS: MetricTable['keys'] = {
   ...WORKLOAD_KEYS,
+  [FIRST_PROCESS]: {
+    description: "PID of the container's first process when its counting began",
+    classic: 'pid',
+    cadvisor: false,
+  },
   'cgroup.path': { description: 'Path of a cgroup that is neither a container nor a pod' },
 }
 
@@ -64,7 +71,7 @@ function levelTable(level: Level): MetricTable {
       ),
       [COVERAGE]: {
         description:
-          'Part of the time in which the events of the class were counted while they were to be; values are scaled up by it',
+          'Part of the time in which an event was counted while it was to be, of the event with least; values are scaled up by it',
         kind: 'gauge',
         valueType: 'double',
         otel: { name: `${ROOTS[level]}.perf.coverage`, unit: '1' },

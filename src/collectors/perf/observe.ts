@@ -19,12 +19,12 @@ export function observePerf(
   counts: ReturnType<CgroupCounters['read']>,
   times: readonly (keyof typeof TIMES)[],
 ): void {
-  let enabled = 0
-  let running = 0
+  let coverage = Number.NaN
   for (const [event, count] of counts) {
-    enabled += count.enabled
-    running += count.running
-    if (count.running === 0) continue
+    if (count.enabled === 0) continue
+    const counted = count.running / count.enabled
+    if (!(counted >= coverage)) coverage = counted
+    if (counted === 0) continue
     const value = isClock(event) ? count.value / NANOSECONDS : count.value
     measurements[event.label].observe(result, entity, value)
   }
@@ -32,5 +32,5 @@ export function observePerf(
     const most = Math.max(0, ...[...counts.values()].map((count) => count[TIMES[label]]))
     measurements[label].observe(result, entity, most / NANOSECONDS)
   }
-  if (enabled > 0) measurements[COVERAGE].observe(result, entity, running / enabled)
+  if (coverage >= 0) measurements[COVERAGE].observe(result, entity, coverage)
 }
