@@ -1,6 +1,7 @@
 /** The collectors that the configuration asks for, each on a meter of its own. */
 import type { AgentSources } from '../collectors/agent/collector.ts'
 import { daemonsetNames } from '../collectors/cgroups/daemonset-names.ts'
+import { Members } from '../collectors/process-groups/members.ts'
 import type { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
 import {
   COLLECTORS,
@@ -47,6 +48,7 @@ export function createCollectors(
     procfs,
     workloads,
     machine: readMachine(),
+    members: new Members(),
     username: userNames(),
     slice: new TimeSlice(SLICE_MILLISECONDS),
     ...observed,

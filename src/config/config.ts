@@ -54,6 +54,7 @@ export interface Config {
     readonly software: readonly string[]
     readonly cache: readonly string[]
     readonly scopes: readonly ('container' | 'pod' | 'cgroup')[]
+    readonly process_groups: readonly string[]
     readonly max_fds: number
   }
   readonly classic: { readonly psi_prefix: string }

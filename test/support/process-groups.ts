@@ -2,6 +2,7 @@
 import { emptyResource } from '@opentelemetry/resources'
 import { registerProcessGroups } from '../../src/collectors/process-groups/collector.ts'
 import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
+import { Members } from '../../src/collectors/process-groups/members.ts'
 import {
   compileRules,
   type ProcessNameItem,
@@ -76,6 +77,7 @@ export function processGroups(
     },
     {
       procfs: new Procfs(root),
+      members: new Members(),
       machine: { pageSize: 4096, ticksPerSecond: 100 },
       username,
       slice: new TimeSlice(),

@@ -3,16 +3,20 @@ import type { HrTime, Meter } from '@opentelemetry/api'
 import { findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { onlineCpus } from '../../kernel/cpus.ts'
+import type { Machine } from '../../kernel/machine.ts'
 import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import type { Level } from '../cgroups/definitions.ts'
+import type { Members } from '../process-groups/members.ts'
 import { Counted } from './counted.ts'
+import { CountedGroups } from './counted-groups.ts'
 import { PERF_EVENTS, PERF_READING, PERF_TABLES, TIMES } from './definitions.ts'
 import { observePerf } from './observe.ts'
 import { describeRefusals, type Probed, probeEvents } from './probe.ts'
@@ -27,6 +31,8 @@ export interface PerfOptions {
   /** What is counted: containers, pods, or slices and the cgroups that are included. */
   readonly scopes: readonly Level[]
   readonly include: readonly string[]
+  /** Patterns of the names of process groups that are counted by process. */
+  readonly process_groups: readonly string[]
   /** Descriptors that may be used; 0 for most of those that the agent may have. */
   readonly max_fds: number
   readonly depth: number
@@ -36,6 +42,9 @@ export interface PerfOptions {
 export interface PerfSources {
   readonly slice: TimeSlice
   readonly workloads: Workloads
+  readonly procfs: Procfs
+  readonly machine: Machine
+  readonly members: Members
   /** Says something to the operator. */
   readonly notify: (message: string) => void
 }
@@ -44,11 +53,8 @@ export interface PerfSources {
 const SHARE = 0.8
 
 /** Registers the collector's instruments on the meter. */
-export function registerPerf(
-  meter: Meter,
-  options: PerfOptions,
-  { slice, workloads, notify }: PerfSources,
-): void {
+export function registerPerf(meter: Meter, options: PerfOptions, sources: PerfSources): void {
+  const { slice } = sources
   const created = now()
   const mounts = findCgroupMounts(options.root)
   const root = mounts.v1.get('perf_event') ?? mounts.v2 ?? options.root
@@ -56,6 +62,7 @@ export function registerPerf(
   const levels = Object.fromEntries(
     options.scopes.map((level) => [level, createInstruments(meter, PERF_TABLES[level])]),
   )
+  const groups = createInstruments(meter, PERF_TABLES.group)
   const reading = createInstruments(meter, PERF_READING)
   const support = createInstruments(meter, PERF_EVENTS)
   const collector = new Entity({}, created)
@@ -64,28 +71,40 @@ export function registerPerf(
     labels.includes(label),
   )
   let probed: Probed[] = []
-  const starting = start(root, options, notify).then((started) => {
+  const starting = start(root, options, sources).then((started) => {
     probed = started?.probed ?? []
-    return started?.counted(workloads)
+    return started
   })
   const entities = new Map<string, Entity>()
   meter.addBatchObservableCallback(
     async (result) => {
-      const counted = await starting
-      if (counted === undefined) return
-      await counted.take(tree, slice, ({ selected, entity }, counts) =>
-        observePerf(result, levels[selected.level].measurements, entity, counts, times),
+      const started = await starting
+      if (started === undefined) return
+      const { counted, countedGroups, budget } = started
+      if (options.scopes.length > 0) {
+        await counted.take(tree, slice, ({ selected, entity }, counts) =>
+          observePerf(result, levels[selected.level].measurements, entity, counts, times),
+        )
+      }
+      await countedGroups.take(slice, budget - counted.descriptors, (entity, counts) =>
+        observePerf(result, groups.measurements, entity, counts, times),
       )
-      reading.measurements.descriptors.observe(result, collector, counted.descriptors)
-      reading.measurements.omitted.observe(result, collector, counted.omitted)
-      reading.measurements.errors.observe(result, collector, counted.errors)
+      const sum = (figure: 'descriptors' | 'omitted' | 'errors') =>
+        reading.measurements[figure].observe(
+          result,
+          collector,
+          counted[figure] + countedGroups[figure],
+        )
+      sum('descriptors')
+      sum('omitted')
+      sum('errors')
       for (const { event, code } of probed) {
         const entity = entities.get(event.label) ?? supportEntity(event.label, code, created)
         entities.set(event.label, entity)
         support.measurements.supported.observe(result, entity, code === undefined ? 1 : 0)
       }
     },
-    [...Object.values(levels), reading, support].flatMap(({ observables }) => observables),
+    [...Object.values(levels), groups, reading, support].flatMap(({ observables }) => observables),
   )
 }
 
@@ -97,12 +116,18 @@ function supportEntity(label: string, code: string | undefined, created: HrTime)
 }
 
 /** Finds out what can be counted; undefined, and said, when nothing can. */
-async function start(root: string, options: PerfOptions, notify: PerfSources['notify']) {
+async function start(root: string, options: PerfOptions, sources: PerfSources) {
+  const { workloads, procfs, machine, members, notify } = sources
   try {
     const opener = await loadPerfOpener()
     const cpus = onlineCpus()
     const wanted = EVENTS.filter((event) => labelsFor(options, event.class).includes(event.label))
-    const probed = probeEvents(opener, root, cpus[0], wanted)
+    const probed = probeEvents(
+      opener,
+      options.scopes.length === 0 ? undefined : root,
+      cpus[0],
+      wanted,
+    )
     for (const line of describeRefusals(probed)) notify(line)
     const events = probed.flatMap(({ event, code }) => (code === undefined ? event : []))
     const limit = ownOpenFilesLimit()
@@ -110,8 +135,15 @@ async function start(root: string, options: PerfOptions, notify: PerfSources['no
     const parts = { opener, cpus, events }
     return {
       probed,
-      counted: (workloads: Workloads) =>
-        new Counted({ root, parts, budget, workloads, options, notify }),
+      budget,
+      counted: new Counted({ root, parts, budget, workloads, options, notify }),
+      countedGroups: new CountedGroups({
+        procfs,
+        members,
+        parts,
+        patterns: options.process_groups,
+        ticksPerSecond: machine.ticksPerSecond,
+      }),
     }
   } catch (error) {
     notify(`no perf events are counted: ${(error as Error).message}`)

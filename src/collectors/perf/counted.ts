@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs'
 import type { HrTime } from '@opentelemetry/api'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
-import { CgroupCounters, type CounterParts } from '../../kernel/perf-events/cgroup-counters.ts'
+import {
+  type CounterParts,
+  type Counters,
+  type Counts,
+  countCgroup,
+} from '../../kernel/perf-events/counters.ts'
 import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
@@ -24,7 +29,7 @@ export interface CountedOptions {
 
 interface Open {
   readonly cgroup: KnownCgroup
-  readonly counters: CgroupCounters
+  readonly counters: Counters
 }
 
 /** The PID that the kernel names first, which is the oldest's; undefined where all are in cgroups below. */
@@ -55,7 +60,7 @@ export class Counted {
   async take(
     tree: CgroupTree,
     slice: TimeSlice,
-    observe: (cgroup: KnownCgroup, counts: ReturnType<CgroupCounters['read']>) => void,
+    observe: (cgroup: KnownCgroup, counts: Counts) => void,
   ): Promise<void> {
     slice.begin()
     const start = now()
@@ -98,7 +103,7 @@ export class Counted {
     }
     try {
       const onFailure = () => this.errors++
-      const counters = new CgroupCounters(`${root}${path}`, { ...parts, onFailure })
+      const counters = countCgroup(`${root}${path}`, { ...parts, onFailure })
       this.descriptors += counters.size
       this.#open.set(path, { cgroup, counters })
     } catch {

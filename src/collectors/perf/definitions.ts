@@ -7,6 +7,7 @@ import {
 } from '../../telemetry/definitions.ts'
 import { PERF_PREFIX } from '../cgroups/daemonset-names.ts'
 import type { Level } from '../cgroups/definitions.ts'
+import { GROUP_KEYS } from '../process-groups/definitions.ts'
 import { WORKLOAD_KEYS } from '../workload-attributes.ts'
 
 const SCOPE = 'perf'
@@ -33,10 +34,13 @@ export const COVERAGE = 'coverage'
 /** Labels that are no events: for how long those that are were to be counted, and were. */
 export const TIMES = { TimeEnabled: 'enabled', TimeRunning: 'running' } as const
 
-const ROOTS: Readonly<Record<Level, string>> = {
+export type PerfScope = Level | 'group'
+
+const ROOTS: Readonly<Record<PerfScope, string>> = {
   container: 'container',
   pod: 'k8s.pod',
   cgroup: 'cgroup',
+  group: 'procgroup',
 }
 
 /** What a label's metrics are called: `l1_data_read_hit`. */
@@ -50,20 +54,21 @@ export function isClock({ label }: PerfEvent): boolean {
   return label.endsWith('Clock')
 }
 
-export const PERF_TABLES: Readonly<Record<Level, MetricTable>> = {
+export const PERF_TABLES: Readonly<Record<PerfScope, MetricTable>> = {
   container: levelTable('container'),
   pod: levelTable('pod'),
   cgroup: levelTable('cgroup'),
+  group: levelTable('group'),
 }
 
-function levelTable(level: Level): MetricTable {
+function levelTable(level: PerfScope): MetricTable {
   const metrics = EVENTS.map((event): [string, MetricDefinition] => [
     event.label,
     definition(event, level),
   ])
   return metricTable({
     scope: SCOPE,
-    keys: KEYS,
+    keys: level === 'group' ? GROUP_KEYS : KEYS,
     metrics: {
       ...Object.fromEntries(metrics),
       ...Object.fromEntries(
@@ -80,7 +85,7 @@ function levelTable(level: Level): MetricTable {
   })
 }
 
-function time(label: string, field: 'enabled' | 'running', level: Level): MetricDefinition {
+function time(label: string, field: 'enabled' | 'running', level: PerfScope): MetricDefinition {
   const tail = `time_${field}`
   return {
     description: `perf label ${label}: CPU time in which events were ${field === 'enabled' ? 'to be counted' : 'counted'}, of the event with most`,
@@ -93,7 +98,7 @@ function time(label: string, field: 'enabled' | 'running', level: Level): Metric
   }
 }
 
-function definition(event: PerfEvent, level: Level): MetricDefinition {
+function definition(event: PerfEvent, level: PerfScope): MetricDefinition {
   const tail = tailOf(event)
   const isSeconds = isClock(event)
   return {
@@ -134,19 +139,21 @@ export const PERF_READING = metricTable({
   keys: {},
   metrics: {
     descriptors: {
-      description: 'Descriptors in use: one for each event, CPU and cgroup',
+      description:
+        'Descriptors in use: one for each event, CPU and cgroup, or each event and thread',
       kind: 'updowncounter',
       valueType: 'int',
       otel: { name: 'perf.descriptors', unit: '{descriptor}' },
     },
     omitted: {
-      description: 'Cgroups that are not counted, for there are not descriptors enough',
+      description:
+        'Cgroups and processes that are not counted, for there are not descriptors enough',
       kind: 'gauge',
       valueType: 'int',
-      otel: { name: 'perf.cgroups.omitted', unit: '{cgroup}' },
+      otel: { name: 'perf.omitted', unit: '{target}' },
     },
     errors: {
-      description: 'Events of single cgroups and CPUs that could not be counted',
+      description: 'Events of single cgroups, CPUs and threads that could not be counted',
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'perf.errors', unit: '{error}' },

@@ -1,6 +1,6 @@
 /** From counts of events to measurements. */
 import type { BatchObservableResult } from '@opentelemetry/api'
-import type { CgroupCounters } from '../../kernel/perf-events/cgroup-counters.ts'
+import type { Counts } from '../../kernel/perf-events/counters.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import type { Measurement } from '../../telemetry/instruments.ts'
 import { COVERAGE, isClock, TIMES } from './definitions.ts'
@@ -16,7 +16,7 @@ export function observePerf(
   result: BatchObservableResult,
   measurements: Readonly<Record<string, Measurement>>,
   entity: Entity,
-  counts: ReturnType<CgroupCounters['read']>,
+  counts: Counts,
   times: readonly (keyof typeof TIMES)[],
 ): void {
   let coverage = Number.NaN

@@ -1,7 +1,7 @@
 /** Which of the wanted events this machine has and the agent may count, found out by opening each once. */
 import { closeSync, openSync } from 'node:fs'
 import type { PerfEvent } from '../../kernel/perf-events/events.ts'
-import type { PerfOpener } from '../../kernel/perf-events/open.ts'
+import type { PerfOpener, PerfTarget } from '../../kernel/perf-events/open.ts'
 
 export interface Probed {
   readonly event: PerfEvent
@@ -20,26 +20,31 @@ const HINTS: Readonly<Record<string, string>> = {
   EMFILE: 'there are not descriptors enough',
 }
 
-/** @param directory of a cgroup. */
+/** @param directory of a cgroup; undefined when only processes are to be counted. */
 export function probeEvents(
   opener: PerfOpener,
-  directory: string,
+  directory: string | undefined,
   cpu: number,
   events: readonly PerfEvent[],
 ): Probed[] {
+  if (directory === undefined) return probe(opener, { thread: process.pid }, events)
   const cgroup = openSync(directory, 'r')
   try {
-    return events.map((event) => {
-      try {
-        closeSync(opener.open({ event, cgroup, cpu, leader: -1 }))
-        return { event, code: undefined }
-      } catch (error) {
-        return { event, code: (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN' }
-      }
-    })
+    return probe(opener, { cgroup, cpu }, events)
   } finally {
     closeSync(cgroup)
   }
+}
+
+function probe(opener: PerfOpener, target: PerfTarget, events: readonly PerfEvent[]): Probed[] {
+  return events.map((event) => {
+    try {
+      closeSync(opener.open({ event, target, leader: -1 }))
+      return { event, code: undefined }
+    } catch (error) {
+      return { event, code: (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN' }
+    }
+  })
 }
 
 /** One line for each reason; none when all can be counted. */

@@ -13,6 +13,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from './group-census.ts'
+import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
@@ -71,6 +72,13 @@ export class Census implements GroupCensus {
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
     this.#previous = time
+  }
+
+  *members(): Generator<Member> {
+    for (const process of this.#processes.values()) {
+      const { pid, ppid, start, directory, group } = process
+      if (group !== undefined) yield { pid, ppid, start, directory, group }
+    }
   }
 
   #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): void {

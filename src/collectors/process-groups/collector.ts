@@ -11,6 +11,7 @@ import { Census } from './census.ts'
 import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS, WORKLOAD_METRICS } from './definitions.ts'
 import { type FactSources, processFacts } from './facts.ts'
 import type { CensusSources, GroupCensus } from './group-census.ts'
+import type { Members } from './members.ts'
 import { observeGroup } from './observe.ts'
 import { Placement } from './placement.ts'
 import { ProcessReader } from './process-reader.ts'
@@ -51,6 +52,8 @@ export interface ProcessGroupsSources {
   readonly username: (uid: number) => string
   readonly slice: TimeSlice
   readonly workloads: Workloads
+  /** Where other collectors find the processes of the groups. */
+  readonly members: Members
 }
 
 /**
@@ -61,7 +64,7 @@ export interface ProcessGroupsSources {
 export function registerProcessGroups(
   meter: Meter,
   options: ProcessGroupsOptions,
-  { procfs, machine, username, slice, workloads }: ProcessGroupsSources,
+  { procfs, machine, username, slice, workloads, members }: ProcessGroupsSources,
 ): void {
   const units = {
     ...machine,
@@ -79,6 +82,7 @@ export function registerProcessGroups(
     judge: (process) => options.rules.match(processFacts(facts, process)),
     startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
   })
+  members.offer(() => census.members())
   const top = new TopGroups(now())
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)

@@ -15,7 +15,7 @@ const ROOT: Record<Level, string> = { group: 'procgroup', thread: 'procgroup.thr
 const PREFIX: Record<Level, string> = { group: '', thread: 'thread_' }
 const OF: Record<Level, string> = { group: '', thread: ' of the threads of this name' }
 
-const GROUP_KEYS = {
+export const GROUP_KEYS = {
   ...WORKLOAD_KEYS,
   'procgroup.name': { description: 'Name of the process group', classic: 'groupname' },
 }

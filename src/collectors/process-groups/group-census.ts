@@ -3,6 +3,7 @@ import type { HrTime } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
+import type { Member } from './members.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
@@ -51,6 +52,8 @@ export interface GroupCensus {
   /** By the keys of their assignments; one without members may be taken out. */
   readonly groups: Map<string, Group>
   readonly outcome: Outcome
+  /** The processes that belong to groups; none in strict mode. */
+  members(): Iterable<Member>
   /**
    * Reads every process once.
    *

@@ -1,5 +1,5 @@
 /** Settings of perf events. */
-import { BOOLEAN, integer, listOf, oneOf } from '../types.ts'
+import { BOOLEAN, integer, listOf, oneOf, TEXT } from '../types.ts'
 import { PERF_LABELS } from './perf-labels.ts'
 import { type SettingTable, setting } from './setting.ts'
 
@@ -32,6 +32,11 @@ export const PERF_SETTINGS: SettingTable = {
     doc: 'What is counted: containers, pods by their own cgroups, or slices and the cgroups of cgroups.include.',
     type: listOf(oneOf('container', 'pod', 'cgroup')),
     default: ['container'],
+  }),
+  'perf.process_groups': setting({
+    doc: 'Process groups to count, by name, such as nginx or java*: by process, for programs without a cgroup of their own.',
+    type: listOf(TEXT),
+    default: [],
   }),
   'perf.max_fds': setting({
     doc: 'Descriptors that counters may use; 0 takes four fifths of what the agent may have.',

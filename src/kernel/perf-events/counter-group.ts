@@ -1,7 +1,7 @@
-/** Events of one cgroup that are counted together on one CPU. */
+/** Events of one cgroup that are counted together on one CPU, or one event of a thread. */
 import { closeSync, readSync } from 'node:fs'
 import type { PerfEvent } from './events.ts'
-import type { PerfOpener } from './open.ts'
+import type { PerfOpener, PerfTarget } from './open.ts'
 
 /** What was counted so far; grows only. */
 export interface Count {
@@ -11,7 +11,7 @@ export interface Count {
   running: number
 }
 
-/** Number of values, and the two times. */
+/** Number of values, or the only one, and the two times. */
 const HEADER = 3
 const WORD = 8
 
@@ -20,17 +20,18 @@ export class CounterGroup {
   readonly #descriptors: readonly number[]
   readonly #buffer: Buffer
   readonly #last: number[]
+  /** Where the values begin, in words. */
+  readonly #values: number
   #lastEnabled = 0
   #lastRunning = 0
 
   /**
-   * @param cgroup descriptor of the cgroup's directory; it may be closed afterwards.
+   * @param target the descriptor in it may be closed afterwards.
    * @param onFailure told of each event that can't be counted; the others are, all the same.
    */
   constructor(
     opener: PerfOpener,
-    cgroup: number,
-    cpu: number,
+    target: PerfTarget,
     events: readonly PerfEvent[],
     onFailure: (event: PerfEvent, error: NodeJS.ErrnoException) => void,
   ) {
@@ -38,7 +39,7 @@ export class CounterGroup {
     const descriptors: number[] = []
     for (const event of events) {
       try {
-        descriptors.push(opener.open({ event, cgroup, cpu, leader: descriptors[0] ?? -1 }))
+        descriptors.push(opener.open({ event, target, leader: descriptors[0] ?? -1 }))
         opened.push(event)
       } catch (error) {
         onFailure(event, error as NodeJS.ErrnoException)
@@ -46,7 +47,9 @@ export class CounterGroup {
     }
     this.events = opened
     this.#descriptors = descriptors
-    this.#buffer = Buffer.alloc((HEADER + opened.length) * WORD)
+    const isAlone = 'thread' in target
+    this.#values = isAlone ? 0 : HEADER
+    this.#buffer = Buffer.alloc((isAlone ? HEADER : HEADER + opened.length) * WORD)
     this.#last = opened.map(() => 0)
   }
 
@@ -73,7 +76,7 @@ export class CounterGroup {
     this.#lastEnabled = enabled
     this.#lastRunning = running
     for (const [index, count] of counts.entries()) {
-      const value = this.#word(HEADER + index)
+      const value = this.#word(this.#values + index)
       const increase = value - this.#last[index]
       this.#last[index] = value
       count.enabled += wasEnabled

@@ -7,18 +7,22 @@ import type { PerfEvent } from './events.ts'
 const NUMBERS: Readonly<Record<string, number>> = { x64: 298, arm64: 241 }
 const PERF_FLAG_PID_CGROUP = 4
 const PERF_FLAG_FD_CLOEXEC = 8
+const ANY_CPU = -1
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+
+/** A cgroup, by the descriptor of its directory, on one CPU; or a thread, on all, with whatever it starts later. */
+export type PerfTarget =
+  | { readonly cgroup: number; readonly cpu: number }
+  | { readonly thread: number }
 
 export interface OpenRequest {
   readonly event: PerfEvent
-  /** Descriptor of the cgroup's directory. */
-  readonly cgroup: number
-  readonly cpu: number
+  readonly target: PerfTarget
   /** Descriptor of the first event of the group; -1 for that one itself. */
   readonly leader: number
 }
 
-/** Opens a counter for a cgroup on one CPU. */
+/** Opens a counter. */
 export interface PerfOpener {
   /** @throws NodeJS.ErrnoException with the kernel's code. */
   open(request: OpenRequest): number
@@ -33,9 +37,14 @@ export async function loadPerfOpener(): Promise<PerfOpener> {
   const types = ['long', 'void *', 'int', 'int', 'int', 'unsigned long']
   const syscall = library.func('syscall', 'long', types)
   return {
-    open({ event, cgroup, cpu, leader }) {
-      const flags = PERF_FLAG_PID_CGROUP | PERF_FLAG_FD_CLOEXEC
-      const descriptor = syscall(number, eventAttributes(event), cgroup, cpu, leader, flags)
+    open({ event, target, leader }) {
+      const inherits = 'thread' in target
+      const attributes = eventAttributes(event, inherits)
+      const [id, cpu, mode] = inherits
+        ? [target.thread, ANY_CPU, 0]
+        : [target.cgroup, target.cpu, PERF_FLAG_PID_CGROUP]
+      const flags = mode | PERF_FLAG_FD_CLOEXEC
+      const descriptor = syscall(number, attributes, id, cpu, leader, flags)
       if (descriptor >= 0) return descriptor as number
       const code = NAMES.get(koffi.errno()) ?? 'EUNKNOWN'
       throw Object.assign(new Error(`${event.label}: ${code}`), {

@@ -54,6 +54,12 @@ export class Procfs {
     return numericEntries(`${processDirectory}task`)
   }
 
+  /** Seconds since boot, as starts of processes are counted. */
+  uptime(): number {
+    this.#reader.read(`${this.root}/uptime`)
+    return Number.parseFloat(this.#reader.bytes.toString('latin1', 0, this.#reader.length))
+  }
+
   /** Boot time, in seconds since the epoch. */
   bootTime(): number {
     this.#reader.readAll(`${this.root}/stat`, MOST_CMDLINE)

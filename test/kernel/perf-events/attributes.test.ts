@@ -56,8 +56,12 @@ for (const event of EVENTS) {
     expected.writeUInt32LE(config, 8)
     // Both times, and the group.
     expected.writeUInt32LE(11, 32)
-    t.deepEqual(eventAttributes(event), expected)
+    t.deepEqual(eventAttributes(event, false), expected)
     t.is(ATTRIBUTES_SIZE, 112)
+    // One that threads hand on can't be read with others.
+    expected.writeUInt32LE(3, 32)
+    expected.writeUInt32LE(2, 40)
+    t.deepEqual(eventAttributes(event, true), expected)
   })
 }
 

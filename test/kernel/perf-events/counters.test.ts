@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { onlineCpus } from '../../../src/kernel/cpus.ts'
-import { CgroupCounters } from '../../../src/kernel/perf-events/cgroup-counters.ts'
+import { countCgroup } from '../../../src/kernel/perf-events/counters.ts'
 import { EVENTS, type PerfEvent } from '../../../src/kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../../src/kernel/perf-events/open.ts'
 import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../../support/cgroup2.ts'
@@ -21,7 +21,7 @@ async function setUp(t: ExecutionContext, events: readonly PerfEvent[]) {
   const path = makeCgroup(t)
   const failures: string[] = []
   const open = () =>
-    new CgroupCounters(join(CGROUP2 as string, path), {
+    countCgroup(join(CGROUP2 as string, path), {
       opener,
       cpus: onlineCpus(),
       events,

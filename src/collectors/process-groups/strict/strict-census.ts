@@ -15,6 +15,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from '../group-census.ts'
+import type { Member } from '../members.ts'
 import type { JudgedProcess } from '../process.ts'
 import { isGone } from '../reading-errors.ts'
 import type { Assignment, Verdict } from '../rules/verdict.ts'
@@ -67,6 +68,10 @@ export class StrictCensus implements GroupCensus {
     this.#reader = reader
     this.#options = options
     this.#previous = created
+  }
+
+  members(): Iterable<Member> {
+    return []
   }
 
   async take(time: HrTime): Promise<void> {
