@@ -5,6 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { type Agent, startAgent } from './agent/agent.ts'
 import { explain } from './agent/explain.ts'
+import { listMetrics } from './agent/list-metrics.ts'
+import { protectionFile, readProtectionFiles } from './agent/server.ts'
+import { compileTargets, PatternError } from './collectors/kubevirt/targets.ts'
 import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS } from './collectors/registry.ts'
@@ -12,7 +15,6 @@ import { type CommandLine, parseCommandLine } from './config/command-line.ts'
 import { configurationReference, helpText } from './config/help.ts'
 import { type LoadedConfig, loadConfig } from './config/load.ts'
 import { ConfigError } from './config/problems.ts'
-import { readWebConfig } from './config/web-config/web-config.ts'
 import { metricsReference } from './telemetry/reference.ts'
 import { readVersion } from './version.ts'
 
@@ -35,10 +37,13 @@ async function main(words: readonly string[]): Promise<void> {
   if (commandLine.version) return print(`otel-interrogator ${version}\n`)
   if (commandLine.help) return print(helpText())
   if (commandLine.command === 'list-settings') return print(configurationReference())
-  if (commandLine.command === 'list-metrics') {
-    return print(metricsReference(COLLECTORS.flatMap(({ tables }) => tables)))
+  if (commandLine.command === 'list-metrics' && commandLine.all) {
+    return print(metricsReference(COLLECTORS.flatMap(({ tables }) => tables())))
   }
   const loaded = load(commandLine)
+  if (commandLine.command === 'list-metrics') {
+    return print(await listMetrics(loaded.config, version, commandLine.format))
+  }
   if (commandLine.command === 'check-config') return confirmConfig(loaded)
   if (commandLine.command === 'explain') return await printExplanation(loaded, commandLine.pid)
   if (commandLine.once) await printOnce(loaded, version, commandLine.onceDelay)
@@ -48,11 +53,15 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-function load({ config: file, flags }: CommandLine): LoadedConfig {
-  const loaded = loadConfig({ file, flags, environment: process.env })
+function load({ config: file, kubevirtFile, flags }: CommandLine): LoadedConfig {
+  const loaded = loadConfig({ file, kubevirtFile, flags, environment: process.env })
   try {
     createRules(loaded.config)
+    compileTargets(loaded.config.kubevirt.targets)
   } catch (error) {
+    if (error instanceof PatternError) {
+      throw new ConfigError([{ source: 'kubevirt.targets', message: error.message }])
+    }
     if (!(error instanceof RuleError)) throw error
     const problems = error.problems.map(({ line, message }) => ({
       source: line === undefined ? 'rules' : `${file}:${line}`,
@@ -64,9 +73,9 @@ function load({ config: file, flags }: CommandLine): LoadedConfig {
 }
 
 /** @throws ConfigError when the web configuration, which is read at the start only, is wrong. */
-function confirmConfig({ config: { web } }: LoadedConfig): void {
-  if (web.config_file !== undefined && web.config_file !== '')
-    readWebConfig(web.config_file, () => {})
+function confirmConfig({ config, warnings }: LoadedConfig): void {
+  if (protectionFile(config.web) !== undefined) readProtectionFiles(config.web, () => {})
+  for (const warning of warnings) process.stderr.write(`${warning}\n`)
   print('the configuration is right\n')
 }
 

@@ -76,7 +76,7 @@ test('each point that is pushed equals its line on /metrics', async (t) => {
 /** The line of a point, by the definition table. */
 function classicLine(metric: ReceivedMetric, point: ReceivedPoint): { key: string; scale: number } {
   const attributes = attributesOf(point)
-  for (const { keys, metrics } of COLLECTORS.flatMap(({ tables }) => tables)) {
+  for (const { keys, metrics } of COLLECTORS.flatMap(({ tables }) => tables())) {
     for (const { otel, classic, kind } of Object.values(metrics)) {
       const fixed = Object.entries(otel.attributes ?? {})
       if (otel.name !== metric.name || fixed.some(([key, value]) => attributes[key] !== value))

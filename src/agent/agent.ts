@@ -42,13 +42,17 @@ const LONGEST_INTERVAL = 2 ** 31 - 1
  *
  * @throws Error when procfs can't be read or the port can't be had; nothing is left running then.
  */
-export async function startAgent(config: Config, version: string, logger: Logger): Promise<Agent> {
+export async function startAgent(
+  config: Config,
+  version: string,
+  logger: Logger,
+  procfs = new Procfs(config.procfs.root),
+): Promise<Agent> {
   const hasServer = config.exporters.includes('prometheus')
-  const protection = hasServer ? readProtection(config.web.config_file, logger) : undefined
+  const protection = hasServer ? readProtection(config.web, logger) : undefined
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
   const rules = new ReplaceableRules(createRules(config))
-  const procfs = new Procfs(config.procfs.root)
   const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
     if (failure === undefined) logger.info({ source }, 'names come again')
     else logger.warn({ source, reason: failure.message }, 'no names from here; known ones stay')

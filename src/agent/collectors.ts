@@ -1,8 +1,10 @@
 /** The collectors that the configuration asks for, each on a meter of its own. */
+import { hostname } from 'node:os'
 import type { AgentSources } from '../collectors/agent/collector.ts'
 import { daemonsetNames } from '../collectors/cgroups/daemonset-names.ts'
 import { Members } from '../collectors/process-groups/members.ts'
-import type { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
+import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
+import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import {
   COLLECTORS,
   type CollectorSettings,
@@ -29,21 +31,7 @@ export function createCollectors(
   workloads: Workloads,
   observed: AgentSources & Pick<CollectorSources, 'notify'>,
 ): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
-  const { process_names, process_groups, compat } = config
-  const strict = compat.process_exporter === 'strict'
-  const { procnames, namemapping } = process_groups
-  const hasOwnRules = process_names !== undefined || procnames !== '' || namemapping !== ''
-  const settings: CollectorSettings = {
-    cgroups: { ...config.cgroups, ...config.pressure, root: cgroupRoot(config) },
-    perf: { ...config.cgroups, ...config.perf, root: cgroupRoot(config) },
-    process_groups: {
-      ...process_groups,
-      rules,
-      strict,
-      by_workload:
-        process_groups.by_workload === 'auto' ? !hasOwnRules : process_groups.by_workload,
-    },
-  }
+  const settings = collectorSettings(config, rules)
   const sources = {
     procfs,
     workloads,
@@ -61,8 +49,35 @@ export function createCollectors(
     return meter
   })
   const vocabulary = new Vocabulary(
-    enabled.flatMap(({ tables }) => tables),
+    enabled.flatMap(({ tables }) => tables(settings)),
     daemonsetNames(config.classic.psi_prefix),
   )
   return { meters, vocabulary }
+}
+
+/** What collectors are told. */
+export function collectorSettings(
+  config: Config,
+  rules = new ReplaceableRules(createRules(config)),
+): CollectorSettings {
+  const { process_names, process_groups, compat } = config
+  const strict = compat.process_exporter === 'strict'
+  const { procnames, namemapping } = process_groups
+  const hasOwnRules = process_names !== undefined || procnames !== '' || namemapping !== ''
+  return {
+    cgroups: { ...config.cgroups, ...config.pressure, root: cgroupRoot(config) },
+    kubevirt: {
+      ...config.kubevirt,
+      strict: compat.kubevirt === 'strict',
+      host: config.node.name ?? hostname(),
+    },
+    perf: { ...config.cgroups, ...config.perf, root: cgroupRoot(config) },
+    process_groups: {
+      ...process_groups,
+      rules,
+      strict,
+      by_workload:
+        process_groups.by_workload === 'auto' ? !hasOwnRules : process_groups.by_workload,
+    },
+  }
 }

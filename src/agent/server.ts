@@ -1,7 +1,7 @@
 /** What the agent serves: its routes, and who may ask. */
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
-import { readWebConfig } from '../config/web-config/web-config.ts'
+import { certificateConfig, readWebConfig } from '../config/web-config/web-config.ts'
 import type { PrometheusReader } from '../telemetry/prometheus/reader.ts'
 import { CONTENT_TYPE } from '../telemetry/prometheus/serializer.ts'
 import type { CollectorRun, Sampler } from '../telemetry/sampler.ts'
@@ -12,15 +12,13 @@ import { plainText, type Route } from '../web/reply.ts'
 import type { Protection } from '../web/server.ts'
 import { statusRoute } from '../web/status-page.ts'
 
-/** @throws ConfigError when the file is wrong. */
-export function readProtection(
-  file: string | undefined,
-  logger: Logger,
-): (() => Protection) | undefined {
-  if (file === undefined || file === '') return undefined
+/** @throws ConfigError when a file is wrong. */
+export function readProtection(web: Config['web'], logger: Logger): (() => Protection) | undefined {
+  const file = protectionFile(web)
+  if (file === undefined) return undefined
   const hasTls = ({ tls }: Protection) => tls !== undefined
   const reloaded = new Reloaded<Protection>({
-    read: (onFile) => readWebConfig(file, onFile),
+    read: (onFile) => readProtectionFiles(web, onFile),
     refuse: (current, next) =>
       hasTls(current) === hasTls(next)
         ? undefined
@@ -31,6 +29,26 @@ export function readProtection(
     },
   })
   return () => reloaded.current()
+}
+
+/** What says how the server is protected; undefined when nothing does. */
+export function protectionFile({
+  config_file,
+  cert_file,
+  key_file,
+}: Config['web']): string | undefined {
+  return [config_file, cert_file, key_file].find((file) => file !== undefined && file !== '')
+}
+
+/** @throws ConfigError when a file is wrong. */
+export function readProtectionFiles(
+  web: Config['web'],
+  onFile: (file: string) => void,
+): Protection {
+  const { config_file = '', cert_file = '', key_file = '' } = web
+  return config_file === ''
+    ? certificateConfig(cert_file, key_file, onFile)
+    : readWebConfig(config_file, onFile)
 }
 
 export function createRoutes(

@@ -1,5 +1,6 @@
 /** Who is asked for names of containers and pods, as the configuration says. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { DOMAIN_ANNOTATION, KUBEVIRT_LABELS } from '../collectors/kubevirt/identity.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
@@ -14,7 +15,7 @@ export function configuredWorkloads(
   onChange: WorkloadContext['onChange'],
 ) {
   try {
-    return createWorkloads(config.workloads, {
+    return createWorkloads(keptNames(config), {
       procfs,
       cgroupRoot: cgroupRoot(config),
       nodeName: config.node.name,
@@ -24,6 +25,16 @@ export function configuredWorkloads(
   } catch (error) {
     if (!(error instanceof SourceError)) throw error
     throw new ConfigError([{ source: 'workloads.sources', message: error.message }])
+  }
+}
+
+/** What of pods is kept: what rules ask for, and what tells virtual machines. */
+function keptNames({ workloads, kubevirt }: Config): Config['workloads'] {
+  if (!kubevirt.enabled) return workloads
+  return {
+    ...workloads,
+    labels: [...workloads.labels, ...Object.values(KUBEVIRT_LABELS)],
+    annotations: [...workloads.annotations, DOMAIN_ANNOTATION],
   }
 }
 

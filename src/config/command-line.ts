@@ -5,17 +5,20 @@
 import { ConfigError, suggestion } from './problems.ts'
 import { HOUR } from './settings/setting.ts'
 import { flagOf, SETTINGS } from './settings.ts'
-import { BOOLEAN, duration } from './types.ts'
+import { BOOLEAN, duration, parseAddress } from './types.ts'
 
 export const COMMANDS = {
   run: 'run the agent (the default)',
   'check-config': 'say whether the configuration is right, and what is wrong with it',
   explain: 'say why a process (explain PID), or each (explain --all), is in its group or in none',
-  'list-metrics': 'print all metrics, in both vocabularies, as Markdown',
+  'list-metrics': 'print the metrics that this configuration gives, with examples (--format)',
   'list-settings': 'print all settings, with their variables and flags, as Markdown',
 } as const
 
 export type Command = keyof typeof COMMANDS
+
+export const FORMATS = ['markdown', 'json', 'prometheus'] as const
+export type Format = (typeof FORMATS)[number]
 
 export interface FlagValue {
   /** The flag as it was written. */
@@ -37,6 +40,12 @@ export interface CommandLine {
   readonly pid: number | undefined
   /** The configuration file. */
   readonly config: string | undefined
+  /** The JSON file of kubevirt-metrics-collector: a word that is no command. */
+  readonly kubevirtFile: string | undefined
+  /** Whether every metric there is shall be listed, not only those that are exported. */
+  readonly all: boolean
+  /** How list-metrics shows them. */
+  readonly format: Format
   readonly flags: ReadonlyMap<string, FlagValue>
 }
 
@@ -46,7 +55,10 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
     doc: 'Configuration file (YAML); a file of process-exporter is one.',
     takesValue: true,
   },
-  all: { doc: 'With explain: every process, as a table.', takesValue: false },
+  all: {
+    doc: 'With explain: every process, as a table. With list-metrics: every metric there is, without examples.',
+    takesValue: false,
+  },
   once: { doc: 'Print one collection as Prometheus text, and end.', takesValue: false },
   'once-to-stdout-delay': {
     doc: 'As --once, but print a second collection so long after the first, such as 5s; 0 for none.',
@@ -56,6 +68,21 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
     doc: 'Reload the rules also when the file given by --config changes, not only on SIGHUP.',
     takesValue: false,
   },
+  format: {
+    doc: `With list-metrics: ${FORMATS.join(', ')}.`,
+    takesValue: true,
+  },
+  'check-config': {
+    doc: 'The same as the command; of kubevirt-metrics-collector.',
+    takesValue: false,
+  },
+  'dump-metrics': {
+    doc: 'The same as list-metrics --format=prometheus --kubevirt.info; of kubevirt-metrics-collector.',
+    takesValue: false,
+  },
+  interval: { doc: 'Of kubevirt-metrics-collector; without effect.', takesValue: true },
+  fake: { doc: 'Of kubevirt-metrics-collector; without effect.', takesValue: false },
+  v: { doc: 'Of kubevirt-metrics-collector; without effect.', takesValue: true },
   debug: { doc: 'The same as --log.level=debug.', takesValue: false },
   version: { doc: 'Print the version, and end.', takesValue: false },
   help: { doc: 'Print this, and end; the same as --man.', takesValue: false },
@@ -65,6 +92,11 @@ const ALIASES: Readonly<Record<string, string>> = {
   'config.path': 'config',
   h: 'help',
   man: 'help',
+  C: 'check-config',
+  D: 'debug',
+  F: 'fake',
+  I: 'interval',
+  M: 'dump-metrics',
 }
 const ONCE_DELAY = duration(0, HOUR)
 /** process-exporter's flag for host and port at once. */
@@ -75,10 +107,15 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   const flags = new Map<string, FlagValue>()
   const others = new Map<string, string>()
   const rest = [...words]
-  const command =
-    rest[0] !== undefined && !rest[0].startsWith('-') ? commandNamed(rest.shift()) : 'run'
-  const pid = command === 'explain' ? takePid(rest) : undefined
+  const first = rest[0] !== undefined && !rest[0].startsWith('-') ? rest.shift() : undefined
+  let kubevirtFile = isFile(first) ? first : undefined
+  const named = first === undefined || isFile(first) ? 'run' : commandNamed(first)
+  const pid = named === 'explain' ? takePid(rest) : undefined
   while (rest.length > 0) {
+    if (kubevirtFile === undefined && isFile(rest[0])) {
+      kubevirtFile = rest.shift()
+      continue
+    }
     const { name, flag, text } = takeFlag(rest)
     const path = SETTING_FLAGS.get(name)
     if (path !== undefined) flags.set(path, { flag, text })
@@ -89,9 +126,13 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   const isOn = (name: string) =>
     others.has(name) && BOOLEAN.parse(others.get(name) as string) === true
   if (isOn('debug')) flags.set('log.level', { flag: '--debug', text: 'debug' })
+  if (isOn('dump-metrics')) flags.set('kubevirt.info', { flag: '--dump-metrics', text: 'true' })
   const config = others.get('config') ?? ''
   return {
-    command,
+    command: isOn('dump-metrics') ? 'list-metrics' : isOn('check-config') ? 'check-config' : named,
+    kubevirtFile,
+    all: isOn('all'),
+    format: isOn('dump-metrics') ? 'prometheus' : formatNamed(others.get('format') ?? 'markdown'),
     help: isOn('help'),
     version: isOn('version'),
     once: isOn('once') || onceDelay > 0,
@@ -101,6 +142,17 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     config: config === '' ? undefined : config,
     flags,
   }
+}
+
+/** Whether a word is the path of a JSON file. */
+function isFile(word = ''): boolean {
+  return /^[^-].*\.json$/s.test(word)
+}
+
+function formatNamed(text: string): Format {
+  const format = FORMATS.find((known) => known === text)
+  if (format !== undefined) return format
+  throw failure('--format', `is ${JSON.stringify(text)} but must be ${FORMATS.join(', ')}`)
 }
 
 function commandNamed(word = ''): Command {
@@ -158,14 +210,13 @@ function readOnceDelay(text: string): number {
   )
 }
 
-/** `host:port`, `:port` or `[address]:port`; without a host it means every address. */
+/** Without a host it means every address. */
 function setListenAddress(flags: Map<string, FlagValue>, flag: string, text: string): void {
-  const match = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(text)
-  if (match === null)
+  const address = parseAddress(text)
+  if (address === undefined)
     throw failure(flag, `is ${JSON.stringify(text)} but must be HOST:PORT or :PORT`)
-  const [, address, host = '', port = ''] = match
-  flags.set('prometheus.host', { flag, text: address ?? host })
-  flags.set('prometheus.port', { flag, text: port })
+  flags.set('prometheus.host', { flag, text: address.host })
+  flags.set('prometheus.port', { flag, text: address.port })
 }
 
 function failure(source: string, message: string): ConfigError {

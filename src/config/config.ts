@@ -1,4 +1,5 @@
 /** The configuration: what the agent is told, after all layers were put on each other and checked. */
+import type { KubevirtTarget } from './kubevirt-targets.ts'
 import type { PressureTrigger } from './pressure-triggers.ts'
 import type { ProcessNameItem } from './process-names.ts'
 
@@ -57,8 +58,16 @@ export interface Config {
     readonly process_groups: readonly string[]
     readonly max_fds: number
   }
+  readonly kubevirt: {
+    readonly enabled: boolean
+    readonly targets: readonly KubevirtTarget[]
+    readonly info: boolean
+  }
   readonly classic: { readonly psi_prefix: string }
-  readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
+  readonly compat: {
+    readonly process_exporter: 'corrected' | 'strict'
+    readonly kubevirt: 'corrected' | 'strict'
+  }
   readonly prometheus: {
     readonly host: string
     readonly port: number
@@ -68,7 +77,11 @@ export interface Config {
     readonly scope_labels: boolean
     readonly max_scrapes: number
   }
-  readonly web: { readonly config_file: string | undefined }
+  readonly web: {
+    readonly cert_file: string | undefined
+    readonly key_file: string | undefined
+    readonly config_file: string | undefined
+  }
   readonly otlp: {
     readonly endpoint: string
     readonly protocol: 'grpc'

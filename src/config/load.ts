@@ -3,11 +3,14 @@ import type { FlagValue } from './command-line.ts'
 import type { Config } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { readFile } from './file.ts'
+import { readKubevirtFile } from './kubevirt-file.ts'
 import { Layers } from './layers.ts'
 
 export interface ConfigSources {
   /** The configuration file, if there is one. */
   readonly file: string | undefined
+  /** The JSON file of kubevirt-metrics-collector, if there is one. */
+  readonly kubevirtFile?: string | undefined
   /** Settings that flags give, by path. */
   readonly flags: ReadonlyMap<string, FlagValue>
   readonly environment: NodeJS.ProcessEnv
@@ -20,10 +23,12 @@ export interface LoadedConfig {
 }
 
 /** @throws ConfigError with every problem of every layer. */
-export function loadConfig({ file, flags, environment }: ConfigSources): LoadedConfig {
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const { file, kubevirtFile, flags, environment } = sources
   const layers = new Layers()
   if (file !== undefined) readFile(layers, file)
-  const warnings = readEnvironment(layers, environment)
+  const warnings = kubevirtFile === undefined ? [] : readKubevirtFile(layers, kubevirtFile)
+  warnings.push(...readEnvironment(layers, environment))
   for (const [path, { flag, text }] of flags) layers.setText(path, text, `flag ${flag}`)
   return { config: layers.finish(), warnings }
 }

@@ -5,6 +5,7 @@
 import { CGROUP_SETTINGS } from './settings/cgroups.ts'
 import { GENERAL_SETTINGS } from './settings/general.ts'
 import { IDENTITY_SETTINGS } from './settings/identity.ts'
+import { KUBEVIRT_SETTINGS } from './settings/kubevirt.ts'
 import { OTLP_SETTINGS } from './settings/otlp.ts'
 import { PERF_SETTINGS } from './settings/perf.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings/process-groups.ts'
@@ -18,6 +19,7 @@ export const SETTINGS: SettingTable = {
   ...WORKLOAD_SETTINGS,
   ...CGROUP_SETTINGS,
   ...PERF_SETTINGS,
+  ...KUBEVIRT_SETTINGS,
   ...PROMETHEUS_SETTINGS,
   ...OTLP_SETTINGS,
   ...IDENTITY_SETTINGS,

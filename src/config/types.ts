@@ -85,7 +85,8 @@ export function listOf<T>(item: SettingType<T>): SettingType<T[]> {
     values.includes(undefined) ? undefined : (values as T[])
   return {
     allowed: `a list of: ${item.allowed}`,
-    parse: (text) => all(text.split(',').map((word) => item.parse(word.trim()))),
+    parse: (text) =>
+      text === '' ? [] : all(text.split(',').map((word) => item.parse(word.trim()))),
     check: (value) =>
       Array.isArray(value) ? all(value.map((entry) => item.check(entry))) : undefined,
   }
@@ -154,6 +155,12 @@ function formatDuration(milliseconds: number): string {
     if (amount >= 1 && Number.isInteger(amount)) return `${amount}${unit}`
   }
   return milliseconds === 0 ? '0s' : `${milliseconds}ms`
+}
+
+/** `host:port`, `:port` or `[address]:port`. */
+export function parseAddress(text: string): { host: string; port: string } | undefined {
+  const [, address, host = '', port] = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(text) ?? []
+  return port === undefined ? undefined : { host: address ?? host, port }
 }
 
 const BYTES: Readonly<Record<string, number>> = {

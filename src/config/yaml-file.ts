@@ -27,10 +27,13 @@ export class YamlFile {
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
 
-  /** @throws ConfigError when the file can't be read or isn't YAML. */
-  constructor(path: string) {
+  /**
+   * @param text of the file; it is read when that is left out.
+   * @throws ConfigError when the file can't be read or isn't YAML.
+   */
+  constructor(path: string, text = readText(path)) {
     this.#path = path
-    this.#text = readText(path)
+    this.#text = text
     // Further documents of the file are not looked at, as process-exporter does it.
     const options = {
       lineCounter: this.#lines,

@@ -2,10 +2,17 @@
 import type { MetricDefinition, MetricTable } from './definitions.ts'
 import { prometheusName } from './prometheus/names.ts'
 
-/** All metrics as Markdown, a section for each kind of series. */
-export function metricsReference(tables: readonly MetricTable[]): string {
-  const sections = tables.map((table) => section(table))
-  return `${INTRODUCTION}\n${sections.join('\n')}`
+/** Gives a line of Prometheus text for a measurement, where there is one. */
+export type ExampleOf = (definition: MetricDefinition) => string | undefined
+
+/**
+ * Metrics as Markdown, a section for each kind of series.
+ *
+ * @param exampleOf without it there are no examples.
+ */
+export function metricsReference(tables: readonly MetricTable[], exampleOf?: ExampleOf): string {
+  const sections = tables.map((table) => section(table, exampleOf))
+  return `${exampleOf === undefined ? INTRODUCTION : '# Metrics\n'}\n${sections.join('\n')}`
 }
 
 const INTRODUCTION = `# Metrics
@@ -19,12 +26,14 @@ as the Collector's Prometheus exporter writes them.
 This page is made from the definitions by \`npm run docs\`.
 `
 
-function section({ scope, keys, metrics }: MetricTable): string {
+function section({ scope, keys, metrics }: MetricTable, exampleOf?: ExampleOf): string {
   const attributes = Object.entries(keys).map(
     ([key, { description, classic, cadvisor }]) =>
       `- \`${key}\`: ${description}${label('classic', classic)}${label('cadvisor', cadvisor)}`,
   )
-  const rows = (Object.values(metrics) as MetricDefinition[]).map(row)
+  const rows = (Object.values(metrics) as MetricDefinition[]).map((definition) =>
+    row(definition, exampleOf),
+  )
   return [
     `## ${scope}: ${
       Object.keys(keys).length === 0
@@ -36,8 +45,8 @@ function section({ scope, keys, metrics }: MetricTable): string {
     '',
     ...attributes,
     ...(attributes.length > 0 ? [''] : []),
-    '| otel | on /metrics | classic | cadvisor | kind | unit | meaning |',
-    '|---|---|---|---|---|---|---|',
+    `| otel | on /metrics | classic | cadvisor | kind | unit | meaning |${exampleOf === undefined ? '' : ' example |'}`,
+    `|---|---|---|---|---|---|---|${exampleOf === undefined ? '' : '---|'}`,
     ...rows,
     '',
   ].join('\n')
@@ -49,7 +58,9 @@ function label(naming: string, name: string | false | undefined): string {
   return name === false ? `, not in ${naming}` : `, ${naming} label \`${name}\``
 }
 
-function row({ otel, classic, cadvisor, kind, description }: MetricDefinition): string {
+function row(definition: MetricDefinition, exampleOf?: ExampleOf): string {
+  const { otel, classic, cadvisor, kind, description } = definition
+  const example = exampleOf?.(definition)
   const cells = [
     withAttributes(otel.name, otel.attributes),
     `\`${prometheusName(otel.name, otel.unit, kind)}\``,
@@ -58,6 +69,7 @@ function row({ otel, classic, cadvisor, kind, description }: MetricDefinition): 
     kind,
     otel.unit === '' ? '' : `\`${otel.unit}\``,
     description,
+    ...(exampleOf === undefined ? [] : [example === undefined ? '' : `\`${example}\``]),
   ]
   return `| ${cells.join(' | ')} |`
 }

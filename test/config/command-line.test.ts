@@ -75,7 +75,7 @@ test('help tells of every setting', (t) => {
 test('the references in docs are those of the program', (t) => {
   const page = (name: string) =>
     readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
-  const tables = COLLECTORS.flatMap((collector) => collector.tables)
+  const tables = COLLECTORS.flatMap((collector) => collector.tables())
   t.is(page('configuration.md'), configurationReference(), 'stale: run `npm run docs`')
   t.is(page('metrics.md'), metricsReference(tables), 'stale: run `npm run docs`')
 })

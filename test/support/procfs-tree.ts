@@ -16,6 +16,8 @@ export interface Task {
   vsize?: number
   /** Pages. */
   rss?: number
+  shared?: number
+  data?: number
   /** Address of the stack's start. */
   stack?: number
   voluntary?: number | bigint
@@ -48,6 +50,7 @@ export class ProcfsTree {
 
   constructor() {
     writeFileSync(join(this.root, 'stat'), `cpu  0 0 0 0\nbtime ${BOOT_TIME}\n`)
+    writeFileSync(join(this.root, 'uptime'), '1000000.00 0.00\n')
   }
 
   /** Writes a process, in the place of any that had the PID. */
@@ -166,6 +169,15 @@ export class ProcfsTree {
       `rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: ${task.readBytes ?? 0}\n` +
         `write_bytes: ${task.writeBytes ?? 0}\ncancelled_write_bytes: 0\n`,
     )
+    const pages = [
+      (task.vsize ?? 8192) / 4096,
+      task.rss ?? 2,
+      task.shared ?? 0,
+      0,
+      0,
+      task.data ?? 0,
+    ]
+    this.#write(directory, 'statm', `${pages.join(' ')} 0\n`)
     const words = (process.argv ?? ['/usr/bin/app']).flatMap((word) => [word, '\0'])
     this.#write(directory, 'cmdline', Buffer.concat(words.map((part) => Buffer.from(part))))
     this.#write(directory, 'wchan', task.wchan ?? '0')

@@ -47,6 +47,18 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     type: integer(1, 64),
     default: 4,
   }),
+  'web.cert_file': setting({
+    doc: 'Certificate of the server (PEM), with web.key_file, where there is no web.config_file: TLS.',
+    type: TEXT,
+    default: undefined,
+    flags: ['cert-file', 'c'],
+  }),
+  'web.key_file': setting({
+    doc: "The certificate's key (PEM).",
+    type: TEXT,
+    default: undefined,
+    flags: ['key-file', 'k'],
+  }),
   'web.config_file': setting({
     doc: "File with TLS, passwords and headers of the server, in the form of Prometheus's exporters.",
     type: TEXT,

@@ -29,14 +29,29 @@ const KEYS = ['tls_server_config', 'http_server_config', 'basic_auth_users', 'ra
  */
 export function readWebConfig(path: string, onFile: (path: string) => void): WebConfig {
   onFile(resolve(path))
+  return read(() => new YamlFile(path), dirname(resolve(path)), onFile)
+}
+
+/** The same for a certificate and its key alone. */
+export function certificateConfig(
+  certificate: string,
+  key: string,
+  onFile: (path: string) => void,
+): WebConfig {
+  const files = { cert_file: certificate, key_file: key }
+  const text = JSON.stringify({ tls_server_config: files })
+  return read(() => new YamlFile('web.cert_file and web.key_file', text), '.', onFile)
+}
+
+function read(open: () => YamlFile, directory: string, onFile: (path: string) => void): WebConfig {
   const problems: ConfigProblem[] = []
   let config: WebConfig | undefined
   try {
-    const file = new YamlFile(path)
+    const file = open()
     const top = new Section(file, problems, 'the file', file.root, KEYS)
     config = {
       tls: readTls(top.section('tls_server_config', TLS_KEYS), {
-        directory: dirname(resolve(path)),
+        directory,
         onFile,
       }),
       headers: readHeaders(top.section('http_server_config', HTTP_KEYS)),

@@ -12,6 +12,7 @@ import { type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
 import { type ProportionalMemory, parseSmaps } from './smaps.ts'
 import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
+import { parseStatm, type Statm } from './statm.ts'
 import { parseStatus, type Status } from './status.ts'
 import { parseBootTime } from './system-stat.ts'
 import { hashStart, NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
@@ -28,10 +29,15 @@ export class Procfs {
   readonly #scanner = new ByteScanner()
   readonly #names = new NameCache()
   readonly #countsDescriptors: boolean
+  readonly #only: number | undefined
 
-  /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
-  constructor(root = '/proc') {
+  /**
+   * @param only a process that is to be the only one; undefined for all.
+   * @throws NodeJS.ErrnoException when `root` isn't there or can't be read.
+   */
+  constructor(root = '/proc', only?: number) {
     this.root = root
+    this.#only = only
     this.#countsDescriptors = statfsSync(root).type === PROC_SUPER_MAGIC
   }
 
@@ -46,7 +52,7 @@ export class Procfs {
 
   /** The PIDs of all processes, in the order of the directory. */
   pids(): number[] {
-    return numericEntries(this.root)
+    return this.#only === undefined ? numericEntries(this.root) : [this.#only]
   }
 
   /** The ids of all threads of a process. */
@@ -84,6 +90,11 @@ export class Procfs {
   status(directory: string, into: Status): void {
     this.#reader.read(`${directory}status`)
     parseStatus(this.#reader, this.#scanner, into)
+  }
+
+  statm(directory: string, into: Statm): void {
+    this.#reader.read(`${directory}statm`)
+    parseStatm(this.#reader, this.#scanner, into)
   }
 
   io(directory: string, into: Io): void {

@@ -1,0 +1,58 @@
+/** What would be exported with a configuration, with examples from this process itself. */
+import { readlinkSync } from 'node:fs'
+import { pino } from 'pino'
+import { COLLECTORS } from '../collectors/registry.ts'
+import type { Config } from '../config/config.ts'
+import { Procfs } from '../kernel/procfs/procfs.ts'
+import { Examples } from '../telemetry/examples.ts'
+import { metricsReference } from '../telemetry/reference.ts'
+import { startAgent } from './agent.ts'
+import { collectorSettings } from './collectors.ts'
+
+/** Every metric with its help, type, unit, its names and an example, in one of the forms. */
+export async function listMetrics(
+  config: Config,
+  version: string,
+  format: 'markdown' | 'json' | 'prometheus',
+): Promise<string> {
+  const { naming } = config.prometheus
+  const settings = collectorSettings(config)
+  const tables = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings)).flatMap((collector) =>
+    collector.tables(settings),
+  )
+  if (format === 'prometheus') {
+    const text = await collectOnce(config, version, naming)
+    return new Examples(text, naming).withOthers(tables)
+  }
+  const text = await collectOnce(config, version, ['otel', 'classic', 'cadvisor'])
+  const examples = new Examples(text, naming)
+  return format === 'markdown'
+    ? metricsReference(tables, (definition) => examples.of(definition))
+    : `${JSON.stringify(examples.catalogue(tables), undefined, 2)}\n`
+}
+
+/** The text of one collection of this process alone, under rules that take every process. */
+async function collectOnce(
+  config: Config,
+  version: string,
+  naming: Config['prometheus']['naming'],
+): Promise<string> {
+  const { procfs, kubevirt, process_groups, prometheus } = config
+  const self = { name: 'self', argv: [process.argv0.replace(/[*?[\\]/g, '\\$&')] }
+  const alone: Config = {
+    ...config,
+    exporters: ['none'],
+    process_names: undefined,
+    process_groups: { ...process_groups, procnames: '', namemapping: '' },
+    kubevirt: { ...kubevirt, targets: [self] },
+    prometheus: { ...prometheus, naming },
+  }
+  const own = Number(readlinkSync(`${procfs.root}/self`))
+  const silent = pino({ level: 'silent' })
+  const agent = await startAgent(alone, version, silent, new Procfs(procfs.root, own))
+  try {
+    return await agent.scrape()
+  } finally {
+    await agent.stop(0)
+  }
+}

@@ -1,0 +1,76 @@
+/** The collector of virtual machines: what the processes use that KubeVirt runs for each. */
+import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import type { Machine as Units } from '../../kernel/machine.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { now } from '../../telemetry/time.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { HEALTH_TABLE, type KubevirtNaming, vmTable } from './definitions.ts'
+import { Machines } from './machines.ts'
+import { Sums } from './sums.ts'
+import { compileTargets, type Target } from './targets.ts'
+
+export interface KubevirtOptions extends KubevirtNaming {
+  /** Processes to measure; without any, all those of virt-launcher pods. */
+  readonly targets: readonly Target[]
+  /** Whether the version of the set of metrics is given, under a name that KubeVirt itself uses. */
+  readonly info: boolean
+}
+
+export interface KubevirtSources {
+  readonly procfs: Procfs
+  readonly machine: Units
+  readonly slice: TimeSlice
+  readonly workloads: Workloads
+}
+
+/**
+ * Registers the collector's instruments on the meter.
+ *
+ * @throws Error for a malformed pattern of a target.
+ */
+export function registerKubevirt(
+  meter: Meter,
+  options: KubevirtOptions,
+  { procfs, machine: units, slice, workloads }: KubevirtSources,
+): void {
+  const { targets, strict } = options
+  const machines = new Machines({
+    procfs,
+    workloads,
+    slice,
+    ticksPerSecond: units.ticksPerSecond,
+    isTarget: targets.length === 0 ? undefined : compileTargets(targets),
+  })
+  const { measurements: m, observables } = createInstruments(meter, vmTable(options))
+  const health = createInstruments(meter, HEALTH_TABLE)
+  const agent = new Entity({}, now())
+  const bootTime = procfs.bootTime()
+  const startOf = (ticks: number): HrTime => [
+    bootTime + Math.floor(ticks / units.ticksPerSecond),
+    0,
+  ]
+  const sums = new Sums(strict, startOf)
+  const observe = (result: BatchObservableResult) => {
+    for (const { entity, used, memory, processes } of sums.values()) {
+      m.user.observe(result, entity, used.user / units.ticksPerSecond)
+      m.system.observe(result, entity, used.system / units.ticksPerSecond)
+      m.virtual.observe(result, entity, memory.size * units.pageSize)
+      m.resident.observe(result, entity, memory.resident * units.pageSize)
+      m.shared.observe(result, entity, memory.shared * units.pageSize)
+      m.data.observe(result, entity, memory.data * units.pageSize)
+      m.processes.observe(result, entity, processes)
+    }
+  }
+  meter.addBatchObservableCallback(
+    async (result) => {
+      sums.add(await machines.take())
+      observe(result)
+      health.measurements.errors.observe(result, agent, machines.errors)
+      if (options.info) health.measurements.info.observe(result, agent, 1)
+    },
+    [...observables, ...health.observables],
+  )
+}

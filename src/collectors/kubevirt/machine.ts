@@ -1,0 +1,35 @@
+/** A pod, or another owner of processes, that may carry a virtual machine. */
+import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
+import { NOBODY, type VmIdentity } from './identity.ts'
+import type { Ticks, VmProcess } from './vm-process.ts'
+
+export class Machine {
+  readonly key: string
+  readonly owner: CgroupOwner
+  /** As far as it is known now. */
+  identity = NOBODY
+  /** The pod's name, once it is known. */
+  pod: string | undefined
+  /** What its processes said of it. */
+  said: VmIdentity | undefined
+  /** Whether it does carry one, so that its processes are measured. */
+  isLauncher = false
+  /** All its processes. */
+  readonly members = new Set<number>()
+  /** Those that are measured. */
+  readonly processes = new Map<number, VmProcess>()
+  /** What processes used that have ended or bear another name now, by their names. */
+  readonly retired = new Map<string, Ticks>()
+
+  constructor(key: string, owner: CgroupOwner) {
+    this.key = key
+    this.owner = owner
+  }
+
+  retire(name: string, { user, system }: Ticks): void {
+    const retired = this.retired.get(name) ?? { user: 0, system: 0 }
+    retired.user += user
+    retired.system += system
+    this.retired.set(name, retired)
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Finds virtual machines by their processes, and follows these.
+ *
+ * A process is looked at once: whose it is, and what its command line says. It is looked at again while it is young, for
+ * it may still execute its program, and from time to time, for PIDs are used again.
+ */
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStat } from '../../kernel/procfs/stat.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { isGone } from '../process-groups/reading-errors.ts'
+import { identityOf, identityOfProcess, isLauncherPod, merge } from './identity.ts'
+import { Machine } from './machine.ts'
+import type { ArgvMatcher } from './targets.ts'
+import { VmProcess } from './vm-process.ts'
+
+export interface MachinesParts {
+  readonly procfs: Procfs
+  readonly workloads: Workloads
+  readonly slice: TimeSlice
+  readonly ticksPerSecond: number
+  /** Chooses processes, whosever they are; undefined for all those of virt-launcher pods. */
+  readonly isTarget: ArgvMatcher | undefined
+}
+
+interface Seen {
+  readonly machine: Machine | undefined
+  /** The pass in which it is looked at again. */
+  readonly due: number
+}
+
+/** Passes between two looks at a process that is not measured. */
+const LOOK_AGAIN = 60
+/** Seconds for which a process is young. */
+const YOUNG = 5
+
+export class Machines {
+  /** Processes that could not be read, though they were there. */
+  errors = 0
+  readonly #parts: MachinesParts
+  readonly #stat = emptyStat()
+  readonly #seen = new Map<number, Seen>()
+  readonly #machines = new Map<string, Machine>()
+  #pass = 0
+  #uptime = 0
+
+  constructor(parts: MachinesParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Looks at every process.
+   *
+   * @returns the machines that are there.
+   * @throws NodeJS.ErrnoException when procfs can't be listed.
+   */
+  async take(): Promise<Machine[]> {
+    const { procfs, slice } = this.#parts
+    this.#pass++
+    this.#uptime = uptimeOf(procfs)
+    slice.begin()
+    const present = new Set(procfs.pids())
+    for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
+    for (const pid of present) {
+      if (slice.isOver()) await slice.next()
+      this.#visit(pid)
+    }
+    for (const machine of this.#machines.values()) {
+      const wasLauncher = machine.isLauncher
+      this.#name(machine)
+      // Its other processes were met before the one that says what it is.
+      for (const pid of machine.members) {
+        if (!machine.isLauncher || machine.processes.has(pid)) continue
+        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) this.#lookAt(pid)
+      }
+      if (machine.members.size === 0) this.#machines.delete(machine.key)
+    }
+    return [...this.#machines.values()].filter(({ processes }) => processes.size > 0)
+  }
+
+  #visit(pid: number): void {
+    const seen = this.#seen.get(pid)
+    const process = seen?.machine?.processes.get(pid)
+    if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
+      this.#lookAt(pid)
+    } else if (process !== undefined) {
+      this.#attempt(() => this.#follow(seen.machine as Machine, process))
+    }
+  }
+
+  /** One that could not be read is looked at again in the next pass. */
+  #lookAt(pid: number): void {
+    if (!this.#attempt(() => this.#look(pid))) this.#forget(pid)
+  }
+
+  /** Finds out whose a process is. */
+  #look(pid: number): void {
+    const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
+    this.#forget(pid)
+    const directory = procfs.directory(pid)
+    procfs.stat(directory, this.#stat)
+    const comm = procfs.comm()
+    const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG
+    // Not all of the old ones in the same pass.
+    const due = this.#pass + (isYoung ? 1 : LOOK_AGAIN + (pid % LOOK_AGAIN))
+    const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
+    const argv = owner.scope === 'host' && isTarget === undefined ? [] : procfs.cmdline(directory)
+    const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
+    const machine = isWanted ? this.#machine(pid, owner) : undefined
+    this.#seen.set(pid, { machine, due })
+    if (machine === undefined) return
+    machine.members.add(pid)
+    const said = identityOfProcess(argv)
+    if (said !== undefined) {
+      // A launcher says more than an emulator.
+      const isLauncher = said.uid !== undefined
+      machine.said = isLauncher ? merge(said, machine.said) : merge(machine.said, said)
+    }
+    machine.isLauncher ||= isTarget !== undefined || said !== undefined
+    if (!machine.isLauncher) return
+    const process = new VmProcess(pid, directory, this.#stat, argv, comm)
+    process.update(procfs, this.#stat, comm, () => {})
+    machine.processes.set(pid, process)
+  }
+
+  #follow(machine: Machine, process: VmProcess): void {
+    const { procfs } = this.#parts
+    procfs.stat(process.directory, this.#stat)
+    if (this.#stat.starttime !== process.start) {
+      this.#look(process.pid)
+      return
+    }
+    const comm = procfs.commOr(process.comm)
+    process.update(procfs, this.#stat, comm, (name, used) => machine.retire(name, used))
+  }
+
+  #machine(pid: number, owner: CgroupOwner): Machine {
+    const key = owner.podUid ?? owner.containerId ?? `process ${pid}`
+    const known = this.#machines.get(key)
+    if (known !== undefined) return known
+    const machine = new Machine(key, owner)
+    this.#machines.set(key, machine)
+    return machine
+  }
+
+  #name(machine: Machine): void {
+    const { pod } = this.#parts.workloads.name(machine.owner)
+    machine.isLauncher ||= isLauncherPod(pod)
+    machine.identity = identityOf(pod, machine.said)
+    machine.pod = pod?.name
+  }
+
+  #forget(pid: number): void {
+    const machine = this.#seen.get(pid)?.machine
+    this.#seen.delete(pid)
+    const process = machine?.processes.get(pid)
+    machine?.members.delete(pid)
+    machine?.processes.delete(pid)
+    if (process !== undefined) machine?.retire(process.name, process.used)
+  }
+
+  /** Whether it succeeded; a process that has ended meanwhile is no error. */
+  #attempt(read: () => void): boolean {
+    try {
+      read()
+      return true
+    } catch (error) {
+      if (!isGone(error)) this.errors++
+      return false
+    }
+  }
+}
+
+/** Where it can't be read nobody is young. */
+function uptimeOf(procfs: Procfs): number {
+  try {
+    return procfs.uptime()
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

@@ -1,0 +1,113 @@
+/** What the processes of one name of a virtual machine use and hold together. */
+import type { Attributes, HrTime } from '@opentelemetry/api'
+import { emptyStatm, type Statm } from '../../kernel/procfs/statm.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import type { Machine } from './machine.ts'
+import type { Ticks, VmProcess } from './vm-process.ts'
+
+export interface Sum {
+  readonly entity: Entity
+  readonly used: Ticks
+  readonly memory: Statm
+  processes: number
+  pass: number
+}
+
+export class Sums {
+  readonly #strict: boolean
+  readonly #startOf: (ticks: number) => HrTime
+  readonly #sums = new Map<string, Sum>()
+  #pass = 0
+
+  /**
+   * @param strict whether machines of the same name are one, as they were in kubevirt-metrics-collector.
+   * @param startOf the time of so many clock ticks after boot.
+   */
+  constructor(strict: boolean, startOf: (ticks: number) => HrTime) {
+    this.#strict = strict
+    this.#startOf = startOf
+  }
+
+  /** Adds up the machines; those that are not among them are forgotten. */
+  add(machines: readonly Machine[]): void {
+    this.#pass++
+    for (const machine of machines) {
+      for (const process of machine.processes.values()) {
+        const sum = this.#sum(machine, process)
+        sum.processes++
+        addTicks(sum.used, process.used)
+        sum.memory.size += process.memory.size
+        sum.memory.resident += process.memory.resident
+        sum.memory.shared += process.memory.shared
+        sum.memory.data += process.memory.data
+      }
+    }
+    for (const machine of machines) {
+      for (const [name, used] of machine.retired) {
+        // Where no such process is left, the series has ended.
+        const sum = this.#sums.get(this.#key(machine, name))
+        if (sum?.pass === this.#pass) addTicks(sum.used, used)
+      }
+    }
+    for (const [key, sum] of this.#sums) if (sum.pass !== this.#pass) this.#sums.delete(key)
+  }
+
+  values(): Iterable<Sum> {
+    return this.#sums.values()
+  }
+
+  #sum(machine: Machine, process: VmProcess): Sum {
+    const { name = String(process.pid) } = machine.identity
+    const key =
+      machine.identity.name === undefined
+        ? `${name} ${process.name}`
+        : this.#key(machine, process.name)
+    let sum = this.#sums.get(key)
+    if (sum === undefined) {
+      const attributes = this.#attributes(machine, name, process.name)
+      sum = {
+        entity: new Entity(attributes, this.#startOf(process.start)),
+        used: { user: 0, system: 0 },
+        memory: emptyStatm(),
+        processes: 0,
+        pass: 0,
+      }
+      this.#sums.set(key, sum)
+    }
+    if (sum.pass !== this.#pass) clear(sum, this.#pass)
+    return sum
+  }
+
+  /** Everything that the attributes are made of, so that other names are another series. */
+  #key({ key, identity, pod }: Machine, process: string): string {
+    const { name, namespace, uid } = identity
+    return JSON.stringify(
+      this.#strict ? [name, process] : [key, name, namespace, uid, pod, process],
+    )
+  }
+
+  #attributes({ owner, identity, pod }: Machine, name: string, process: string): Attributes {
+    const attributes: Attributes = { 'vm.name': name, 'process.executable.name': process }
+    if (this.#strict) return attributes
+    const set = (key: string, value: string | undefined) => {
+      if (value !== undefined) attributes[key] = value
+    }
+    set('vm.uid', identity.uid)
+    set('k8s.namespace.name', identity.namespace)
+    set('k8s.pod.name', pod)
+    set('k8s.pod.uid', owner.podUid)
+    return attributes
+  }
+}
+
+function addTicks(sum: Ticks, { user, system }: Ticks): void {
+  sum.user += user
+  sum.system += system
+}
+
+function clear(sum: Sum, pass: number): void {
+  sum.pass = pass
+  sum.processes = 0
+  addTicks(sum.used, { user: -sum.used.user, system: -sum.used.system })
+  Object.assign(sum.memory, emptyStatm())
+}

@@ -1,0 +1,33 @@
+/** `kubevirt.targets`: which processes of virtual machines are measured. */
+import type { SettingType } from './types.ts'
+
+export interface KubevirtTarget {
+  readonly name: string
+  readonly argv: readonly string[]
+}
+
+export const KUBEVIRT_TARGETS: SettingType<KubevirtTarget[]> = {
+  allowed: 'a list such as [{"name": "qemu", "argv": ["/usr/*/qemu*"]}], in text as JSON',
+  parse: (text) => {
+    try {
+      return targets(JSON.parse(text))
+    } catch {
+      return undefined
+    }
+  },
+  check: targets,
+  show: (list) => (list.length === 0 ? 'none' : JSON.stringify(list)),
+}
+
+function targets(value: unknown): KubevirtTarget[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  const list = value.map(target)
+  return list.includes(undefined) ? undefined : (list as KubevirtTarget[])
+}
+
+function target(value: unknown): KubevirtTarget | undefined {
+  const { name = '', argv } = (value ?? {}) as { name?: unknown; argv?: unknown }
+  const isText = (word: unknown) => typeof word === 'string'
+  if (typeof name !== 'string' || !Array.isArray(argv)) return undefined
+  return argv.length > 0 && argv.every(isText) ? { name, argv } : undefined
+}

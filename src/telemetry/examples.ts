@@ -1,0 +1,112 @@
+/** Metrics with an example each, found in the Prometheus text of a collection. */
+import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
+import { labelName, prometheusName } from './prometheus/names.ts'
+
+/** A measurement, as programs read of it. */
+export interface CatalogueEntry {
+  readonly collector: string
+  readonly name: string
+  readonly unit: string
+  readonly kind: string
+  readonly description: string
+  /** Attributes that tell it from other measurements of the name. */
+  readonly attributes: object
+  /** Keys of the attributes that tell its series apart. */
+  readonly keys: readonly string[]
+  /** The families of /metrics, by vocabulary. */
+  readonly prometheus: Readonly<Partial<Record<Naming, string>>>
+  /** A line of /metrics; absent where this machine has none. */
+  readonly example?: string
+}
+
+interface Name {
+  readonly naming: Naming
+  readonly family: string
+  /** Labels that every sample has. */
+  readonly labels: readonly [label: string, value: string][]
+}
+
+export class Examples {
+  readonly #text: string
+  readonly #namings: readonly Naming[]
+  readonly #lines: ReadonlyMap<string, readonly string[]>
+
+  /** @param namings the vocabularies in which examples are wanted, the first one that has the measurement. */
+  constructor(text: string, namings: readonly Naming[]) {
+    this.#text = text
+    this.#namings = namings
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    this.#lines = Map.groupBy(lines, (line) => line.split(/[{ ]/, 1)[0] as string) as Map<
+      string,
+      string[]
+    >
+  }
+
+  /** A line of the measurement; undefined where there is none. */
+  of(definition: MetricDefinition): string | undefined {
+    const { family, labels } = this.#shown(definition)
+    return this.#lines
+      .get(family)
+      ?.find((line) => labels.every(([label, value]) => line.includes(`${label}="${value}"`)))
+  }
+
+  /** The text, and the heads of the families of which it has no sample. */
+  withOthers(tables: readonly MetricTable[]): string {
+    const missing = new Map<string, string>()
+    for (const definition of tables.flatMap(({ metrics }) => Object.values(metrics))) {
+      const { family } = this.#shown(definition)
+      if (this.#lines.has(family) || missing.has(family)) continue
+      const type = kindOf(definition, this.#shown(definition)) === 'counter' ? 'counter' : 'gauge'
+      missing.set(family, `# HELP ${family} ${definition.description}\n# TYPE ${family} ${type}\n`)
+    }
+    return this.#text + [...missing.values()].join('')
+  }
+
+  catalogue(tables: readonly MetricTable[]): CatalogueEntry[] {
+    return tables.flatMap(({ scope, keys, metrics }) =>
+      Object.values<MetricDefinition>(metrics).map((definition) => {
+        const { otel, kind, description } = definition
+        const example = this.of(definition)
+        return {
+          collector: scope,
+          name: otel.name,
+          unit: otel.unit,
+          kind,
+          description,
+          attributes: otel.attributes ?? {},
+          keys: Object.keys(keys),
+          prometheus: Object.fromEntries(
+            namesOf(definition).map(({ naming, family }) => [naming, family]),
+          ),
+          ...(example !== undefined && { example }),
+        }
+      }),
+    )
+  }
+
+  /** As it appears: without a name in any of the vocabularies under that of OpenTelemetry. */
+  #shown(definition: MetricDefinition): Name {
+    const names = namesOf(definition)
+    return names.find(({ naming }) => this.#namings.includes(naming)) ?? (names.at(-1) as Name)
+  }
+}
+
+function kindOf({ kind, classic }: MetricDefinition, { naming }: Name) {
+  return naming === 'classic' ? (classic?.kind ?? kind) : kind
+}
+
+/** OpenTelemetry's last. */
+function namesOf({ otel, classic, cadvisor, kind }: MetricDefinition): Name[] {
+  const names: Name[] = []
+  const add = (naming: Naming, family: string, attributes: object = {}) => {
+    const labels = Object.entries(attributes).map(([key, value]): [string, string] => [
+      labelName(key),
+      String(value),
+    ])
+    names.push({ naming, family, labels })
+  }
+  if (classic !== undefined) add('classic', classic.name, classic.attributes)
+  if (cadvisor !== undefined) add('cadvisor', cadvisor.name, cadvisor.attributes)
+  add('otel', prometheusName(otel.name, otel.unit, kind), otel.attributes)
+  return names
+}

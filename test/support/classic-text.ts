@@ -1,0 +1,29 @@
+/** What a collector gives, as a scrape in the classic names has it. */
+import type { Meter } from '@opentelemetry/api'
+import { emptyResource } from '@opentelemetry/resources'
+import type { MetricTable } from '../../src/telemetry/definitions.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
+import { Sampler } from '../../src/telemetry/sampler.ts'
+import { now } from '../../src/telemetry/time.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+
+/** @returns what collects and gives the text. */
+export function classicText(
+  name: string,
+  tables: readonly MetricTable[],
+  register: (meter: Meter) => void,
+): () => Promise<string> {
+  const meter = new ObservableMeter({ name }, now())
+  register(meter)
+  const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
+  const vocabulary = new Vocabulary(tables)
+  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  return async () => {
+    const { scopes } = await sampler.snapshot()
+    return serializer.serialize({
+      resource: emptyResource(),
+      scopeMetrics: vocabulary.translate(scopes, ['classic']),
+    })
+  }
+}
