@@ -55,6 +55,7 @@ export interface PodSpec {
   /** Below the root of the cgroup hierarchies; `POD` stands for the uid. */
   readonly cgroupParent: string
   readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 export interface RunningPod extends PodSpec {
@@ -109,7 +110,7 @@ export class Containerd {
 
   async runPod(spec: PodSpec): Promise<RunningPod> {
     const uid = randomUUID()
-    const { name, namespace, cgroupParent, labels = {} } = spec
+    const { name, namespace, cgroupParent, labels = {}, annotations = {} } = spec
     const config = {
       metadata: { name, uid, namespace, attempt: 0 },
       labels: {
@@ -118,6 +119,7 @@ export class Containerd {
         'io.kubernetes.pod.namespace': namespace,
         'io.kubernetes.pod.uid': uid,
       },
+      annotations,
       linux: {
         cgroup_parent: cgroupParent.replace('POD', uid).replace('SLICE', uid.replaceAll('-', '_')),
         security_context: { namespace_options: NAMESPACES },

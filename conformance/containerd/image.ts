@@ -1,12 +1,24 @@
-/** A container image made on the spot: busybox and nothing else, for there may be no registry. */
+/** A container image made on the spot: busybox, and programs that look like KubeVirt's; there may be no registry. */
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { run } from '../support/children.ts'
+import { writeProgram } from '../support/programs.ts'
 
 export const IMAGE = 'localhost/busybox:test'
 export const PAUSE_IMAGE = 'localhost/pause:test'
 const LINKS = ['sh', 'sleep', 'cat', 'dd']
+/** Where KubeVirt's virt-launcher image has them. */
+const LOOKALIKES = {
+  idle: [
+    '/usr/bin/virt-launcher-monitor',
+    '/usr/bin/virt-launcher',
+    '/usr/sbin/virtqemud',
+    '/usr/sbin/virtlogd',
+    '/usr/sbin/libvirtd',
+  ],
+  busy: ['/usr/libexec/qemu-kvm'],
+} as const
 /** Go's names of architectures. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
@@ -16,6 +28,12 @@ export async function makeImages(directory: string): Promise<string> {
   mkdirSync(bin, { recursive: true })
   copyFileSync('/bin/busybox', join(bin, 'busybox'))
   for (const link of LINKS) symlinkSync('busybox', join(bin, link))
+  for (const kind of ['idle', 'busy'] as const) {
+    for (const path of LOOKALIKES[kind]) {
+      mkdirSync(join(directory, 'rootfs', dirname(path)), { recursive: true })
+      writeProgram(join(directory, 'rootfs', path), kind)
+    }
+  }
   await tar('-C', join(directory, 'rootfs'), '-cf', join(directory, 'layer.tar'), '.')
   const digest = createHash('sha256')
     .update(readFileSync(join(directory, 'layer.tar')))
