@@ -3,7 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { launcherPod } from '../../test/support/launcher-pod.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
-import { attributesOf, type Receiver, startReceiver } from '../../test/support/receiver.ts'
+import {
+  attributesOf,
+  pointsOf,
+  type Receiver,
+  startReceiver,
+} from '../../test/support/receiver.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { Containerd, type RunningContainer, type RunningPod } from '../containerd/containerd.ts'
 import { startAgent } from '../support/agent.ts'
@@ -221,13 +226,11 @@ async function compareOtlp(
 ): Promise<void> {
   const seen = receiver.requests.length
   await receiver.received(seen + 2)
-  const points = receiver.requests
-    .at(-1)
-    ?.resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
-    .filter(({ name }) => name === 'vm.process.memory.virtual')
-    .flatMap(({ sum }) => sum?.dataPoints ?? [])
+  const points = pointsOf(receiver.requests.slice(-1))
+    .filter(({ metric }) => metric.name === 'vm.process.memory.virtual')
+    .map(({ point }) => point)
   const name = (...parts: readonly unknown[]) => parts.join('/')
-  const pushed = points?.map((point) => {
+  const pushed = points.map((point) => {
     const attributes = attributesOf(point)
     const { 'k8s.namespace.name': namespace, 'vm.name': vm } = attributes
     return name(namespace, vm, attributes['process.executable.name'])
@@ -235,7 +238,7 @@ async function compareOtlp(
   const scraped = samples
     .filter((sample) => sample.name === MEMORY && sample.labels.type === 'virtual')
     .map(({ labels }) => name(labels.namespace, labels.domain, labels.process))
-  require(JSON.stringify(pushed?.sort()) ===
+  require(JSON.stringify(pushed.sort()) ===
     JSON.stringify(scraped.sort()), `OTLP has ${pushed}, /metrics ${scraped}`)
   require(scraped.length === count, `there are ${scraped.length} processes, not ${count}`)
 }

@@ -3,7 +3,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
-import { attributesOf, type Receiver, startReceiver } from '../../test/support/receiver.ts'
+import {
+  attributesOf,
+  pointsOf,
+  type Receiver,
+  startReceiver,
+} from '../../test/support/receiver.ts'
 import { type Check, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { CGROUP2, intoCgroup, makeCgroup } from '../support/cgroups.ts'
@@ -157,22 +162,17 @@ async function comparePush(receiver: Receiver, targets: readonly Target[]): Prom
   // The one under way may be older than the first reading.
   await receiver.received(length + 2)
   const after = targets.flatMap(kernelTotals)
-  const metrics = receiver.requests
-    .slice(length + 1)
-    .flatMap(({ resourceMetrics }) => resourceMetrics)
-    .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics))
+  const points = pointsOf(receiver.requests.slice(length + 1))
   for (const { key, value: most } of after) {
     const [id, resource, type] = key.split(' ')
     const target = targets.find((candidate) => candidate.id === id)
     const name = `${target?.level === 'pod' ? 'k8s.pod' : 'container'}.${resource}.pressure.time`
-    const point = metrics
-      .filter((metric) => metric.name === name)
-      .flatMap(({ sum }) => sum?.dataPoints ?? [])
-      .find((candidate) => {
-        const attributes = attributesOf(candidate)
-        return Object.values(attributes).includes(id) && attributes['psi.type'] === type
-      })
-    const value = point?.asDouble
+    const found = points.find(({ metric, point }) => {
+      const attributes = attributesOf(point)
+      const isWanted = metric.name === name && attributes['psi.type'] === type
+      return isWanted && Object.values(attributes).includes(id)
+    })
+    const value = found?.point.asDouble
     require(value !== undefined, `${key} is not in OTLP`)
     const least = before.get(key) ?? 0
     require(least <= value && value <= most, `${key} is ${value} in OTLP, not in ${least}…${most}`)

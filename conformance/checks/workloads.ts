@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
-import { attributesOf, startReceiver } from '../../test/support/receiver.ts'
+import { attributesOf, pointsOf, startReceiver } from '../../test/support/receiver.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd, type RunningContainer, type RunningPod } from '../containerd/containerd.ts'
 import { startAgent } from '../support/agent.ts'
@@ -57,16 +57,13 @@ export const check: Check = {
 
     const seen = receiver.requests.length
     await receiver.received(seen + 2)
-    const metrics = receiver.requests
-      .at(-1)
-      ?.resourceMetrics.flatMap(({ scopeMetrics }) =>
-        scopeMetrics.flatMap(({ metrics }) => metrics),
-      )
-    const counts = metrics?.find(({ name }) => name === 'workload.process.count')
+    const counts = pointsOf(receiver.requests.slice(-1)).filter(
+      ({ metric }) => metric.name === 'workload.process.count',
+    )
     for (const { pod, container } of started) {
-      const point = counts?.sum?.dataPoints.find(
-        (candidate) => attributesOf(candidate)['container.id'] === container.id,
-      )
+      const point = counts.find(
+        (candidate) => attributesOf(candidate.point)['container.id'] === container.id,
+      )?.point
       require(point !== undefined, `${container.name} of ${pod.name} is not in OTLP`)
       const attributes = attributesOf(point)
       require(attributes['k8s.pod.name'] === pod.name, `${pod.name} has another name in OTLP`)

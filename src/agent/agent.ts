@@ -117,13 +117,22 @@ export async function startAgent(
 }
 
 function createResource(config: Config, version: string) {
+  const host = config.node.name ?? hostname()
+  const isInCluster = process.env.KUBERNETES_SERVICE_HOST !== undefined
   return resourceFromAttributes({
-    'host.name': config.node.name ?? hostname(),
+    'host.name': host,
+    'host.arch': ARCHITECTURES[process.arch] ?? process.arch,
+    'os.type': 'linux',
+    ...(isInCluster && { 'k8s.node.name': host }),
+    'service.instance.id': host,
     ...Object.fromEntries(config.resource.attributes),
     'service.name': config.service.name,
     'service.version': version,
   })
 }
+
+/** What OpenTelemetry calls them, by Node's names. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm: 'arm32' }
 
 /** One line when a collector begins to fail, and one when it is well again. */
 function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {

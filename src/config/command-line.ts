@@ -17,7 +17,7 @@ export const COMMANDS = {
 
 export type Command = keyof typeof COMMANDS
 
-export const FORMATS = ['markdown', 'json', 'prometheus'] as const
+const FORMATS = ['markdown', 'json', 'prometheus'] as const
 export type Format = (typeof FORMATS)[number]
 
 export interface FlagValue {

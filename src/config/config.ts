@@ -95,7 +95,8 @@ export interface Config {
     readonly client_key: string | undefined
     readonly client_certificate: string | undefined
     readonly max_request_size: number
-    readonly temporality: 'cumulative'
+    readonly temporality: 'cumulative' | 'delta' | 'lowmemory'
+    readonly resources: 'entity' | 'single'
     readonly naming: readonly ('otel' | 'classic' | 'cadvisor')[]
   }
   readonly service: { readonly name: string }

@@ -11,6 +11,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import { ENTITY_KEYS } from '../../src/telemetry/entity-keys.ts'
 
 export interface ReceivedPoint {
   readonly attributes: readonly { readonly key: string; readonly value: Record<string, unknown> }[]
@@ -132,19 +133,25 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   return receiver
 }
 
-/** All points of requests, with the name of their metric. */
+/** All points of requests, with their metrics; whose they are is among their attributes, as if there were one Resource. */
 export function pointsOf(
   requests: readonly ReceivedRequest[],
 ): { metric: ReceivedMetric; point: ReceivedPoint }[] {
   return requests.flatMap(({ resourceMetrics }) =>
-    resourceMetrics.flatMap(({ scopeMetrics }) =>
-      scopeMetrics.flatMap(({ metrics }) =>
+    resourceMetrics.flatMap(({ resource, scopeMetrics }) => {
+      const identity = resource.attributes.filter(({ key }) => ENTITY_KEYS.includes(key))
+      const identified = (point: ReceivedPoint) =>
+        identity.length === 0 ? point : { ...point, attributes: [...identity, ...point.attributes] }
+      return scopeMetrics.flatMap(({ metrics }) =>
         metrics.flatMap(
           (metric) =>
-            (metric.gauge ?? metric.sum)?.dataPoints.map((point) => ({ metric, point })) ?? [],
+            (metric.gauge ?? metric.sum)?.dataPoints.map((point) => ({
+              metric,
+              point: identified(point),
+            })) ?? [],
         ),
-      ),
-    ),
+      )
+    }),
   )
 }
 

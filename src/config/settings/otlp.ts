@@ -4,6 +4,13 @@ import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts
 
 const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
+/** In OpenTelemetry's variables in any case. */
+const TEMPORALITIES = oneOf('cumulative', 'delta', 'lowmemory')
+const TEMPORALITY: typeof TEMPORALITIES = {
+  ...TEMPORALITIES,
+  parse: (text) => TEMPORALITIES.parse(text.toLowerCase()),
+}
+
 export const OTLP_SETTINGS: SettingTable = {
   'otlp.endpoint': setting({
     doc: 'OTLP/gRPC receiver to push to: http:// is plain text, https:// is TLS.',
@@ -83,10 +90,15 @@ export const OTLP_SETTINGS: SettingTable = {
     default: 3 * MIB,
   }),
   'otlp.temporality': setting({
-    doc: 'Temporality of sums.',
-    type: oneOf('cumulative'),
+    doc: 'Temporality of counters; lowmemory is cumulative here, where all instruments are asynchronous.',
+    type: TEMPORALITY,
     default: 'cumulative',
     variables: ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'],
+  }),
+  'otlp.resources': setting({
+    doc: 'Whether each container and pod has an OTLP Resource of its own, where a Collector finds its identity, or everything has the same and the identity stands on the points.',
+    type: oneOf('entity', 'single'),
+    default: 'entity',
   }),
   'otlp.naming': setting({
     doc: 'Vocabularies to push.',

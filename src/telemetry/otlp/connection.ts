@@ -59,7 +59,7 @@ export function connect(settings: OtlpSettings): Connection {
       },
     },
     COMPONENT,
-    { name: 'metric_data_point', countItems: ({ points }) => points },
+    { name: 'metric_data_point', countItems: ({ points }) => points.length },
     undefined,
     SERVICE,
     PATH,

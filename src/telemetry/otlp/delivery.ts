@@ -1,6 +1,7 @@
 /** Delivers one snapshot after the other: requests one at a time, each until it is taken or given up. */
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Connection, Rejection } from './connection.ts'
+import type { DeltaPoint } from './deltas.ts'
 import type { ExportCounts } from './export-counts.ts'
 import { countPoints, type EncodedRequest, type RequestEncoder } from './request-encoder.ts'
 import { isRetryable, isTooLarge, reasonOf, retryDelay } from './retry.ts'
@@ -26,26 +27,27 @@ export interface DeliveryParts {
  */
 export async function deliver(
   parts: DeliveryParts,
-  metrics: ResourceMetrics,
+  resources: readonly ResourceMetrics[],
   signal: AbortSignal,
 ): Promise<Rejection> {
   const { counts, encoder } = parts
-  const total = countPoints(metrics)
+  const total = countPoints(resources)
   let taken = 0
   let rejected = 0
   let message = ''
   while (taken < total) {
-    for (const request of encoder.encode(metrics, taken)) {
+    for (const request of encoder.encode(resources, taken)) {
       try {
         const rejection = await sendUntilTaken(parts, request, signal)
         counts.rejected += rejection.points
-        counts.exported += request.points - rejection.points
-        taken += request.points
+        counts.exported += request.points.length - rejection.points
+        taken += request.points.length
+        for (const point of request.points) (point as Partial<DeltaPoint>).accept?.()
         rejected += rejection.points
         message ||= rejection.message
       } catch (error) {
         // What is left is divided anew, for a limit that the receiver did not tell before.
-        if (isTooLarge(error) && request.points > 1 && encoder.halveLimit()) break
+        if (isTooLarge(error) && request.points.length > 1 && encoder.halveLimit()) break
         if (isRetryable(error) && isSuperseded(signal)) counts.superseded += total - taken
         else counts.countFailed(reasonOf(error), total - taken)
         throw error

@@ -8,6 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type Connection, connect } from './connection.ts'
 import { deliver } from './delivery.ts'
+import { Deltas } from './deltas.ts'
+import { EntityResources } from './entities.ts'
 import { ExportCounts } from './export-counts.ts'
 import { type OtlpLogger, Report } from './report.ts'
 import { RequestEncoder } from './request-encoder.ts'
@@ -33,6 +35,8 @@ export class OtlpReader extends MetricReader {
   readonly #options: Required<OtlpReaderOptions>
   readonly #connection: Connection
   readonly #encoder: RequestEncoder
+  readonly #deltas: Deltas | undefined
+  readonly #entities: EntityResources | undefined
   readonly #report: Report
   #timer: NodeJS.Timeout | undefined
   /** The push under way, and the one asked for last: the same, or waiting for it. */
@@ -45,6 +49,9 @@ export class OtlpReader extends MetricReader {
     this.#options = { random: Math.random, sleep, ...options }
     this.#connection = connect(options.settings)
     this.#encoder = new RequestEncoder(options.settings.max_request_size)
+    const { temporality, resources } = options.settings
+    this.#deltas = temporality === 'delta' ? new Deltas() : undefined
+    this.#entities = resources === 'entity' ? new EntityResources() : undefined
     this.#report = new Report(options.logger, options.settings.endpoint)
   }
 
@@ -105,8 +112,10 @@ export class OtlpReader extends MetricReader {
 
   /** Never rejects: what goes wrong is counted, and logged when it is new. */
   async #deliver(signal: AbortSignal): Promise<void> {
-    const metrics = await this.#collect()
-    if (metrics === undefined) return
+    const collected = await this.#collect()
+    if (collected === undefined) return
+    const metrics = this.#deltas?.convert(collected) ?? collected
+    const resources = this.#entities?.divide(metrics) ?? [metrics]
     const { random, sleep } = this.#options
     const parts = {
       connection: this.#connection,
@@ -116,7 +125,7 @@ export class OtlpReader extends MetricReader {
       sleep,
     }
     try {
-      this.#report.delivered(await deliver(parts, metrics, signal))
+      this.#report.delivered(await deliver(parts, resources, signal))
     } catch (error) {
       this.#report.notDelivered(error)
     }

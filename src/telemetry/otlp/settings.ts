@@ -16,4 +16,8 @@ export interface OtlpSettings {
   /** For one request; never longer than `export_timeout`. */
   readonly timeout: number
   readonly max_request_size: number
+  /** `lowmemory` asks for deltas of synchronous instruments only, of which there are none. */
+  readonly temporality: 'cumulative' | 'delta' | 'lowmemory'
+  /** Whether each container or pod is a Resource, or its identity stands on the points. */
+  readonly resources: 'entity' | 'single'
 }

@@ -118,7 +118,7 @@ test('a push whose time is up has failed', async (t) => {
   const time = new AbortController()
   const sleep = async () => time.abort(new DOMException('', 'TimeoutError'))
   const parts = { connection, encoder, counts, random: () => 0.5, sleep }
-  await t.throwsAsync(deliver(parts, someMetrics(10), time.signal), { message: /refused/ })
+  await t.throwsAsync(deliver(parts, [someMetrics(10)], time.signal), { message: /refused/ })
   t.deepEqual([...counts.failed], [['UNAVAILABLE', 10]])
   t.is(counts.superseded, 0)
 })

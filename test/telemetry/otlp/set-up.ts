@@ -25,6 +25,8 @@ export const SETTINGS: OtlpSettings = {
   interval: 3_600_000,
   export_timeout: 30_000,
   timeout: 10_000,
+  temporality: 'cumulative',
+  resources: 'single',
   max_request_size: 3 * 1024 * 1024,
 }
 
