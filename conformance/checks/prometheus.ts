@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { cpuSeconds } from '../bench/subjects.ts'
 import { type Check, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
+import { run } from '../support/children.ts'
 import { get } from '../support/http.ts'
 import { needPackage } from '../support/packages.ts'
 import { query, startPrometheus } from '../support/prometheus.ts'
@@ -39,6 +40,7 @@ export const check: Check = {
     const busy = scope.spawn(program, ['-c', 'while :; do :; done'])
     const { url } = await startAgent(scope)
     print(await judgeByPromtool(await get(`${url}/metrics`)))
+    print(await parseOpenMetrics(await get(`${url}/metrics`, { accept: OPEN_METRICS })))
 
     const prometheus = await startPrometheus(scope, new URL(url).host)
     const isUp = async () => (await query(prometheus, 'up')).at(0)?.value === 1
@@ -64,4 +66,20 @@ export const check: Check = {
     print(`${DASHBOARD_QUERIES.length} dashboard queries give data`)
     return `rate over the loop's own CPU clock ${(rate / used).toFixed(3)}, up for ${SECONDS} s`
   },
+}
+
+const OPEN_METRICS = 'application/openmetrics-text; version=1.0.0'
+const PARSER_FILE = '/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py'
+const PARSER = `
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(sum(len(family.samples) for family in text_string_to_metric_families(sys.stdin.read())))
+`
+
+/** Lets the reference parser of OpenMetrics read the text. @returns what to print. */
+async function parseOpenMetrics(text: string): Promise<string> {
+  await needPackage('python3-prometheus-client', PARSER_FILE)
+  const { code, output } = await run('/usr/bin/python3', ['-c', PARSER], text)
+  require(code === 0 && text.endsWith('# EOF\n'), `OpenMetrics: ${output}`)
+  return `OpenMetrics: the reference parser reads ${output.trim()} samples`
 }

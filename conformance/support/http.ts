@@ -13,8 +13,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** The body of a page; an answer other than 200 is an error. */
-export async function get(url: string): Promise<string> {
-  const response = await fetch(url)
+export async function get(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const response = await fetch(url, { headers })
   const body = await response.text()
   if (response.status !== 200) throw new Error(`${url} answers ${response.status}: ${body}`)
   return body

@@ -1,5 +1,5 @@
 /** Peers from Debian packages. */
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { run } from './children.ts'
 
@@ -29,7 +29,9 @@ function aptGet(...args: readonly string[]) {
   return run('env', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args])
 }
 
+/** @param program a name, or the absolute path of any file. */
 export function isInstalled(program: string): boolean {
+  if (program.startsWith('/')) return existsSync(program)
   return (process.env.PATH ?? '').split(delimiter).some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK)

@@ -79,6 +79,7 @@ export async function startAgent(
     producer: snapshotProducer(sampler, vocabulary, config.prometheus.naming),
     targetInfo: config.prometheus.target_info,
     scopeLabels: config.prometheus.scope_labels,
+    created: config.prometheus.created,
   })
   const readers: MetricReader[] = [prometheus]
   if (config.exporters.includes('otlp')) {

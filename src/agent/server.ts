@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { certificateConfig, readWebConfig } from '../config/web-config/web-config.ts'
 import type { PrometheusReader } from '../telemetry/prometheus/reader.ts'
-import { CONTENT_TYPE } from '../telemetry/prometheus/serializer.ts'
 import type { CollectorRun, Sampler } from '../telemetry/sampler.ts'
 import { metricsRoute } from '../web/metrics-route.ts'
 import { Reloaded } from '../web/protection/reloaded.ts'
@@ -60,8 +59,7 @@ export function createRoutes(
 ): ReadonlyMap<string, Route> {
   const { path, max_scrapes } = config.prometheus
   const metrics = metricsRoute({
-    contentType: CONTENT_TYPE,
-    scrape: () => prometheus.scrape(),
+    scrape: (format) => prometheus.scrape(format),
     maxScrapes: max_scrapes,
   })
   const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })

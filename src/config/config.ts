@@ -75,6 +75,7 @@ export interface Config {
     readonly naming: readonly ('otel' | 'classic' | 'cadvisor')[]
     readonly target_info: boolean
     readonly scope_labels: boolean
+    readonly created: boolean
     readonly max_scrapes: number
   }
   readonly web: {

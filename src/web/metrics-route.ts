@@ -1,13 +1,13 @@
-/** `/metrics`: Prometheus text, compressed where the client takes it. */
+/** `/metrics`: in the form that the client prefers, compressed where it takes that. */
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
+import { type Format, OPEN_METRICS, TEXT } from '../telemetry/prometheus/formats.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
 
 export interface MetricsRouteOptions {
-  readonly contentType: string
   /** The text of the current snapshot. */
-  readonly scrape: () => Promise<string>
+  readonly scrape: (format: Format) => Promise<string>
   /** Scrapes that may be answered at the same time. */
   readonly maxScrapes: number
 }
@@ -19,15 +19,16 @@ const LEAST_TO_COMPRESS = 1400
 
 const compress = promisify(gzip)
 
-export function metricsRoute({ contentType, scrape, maxScrapes }: MetricsRouteOptions): Route {
+export function metricsRoute({ scrape, maxScrapes }: MetricsRouteOptions): Route {
   let scrapes = 0
   return async (request) => {
     if (scrapes >= maxScrapes)
       return unavailable(`${maxScrapes} scrapes are being answered already`)
     scrapes++
     try {
-      const text = await withTimeout(scrape(), timeoutOf(request))
-      return await metricsReply(request, contentType, text)
+      const format = preferredFormat(request.headers.accept)
+      const text = await withTimeout(scrape(format), timeoutOf(request))
+      return await metricsReply(request, format.contentType, text)
     } catch (error) {
       return unavailable((error as Error).message)
     } finally {
@@ -41,12 +42,35 @@ async function metricsReply(
   contentType: string,
   text: string,
 ): Promise<Reply> {
-  const headers = { Vary: 'Accept-Encoding' }
+  const headers = { Vary: 'Accept, Accept-Encoding' }
   if (text.length < LEAST_TO_COMPRESS || !acceptsGzip(request)) {
     return { status: 200, contentType, body: text, headers }
   }
   const body = await compress(text, { level: constants.Z_BEST_SPEED })
   return { status: 200, contentType, body, headers: { ...headers, 'Content-Encoding': 'gzip' } }
+}
+
+/** OpenMetrics only for who prefers its version 1.0, as Prometheus does. */
+function preferredFormat(accept = '*/*'): Format {
+  let openMetrics = 0
+  let text = 0
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim())
+    const all = new Map(
+      parameters.map((parameter): [string, string] => {
+        const [key = '', value = ''] = parameter.split('=')
+        return [key.trim(), value.trim().replaceAll('"', '')]
+      }),
+    )
+    const quality = Number(all.get('q') ?? 1) || 0
+    const version = all.get('version') ?? '1.0.0'
+    if (type === 'application/openmetrics-text' && version === '1.0.0') {
+      openMetrics = Math.max(openMetrics, quality)
+    } else if (type === 'text/plain' || type === 'text/*' || type === '*/*') {
+      text = Math.max(text, quality)
+    }
+  }
+  return openMetrics > text ? OPEN_METRICS : TEXT
 }
 
 function acceptsGzip(request: IncomingMessage): boolean {

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
+import type { Format } from '../../src/telemetry/prometheus/formats.ts'
 import { metricsRoute } from '../../src/web/metrics-route.ts'
 import { plainText, type Route } from '../../src/web/reply.ts'
 import { startWebServer } from '../../src/web/server.ts'
@@ -19,14 +20,11 @@ async function serve(t: ExecutionContext, routes: Record<string, Route>) {
   return server
 }
 
-function metrics(scrape: () => Promise<string>, maxScrapes = 2): Record<string, Route> {
-  return {
-    '/metrics': metricsRoute({
-      contentType: 'text/plain; version=0.0.4; charset=utf-8',
-      scrape,
-      maxScrapes,
-    }),
-  }
+function metrics(
+  scrape: (format: Format) => Promise<string>,
+  maxScrapes = 2,
+): Record<string, Route> {
+  return { '/metrics': metricsRoute({ scrape, maxScrapes }) }
 }
 
 test('GET and HEAD, and nothing else', async (t) => {
@@ -54,6 +52,37 @@ test('a route that fails is an error of ours, not a crash', async (t) => {
   t.is(response.status, 500)
   t.notRegex(await response.text(), /secret/)
 })
+
+const PROMETHEUS =
+  'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2'
+
+for (const [accept, isOpenMetrics] of [
+  [undefined, false],
+  ['*/*', false],
+  [PROMETHEUS, true],
+  ['application/openmetrics-text', true],
+  ['application/openmetrics-text; version="1.0.0"', true],
+  ['application/openmetrics-text;version=0.0.1', false],
+  ['application/openmetrics-text;version=1.0.0;q=0.1, text/plain', false],
+  ['application/openmetrics-text;q=0, text/plain;q=0', false],
+  ['text/html,;;q=,=', false],
+] as const) {
+  test(`who accepts ${accept} gets ${isOpenMetrics ? 'OpenMetrics' : 'text'}`, async (t) => {
+    const { url } = await serve(
+      t,
+      metrics(async (format) => `1\n${format.end}`),
+    )
+    const headers: Record<string, string> = accept === undefined ? {} : { accept }
+    const response = await fetch(`${url}/metrics`, { headers })
+    t.is(
+      response.headers.get('content-type'),
+      isOpenMetrics
+        ? 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+        : 'text/plain; version=0.0.4; charset=utf-8',
+    )
+    t.is(await response.text(), isOpenMetrics ? '1\n# EOF\n' : '1\n')
+  })
+}
 
 test('metrics are compressed for those who take it', async (t) => {
   const { url } = await serve(

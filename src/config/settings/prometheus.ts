@@ -42,6 +42,11 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     type: BOOLEAN,
     default: false,
   }),
+  'prometheus.created': setting({
+    doc: 'Whether counters have a sample with the time of their beginning (_created), for clients that prefer OpenMetrics.',
+    type: BOOLEAN,
+    default: false,
+  }),
   'prometheus.max_scrapes': setting({
     doc: 'Scrapes answered at the same time; further ones get status 503.',
     type: integer(1, 64),

@@ -1,5 +1,6 @@
 /** The pull side: a MetricReader that gives Prometheus text when it is asked. */
 import { type MetricProducer, MetricReader } from '@opentelemetry/sdk-metrics'
+import { TEXT } from './formats.ts'
 import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
 
 export interface PrometheusReaderOptions extends SerializerOptions {
@@ -15,9 +16,9 @@ export class PrometheusReader extends MetricReader {
   }
 
   /** The text of a snapshot of at most the sampler's maximum age. */
-  async scrape(): Promise<string> {
+  async scrape(format = TEXT): Promise<string> {
     const { resourceMetrics } = await this.collect()
-    return this.#serializer.serialize(resourceMetrics)
+    return this.#serializer.serialize(resourceMetrics, format)
   }
 
   protected override async onForceFlush(): Promise<void> {}

@@ -1,5 +1,5 @@
 /**
- * Metric data as Prometheus text, format version 0.0.4.
+ * Metric data as Prometheus text or OpenMetrics.
  *
  * The official exporter's serialiser has no unit suffixes, appends `_total` to names that must stay as
  * they are, and makes each line's labels anew. Here the label text of an attribute set is made once.
@@ -14,20 +14,22 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import type { MetricKind } from '../definitions.ts'
 import type { ClassicDescriptor } from '../renaming.ts'
+import { toSeconds } from '../time.ts'
+import { type FamilyType, type Format, TEXT } from './formats.ts'
 import { labelText } from './labels.ts'
 import { prometheusName } from './names.ts'
-
-export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 export interface SerializerOptions {
   /** Whether the Resource appears as `target_info`. */
   readonly targetInfo: boolean
   /** Whether each sample carries `otel_scope_name` and `otel_scope_version`. */
   readonly scopeLabels: boolean
+  /** Whether counters have a sample with the time of their beginning, where the format has a place for it. */
+  readonly created?: boolean
 }
 
 interface Family {
-  readonly type: 'counter' | 'gauge'
+  readonly type: FamilyType
   text: string
 }
 
@@ -40,30 +42,41 @@ export class PrometheusSerializer {
     this.#options = options
   }
 
-  serialize({ resource, scopeMetrics }: ResourceMetrics): string {
+  serialize({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): string {
     const families = new Map<string, Family>()
     for (const { scope, metrics } of scopeMetrics) {
       const scopeText = this.#options.scopeLabels
         ? labelText({ otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' })
         : ''
-      for (const metric of metrics) this.#addMetric(families, metric, scopeText)
+      for (const metric of metrics) this.#addMetric(families, metric, scopeText, format)
     }
-    let text = this.#options.targetInfo ? targetInfo(resource) : ''
+    let text = this.#options.targetInfo ? targetInfo(resource, format) : ''
     for (const family of families.values()) text += family.text
-    return text
+    return text + format.end
   }
 
-  #addMetric(families: Map<string, Family>, metric: MetricData, scopeText: string): void {
+  #addMetric(
+    families: Map<string, Family>,
+    metric: MetricData,
+    scopeText: string,
+    format: Format,
+  ): void {
     const kind = kindOf(metric)
-    const type = kind === 'counter' ? 'counter' : 'gauge'
     const name = this.#name(metric, kind)
-    const family = families.get(name) ?? { type, text: header(name, type, metric) }
+    const { family: familyName, type } = format.familyOf(name, kind === 'counter')
+    const family = families.get(familyName) ?? {
+      type,
+      text: header(familyName, type, format.escapeHelp(metric.descriptor.description)),
+    }
     // Two types under one name would make the whole scrape invalid.
     if (family.type !== type) return
-    families.set(name, family)
+    families.set(familyName, family)
+    const hasCreated = this.#options.created === true && format.hasCreated && type === 'counter'
     let lines = ''
     for (const point of metric.dataPoints as DataPoint<number>[]) {
-      lines += `${name}${this.#braces(point.attributes, scopeText)} ${valueText(point.value)}\n`
+      const labels = this.#braces(point.attributes, scopeText)
+      lines += `${name}${labels} ${valueText(point.value)}\n`
+      if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
     }
     family.text += lines
   }
@@ -95,15 +108,14 @@ function kindOf(metric: MetricData): MetricKind {
   return metric.isMonotonic ? 'counter' : 'updowncounter'
 }
 
-function header(name: string, type: string, { descriptor }: MetricData): string {
-  const help = descriptor.description.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+function header(name: string, type: string, help: string): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`
 }
 
-function targetInfo(resource: Resource): string {
+function targetInfo(resource: Resource, { targetInfo: { family, type } }: Format): string {
   const labels = labelText(resource.attributes as Attributes)
   if (labels === '') return ''
-  return `# HELP target_info Target metadata\n# TYPE target_info gauge\ntarget_info{${labels}} 1\n`
+  return `${header(family, type, 'Target metadata')}target_info{${labels}} 1\n`
 }
 
 function valueText(value: number): string {

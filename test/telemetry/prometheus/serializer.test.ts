@@ -8,6 +8,9 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
 import fc from 'fast-check'
+import { COLLECTORS } from '../../../src/collectors/registry.ts'
+import { OPEN_METRICS } from '../../../src/telemetry/prometheus/formats.ts'
+import { prometheusName } from '../../../src/telemetry/prometheus/names.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
 import { parseSamples } from '../../support/exposition.ts'
 
@@ -71,6 +74,51 @@ test('a second type under a name is left out, for it would spoil the scrape', (t
     resourceMetrics(gauge('g_total', [[{}, 1]]), counter),
   )
   t.deepEqual(parseSamples(text), [{ name: 'g_total', labels: {}, value: 1 }])
+})
+
+test('OpenMetrics: families of counters without _total, an end, and beginnings when asked for', (t) => {
+  const counter = (name: string, prometheusName: string) =>
+    ({
+      ...gauge(name, [[{ a: 'x' }, 3]]),
+      descriptor: { name, prometheusName, description: 'A "word"', unit: '', valueType: 1 },
+      dataPointType: DataPointType.SUM,
+      isMonotonic: true,
+    }) as unknown as MetricData
+  const metrics = resourceMetrics(
+    counter('c', 'c_total'),
+    counter('old', 'old_errors'),
+    gauge('g', [[{}, 1]]),
+  )
+  const serialize = (created: boolean) =>
+    new PrometheusSerializer({ targetInfo: true, scopeLabels: false, created }).serialize(
+      metrics,
+      OPEN_METRICS,
+    )
+  t.is(
+    serialize(true),
+    '# HELP target Target metadata\n# TYPE target info\ntarget_info{service_name="s"} 1\n' +
+      '# HELP c A \\"word\\"\n# TYPE c counter\nc_total{a="x"} 3\nc_created{a="x"} 1\n' +
+      '# HELP old_errors A \\"word\\"\n# TYPE old_errors unknown\nold_errors{a="x"} 3\n' +
+      '# HELP g What \\"it\\" is\\nin \\\\ words\n# TYPE g gauge\ng 1\n# EOF\n',
+  )
+  t.false(serialize(false).includes('_created'))
+})
+
+test('no family has the name of another once _total is taken off', (t) => {
+  const types = new Map<string, string>()
+  for (const { metrics } of COLLECTORS.flatMap(({ tables }) => tables())) {
+    for (const { otel, classic, cadvisor, kind } of Object.values(metrics)) {
+      const names = [
+        { name: prometheusName(otel.name, otel.unit, kind), kind },
+        ...[classic, cadvisor].flatMap((other) => other ?? []),
+      ]
+      for (const { name, kind: own = kind } of names) {
+        const { family, type } = OPEN_METRICS.familyOf(name, own === 'counter')
+        t.is(types.get(family) ?? type, type, family)
+        types.set(family, type)
+      }
+    }
+  }
 })
 
 test('the official serialiser says the same of gauges, whatever labels and values are', (t) => {

@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { pointsOf } from '../../test/support/receiver.ts'
+import { type Check, type CheckContext, require } from '../check.ts'
+import { buildCollector } from '../collector/build.ts'
+import { Collector, writtenRequests } from '../collector/collector.ts'
+import { checkFailures } from '../collector/failures.ts'
+import { compareRoutes } from '../collector/routes.ts'
+import { startAgent } from '../support/agent.ts'
+import { freePort, get } from '../support/http.ts'
+import { makePods } from '../support/pods.ts'
+
+/** Longer than the comparison takes: every scrape and push has the same snapshot. */
+const ONE_SNAPSHOT = '--collection.max-age=10m'
+/** Labels that the Collector adds: who the producer is, and what of the Resource is not on our samples. */
+const ADDED = /^(job|instance|otel_scope_.+|host_.+|os_type|service_.+|k8s_node_name)$/
+
+export const check: Check = {
+  title:
+    'a real OpenTelemetry Collector takes everything, once, under its Resource, whatever befalls it',
+
+  async run(context) {
+    const { scope, print } = context
+    const program = await buildCollector(scope, print)
+    const points = await checkArrival(context, program)
+    await compareRoutes(context, program)
+    await checkFailures(context, program)
+    return `${points} points equal on both outputs, and delivery outlives the Collector`
+  },
+}
+
+/** Agent → Collector → file and Prometheus exporter, both against the agent's own /metrics. */
+async function checkArrival({ scope, print }: CheckContext, program: string): Promise<number> {
+  const [grpc, prometheus] = [await freePort(), await freePort()]
+  const file = join(scope.directory(), 'metrics.json')
+  const collector = new Collector(scope, program, {
+    receivers: { otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${grpc}` } } } },
+    exporters: {
+      file: { path: file, flush_interval: '100ms' },
+      prometheus: {
+        endpoint: `127.0.0.1:${prometheus}`,
+        resource_to_telemetry_conversion: { enabled: true },
+      },
+    },
+    service: { pipelines: { metrics: { receivers: ['otlp'], exporters: ['file', 'prometheus'] } } },
+  })
+  await collector.start(grpc)
+  const pods = makePods(scope)
+  const agent = await startAgent(scope, [
+    ONE_SNAPSHOT,
+    '--prometheus.naming=otel',
+    '--prometheus.scope-labels',
+    '--exporters=prometheus,otlp',
+    `--otlp.endpoint=http://127.0.0.1:${grpc}`,
+    '--otlp.interval=1h',
+  ])
+  const ours = parseSamples(await get(`${agent.url}/metrics`)).filter(
+    ({ name }) => name !== 'target_info',
+  )
+  while (pointsOf(writtenRequests(file)).length < ours.length) await delay(50)
+  const requests = writtenRequests(file)
+  const points = pointsOf(requests)
+  require(points.length === ours.length, `${points.length} points arrived of ${ours.length}`)
+  const resources = requests.flatMap(({ resourceMetrics }) =>
+    resourceMetrics.map(({ resource }) => textOf(resource.attributes)),
+  )
+  require(new Set(resources).size ===
+    resources.length, 'a Resource comes twice in what fits into one request')
+  for (const { id } of pods.containers) {
+    const mine = resources.filter((resource) => resource.includes(id))
+    require(mine.length === 1, `container ${id} has ${mine.length} Resources`)
+    require(!mine[0].includes('"service.name"'), `container ${id} has the agent's service.name`)
+  }
+  print(`${points.length} points arrived once each, under ${resources.length} Resources`)
+
+  const theirs = parseSamples(await get(`http://127.0.0.1:${prometheus}/metrics`)).filter(
+    ({ name }) => name !== 'target_info',
+  )
+  const missing = compare(ours, theirs)
+  require(missing.length ===
+    0, `not in the Collector's /metrics: ${missing.slice(0, 5).join('  ')}`)
+  require(theirs.length ===
+    ours.length, `the Collector has ${theirs.length} samples, we ${ours.length}`)
+  print(`its Prometheus exporter writes the same ${theirs.length} samples as our /metrics`)
+  return points.length
+}
+
+/** Samples of ours that the others do not have, with the same name, labels and value. */
+function compare(ours: readonly Sample[], theirs: readonly Sample[]): string[] {
+  const keyOf = ({ name, labels, value }: Sample) =>
+    JSON.stringify([
+      name,
+      Object.entries(labels)
+        .filter(([label]) => !ADDED.test(label))
+        .sort(([one], [other]) => (one < other ? -1 : 1)),
+      value,
+    ])
+  const known = new Set(theirs.map(keyOf))
+  return ours.map(keyOf).filter((key) => !known.has(key))
+}
+
+function textOf(attributes: object): string {
+  return JSON.stringify(attributes)
+}

@@ -1,0 +1,97 @@
+/** A running Collector, and what it writes. */
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import type { ReceivedRequest } from '../../test/support/receiver.ts'
+import { endChild, type Scope } from '../support/children.ts'
+
+const READY_SECONDS = 30
+
+export class Collector {
+  readonly #scope: Scope
+  readonly #program: string
+  readonly #file: string
+  readonly #log: string[] = []
+  #child: ChildProcess | undefined
+
+  /** @param config as an object, or the path of a file. */
+  constructor(scope: Scope, program: string, config: object | string) {
+    this.#scope = scope
+    this.#program = program
+    this.#file = typeof config === 'string' ? config : join(scope.directory(), 'collector.yaml')
+    if (typeof config !== 'string')
+      writeFileSync(this.#file, stringify({ ...config, ...service(config) }))
+  }
+
+  get pid(): number {
+    return this.#child?.pid as number
+  }
+
+  /**
+   * Starts it.
+   *
+   * @param port that it listens on when it is ready.
+   * @throws Error with the end of its log when it isn't.
+   */
+  async start(port: number, environment: NodeJS.ProcessEnv = {}): Promise<void> {
+    const child = this.#scope.spawn(this.#program, [`--config=${this.#file}`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...environment },
+    })
+    this.#child = child
+    child.stderr?.on('data', (chunk) => this.#log.push(String(chunk)))
+    const deadline = Date.now() + READY_SECONDS * 1000
+    while (!(await isListening(port))) {
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the Collector does not start: ${this.#log.join('').trim().slice(-1500)}`)
+      }
+      await delay(50)
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await endChild(this.#child)
+  }
+
+  /** Ends it at once, as the kernel does when memory is short. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    while (this.#child?.exitCode === null && this.#child.signalCode === null) await delay(10)
+  }
+}
+
+/** Its own metrics would want a port. */
+function service(config: object): object {
+  const given = (config as { service?: object }).service
+  return {
+    service: { telemetry: { metrics: { level: 'none' }, logs: { level: 'warn' } }, ...given },
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** What its file exporter has written so far: one request in each line; the last one may not be whole yet. */
+export function writtenRequests(file: string): ReceivedRequest[] {
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+  return lines.map((line) => JSON.parse(line, withAttributes) as ReceivedRequest)
+}
+
+/** OTLP's JSON leaves out what is empty. */
+function withAttributes(key: string, value: unknown): unknown {
+  const isBearer =
+    key === 'resource' || (value as { timeUnixNano?: string })?.timeUnixNano !== undefined
+  return isBearer ? { attributes: [], ...(value as object) } : value
+}
