@@ -5,6 +5,7 @@ import { pointsOf } from '../../test/support/receiver.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { buildCollector } from '../collector/build.ts'
 import { Collector, writtenRequests } from '../collector/collector.ts'
+import { checkConfigurations } from '../collector/configurations.ts'
 import { checkFailures } from '../collector/failures.ts'
 import { compareRoutes } from '../collector/routes.ts'
 import { startAgent } from '../support/agent.ts'
@@ -24,6 +25,7 @@ export const check: Check = {
     const { scope, print } = context
     const program = await buildCollector(scope, print)
     const points = await checkArrival(context, program)
+    await checkConfigurations(context, program)
     await compareRoutes(context, program)
     await checkFailures(context, program)
     return `${points} points equal on both outputs, and delivery outlives the Collector`

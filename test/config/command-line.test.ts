@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
+import { conventionRegistry } from '../../conformance/registry.ts'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
 import { parseCommandLine } from '../../src/config/command-line.ts'
 import { configurationReference, helpText } from '../../src/config/help.ts'
@@ -78,4 +79,5 @@ test('the references in docs are those of the program', (t) => {
   const tables = COLLECTORS.flatMap((collector) => collector.tables())
   t.is(page('configuration.md'), configurationReference(), 'stale: run `npm run docs`')
   t.is(page('metrics.md'), metricsReference(tables), 'stale: run `npm run docs`')
+  t.is(page('../otel/registry.yaml'), conventionRegistry(), 'stale: run `npm run docs`')
 })

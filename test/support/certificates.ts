@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava'
 
 /** @returns paths of PEM files, gone with the test; undefined when there is no openssl. */
 export function makeCertificates(
-  t: ExecutionContext,
+  t: Pick<ExecutionContext, 'teardown'>,
   subject = 'DNS:localhost',
 ): { key: string; certificate: string } | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'tls-'))
