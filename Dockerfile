@@ -16,7 +16,7 @@ COPY src src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 # Node.js wherever the base has it, and of packages only what is read at run time.
 RUN cp "$(readlink -f "$(command -v node)")" /build/node && \
-    find node_modules -type f \( -name '*.ts' -o -name '*.map' -o -name '*.md' \) -delete
+    find node_modules -type f \( -name '*.ts' -o -name '*.map' -o -name '*.md' \) -exec rm {} +
 
 FROM ${RUN_IMAGE}
 ARG VERSION=0.1.0

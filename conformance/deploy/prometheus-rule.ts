@@ -21,7 +21,10 @@ const groups = files.flatMap((file) => {
 const rule = {
   apiVersion: 'monitoring.coreos.com/v1',
   kind: 'PrometheusRule',
-  metadata: { name: 'otel-interrogator', labels: { 'app.kubernetes.io/name': 'otel-interrogator' } },
+  metadata: {
+    name: 'otel-interrogator',
+    labels: { 'app.kubernetes.io/name': 'otel-interrogator' },
+  },
   spec: { groups },
 }
 const header = `# Made by \`npm run docs\` of deploy/rules: ${files.join(', ')}.\n`
