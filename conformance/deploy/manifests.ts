@@ -2,6 +2,7 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseAllDocuments } from 'yaml'
 import { run, type Scope } from '../support/children.ts'
 
 const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url))
@@ -64,15 +65,23 @@ export interface Container {
   readonly name: string
   readonly image: string
   readonly args: readonly string[]
-  readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly env: readonly {
+    readonly name: string
+    readonly value?: string
+    readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } }
+  }[]
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]
   readonly volumeMounts: readonly {
     readonly name: string
     readonly mountPath: string
     readonly readOnly?: boolean
+    readonly mountPropagation?: string
   }[]
+  readonly resources?: { readonly limits?: { readonly cpu?: string; readonly memory?: string } }
   readonly securityContext: {
     readonly runAsUser: number
+    readonly allowPrivilegeEscalation: boolean
+    readonly readOnlyRootFilesystem: boolean
     readonly capabilities: { readonly add?: readonly string[]; readonly drop: readonly string[] }
   }
   readonly livenessProbe?: Probe
@@ -81,6 +90,12 @@ export interface Container {
 
 interface Probe {
   readonly httpGet?: { readonly port: string | number }
+}
+
+/** The objects of one build, without a look at their types. */
+export async function objectsOf(folder: string): Promise<KubeObject[]> {
+  const yaml = await kustomize(join(DEPLOY, folder))
+  return parseAllDocuments(yaml).map((document) => document.toJS() as KubeObject)
 }
 
 /** Builds the base, every overlay, and every component alone on the base. */
