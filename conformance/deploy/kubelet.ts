@@ -1,5 +1,5 @@
 /** Makes of a container in a manifest what a kubelet asks the runtime for. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerConfig } from '../containerd/containerd.ts'
 import type { Scope } from '../support/children.ts'
@@ -56,8 +56,9 @@ function configDirectory(
   objects: readonly KubeObject[],
   wanted: string | undefined,
 ): string {
-  const directory = join(scope.directory(), 'config')
-  mkdirSync(directory)
+  const directory = scope.directory()
+  // As a ConfigMap's: anybody may read it.
+  chmodSync(directory, 0o755)
   const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === wanted)
   for (const [file, text] of Object.entries(map?.data ?? {})) {
     writeFileSync(join(directory, file), text)
