@@ -8,10 +8,11 @@ import { unknownSettings } from '../deploy/settings.ts'
 import { differentStarts } from '../deploy/start-commands.ts'
 import { run } from '../support/children.ts'
 import { buildGo } from '../support/go.ts'
-import { isInstalled, MissingPeer } from '../support/packages.ts'
+import { isInstalled, MissingPeer, needPackage } from '../support/packages.ts'
 
 const VALIDATOR = fileURLToPath(new URL('../deploy/validate', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const UNIT = fileURLToPath(new URL('../../deploy/host/otel-interrogator.service', import.meta.url))
 const RULE_SCRIPT = fileURLToPath(new URL('../deploy/prometheus-rule.ts', import.meta.url))
 const RULE = new URL(
   '../../deploy/components/prometheus-operator/prometheus-rule.yaml',
@@ -71,6 +72,13 @@ export const check: Check = {
 
     const starts = differentStarts([...images])
     require(starts.length === 0, starts.join('; '))
+    await needPackage('systemd', 'systemd-analyze')
+    const verified = await run('systemd-analyze', ['verify', '--man=no', UNIT])
+    // Whether a program is at its place is the host's affair.
+    const complaints = verified.output.split('\n').filter((line) => line.includes(`${UNIT}:`))
+    require(complaints.length === 0, complaints.join('; '))
+    const judged = await run('systemd-analyze', ['security', '--offline=true', UNIT])
+    print(judged.output.trim().split('\n').at(-1) ?? '')
     const { output: rule } = await run(process.execPath, [RULE_SCRIPT])
     require(rule === readFileSync(RULE, 'utf8'), 'the PrometheusRule is stale: npm run docs')
     const versions = [...validators.keys()].join(' and ')
