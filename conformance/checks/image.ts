@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, globSync, readFileSync, statSync } from 'node:
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { startReceiver } from '../../test/support/receiver.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
@@ -66,6 +67,30 @@ export const check: Check = {
     for (const wanted of WANTED) {
       require(whole?.figures.has(wanted) === true, `as in the manifest there is no ${wanted}`)
     }
+
+    const counting = await runAgent(scope, containerd, facts, 'overlays/perf')
+    const events = parseSamples(await get(`${counting.url}/metrics`)).filter(
+      ({ name, value }) => name === 'perf_event_supported' && value === 1,
+    )
+    require(events.length > 0, 'the overlay perf counts no event')
+    print(`the overlay perf counts ${events.length} events`)
+    await counting.end()
+
+    const receiver = await startReceiver()
+    scope.onEnd(() => receiver.close())
+    const pushing = await runAgent(
+      scope,
+      containerd,
+      facts,
+      'overlays/collector-sidecar',
+      (agent) => pushingTo(agent, receiver.endpoint),
+    )
+    await receiver.received(1)
+    const resources = receiver.requests.flatMap(({ resourceMetrics }) => resourceMetrics)
+    // Whose a point is may stand in its attributes or in its Resource.
+    require(JSON.stringify(resources).includes(shop.uid), 'the pod is not in what is pushed')
+    print('the overlay collector-sidecar pushes the pod to the address of its own pod')
+    await pushing.end()
 
     const crowd = `i=0; while [ $i -lt ${CROWD} ]; do sleep 100000 & i=$((i+1)); done; wait`
     await containerd.runContainer(shop, 'crowd', crowd)
@@ -136,6 +161,16 @@ function withCapabilities(container: Container, add: readonly string[]): Contain
 function without(container: Container, path: string): Container {
   const volumeMounts = container.volumeMounts.filter(({ mountPath }) => mountPath !== path)
   return { ...container, volumeMounts }
+}
+
+/** The Collector's port is fixed in the overlay; the check's receiver has any. */
+function pushingTo(container: Container, endpoint: string): Container {
+  const { port } = new URL(endpoint)
+  const env = container.env.map((variable) => ({
+    ...variable,
+    ...(variable.value !== undefined && { value: variable.value.replace(/:4317$/, `:${port}`) }),
+  }))
+  return { ...container, env }
 }
 
 /** How often the CPU limit stopped the container. */
