@@ -63,6 +63,16 @@ export interface RunningPod extends PodSpec {
   readonly id: string
 }
 
+/** What a container is made of, in the CRI's own words. */
+export interface ContainerConfig {
+  readonly image: { readonly image: string }
+  readonly command?: readonly string[]
+  readonly args?: readonly string[]
+  readonly envs?: readonly { readonly key: string; readonly value: string }[]
+  readonly mounts?: readonly object[]
+  readonly linux?: { readonly resources?: object; readonly security_context?: object }
+}
+
 export interface RunningContainer {
   readonly id: string
   readonly name: string
@@ -101,10 +111,7 @@ export class Containerd {
     await containerd.run()
     const images = join(directory, 'images')
     mkdirSync(images)
-    const archive = await makeImages(images)
-    const ctr = ['-a', socket, '-n', 'k8s.io', 'images', 'import', archive]
-    const { code, output } = await run('ctr', ctr)
-    if (code !== 0) throw new Error(`ctr: ${output}`)
+    await containerd.importImages(await makeImages(images))
     return containerd
   }
 
@@ -134,12 +141,26 @@ export class Containerd {
   }
 
   async runContainer(pod: RunningPod, name: string, script: string): Promise<RunningContainer> {
-    const config = {
-      metadata: { name, attempt: 0 },
+    return await this.runConfigured(pod, name, {
       image: { image: IMAGE },
       command: ['/bin/sh', '-c', script],
+    })
+  }
+
+  /** Runs a container with what the CRI's ContainerConfig has; `linux.security_context` may say more than namespaces. */
+  async runConfigured(
+    pod: RunningPod,
+    name: string,
+    { linux = {}, ...rest }: ContainerConfig,
+  ): Promise<RunningContainer> {
+    const config = {
+      ...rest,
+      metadata: { name, attempt: 0 },
       labels: { 'io.kubernetes.container.name': name },
-      linux: { security_context: { namespace_options: NAMESPACES } },
+      linux: {
+        ...linux,
+        security_context: { ...linux.security_context, namespace_options: NAMESPACES },
+      },
     }
     const { container_id: id } = await this.#cri.call<{ container_id: string }>('CreateContainer', {
       pod_sandbox_id: pod.id,
@@ -159,6 +180,13 @@ export class Containerd {
     this.#configs.delete(id)
     await this.#cri.call('StopPodSandbox', { pod_sandbox_id: id })
     await this.#cri.call('RemovePodSandbox', { pod_sandbox_id: id })
+  }
+
+  /** Takes images from an archive of the form that `docker save` has. */
+  async importImages(archive: string): Promise<void> {
+    const ctr = ['-a', this.socket, '-n', 'k8s.io', 'images', 'import', archive]
+    const { code, output } = await run('ctr', ctr)
+    if (code !== 0) throw new Error(`ctr: ${output}`)
   }
 
   /** Starts the daemon, if it isn't there. */

@@ -1,5 +1,5 @@
 /** Which sources of names there are on this node, and which are asked. */
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import type { KeptKeys, NameSource } from '../names.ts'
 import { CRI_SOCKETS, CriSource } from './cri/cri.ts'
 import { DOCKER_SOCKETS, DockerSource, PODMAN_SOCKETS } from './docker.ts'
@@ -96,9 +96,18 @@ function dockerSource(name: 'docker' | 'podman', sockets: readonly string[]): Na
 }
 
 function firstSocket(sockets: readonly string[]): string | undefined {
-  return sockets.find((path) => statSync(path, { throwIfNoEntry: false })?.isSocket())
+  return sockets.find((path) => look(path)?.isSocket())
 }
 
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined
+  return look(path) !== undefined
+}
+
+/** Undefined also for what is in a directory that we may not look into, as a runtime's often is. */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }

@@ -4,7 +4,7 @@ const CONTINUED = 0x80
 const BITS = 7
 
 /** Bytes of a number as varint. */
-export function varintSize(value: number): number {
+function varintSize(value: number): number {
   let size = 1
   for (let rest = value; rest >= CONTINUED; rest = Math.floor(rest / CONTINUED)) size++
   return size

@@ -1,0 +1,104 @@
+/** Makes of a container in a manifest what a kubelet asks the runtime for. */
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ContainerConfig } from '../containerd/containerd.ts'
+import type { Scope } from '../support/children.ts'
+import type { Container, KubeObject } from './manifests.ts'
+import { podsOf } from './manifests.ts'
+
+const CPU_PERIOD = 100_000
+const UNITS: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 }
+/** Of the CRI's MountPropagation. */
+const HOST_TO_CONTAINER = 1
+
+export interface NodeFacts {
+  /** Values of the downward API, by its field. */
+  readonly fields: Readonly<Record<string, string>>
+  /** Other directories for paths of the node. */
+  readonly paths: Readonly<Record<string, string>>
+}
+
+/** The container's part of `objects`, with its ConfigMaps written into files. */
+export function containerConfig(
+  scope: Scope,
+  objects: readonly KubeObject[],
+  container: Container,
+  { fields, paths }: NodeFacts,
+): ContainerConfig {
+  const volumes = podsOf(objects).flatMap(({ spec }) => spec.volumes)
+  const mounts = container.volumeMounts.map((mount) => {
+    const volume = volumes.find(({ name }) => name === mount.name)
+    const path = volume?.hostPath?.path
+    return {
+      container_path: mount.mountPath,
+      host_path:
+        path === undefined
+          ? configDirectory(scope, objects, volume?.configMap?.name)
+          : (paths[path] ?? path),
+      readonly: mount.readOnly ?? false,
+      propagation: mount.mountPropagation === 'HostToContainer' ? HOST_TO_CONTAINER : 0,
+    }
+  })
+  return {
+    image: { image: container.image },
+    args: container.args,
+    envs: variables(container, fields),
+    mounts,
+    linux: {
+      resources: resources(container),
+      security_context: securityContext(container),
+    },
+  }
+}
+
+function configDirectory(
+  scope: Scope,
+  objects: readonly KubeObject[],
+  wanted: string | undefined,
+): string {
+  const directory = scope.directory()
+  // As a ConfigMap's: anybody may read it.
+  chmodSync(directory, 0o755)
+  const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === wanted)
+  for (const [file, text] of Object.entries(map?.data ?? {})) {
+    writeFileSync(join(directory, file), text)
+  }
+  return directory
+}
+
+/** Values, with `$(NAME)` replaced by what was set before. */
+function variables({ env }: Container, fields: NodeFacts['fields']) {
+  const set = new Map<string, string>()
+  for (const { name, value, valueFrom } of env) {
+    const text = value ?? fields[valueFrom?.fieldRef.fieldPath ?? ''] ?? ''
+    set.set(
+      name,
+      text.replace(/\$\((\w+)\)/g, (whole, used) => set.get(used) ?? whole),
+    )
+  }
+  return [...set].map(([key, value]) => ({ key, value }))
+}
+
+function resources({ resources: { limits = {} } = {} }: Container): object {
+  const [, amount = '', unit = ''] = /^(\d+)(\w*)$/.exec(limits.memory ?? '') ?? []
+  const [, millicores] = /^(\d+)m$/.exec(limits.cpu ?? '') ?? []
+  return {
+    cpu_period: CPU_PERIOD,
+    cpu_quota: millicores === undefined ? 0 : (Number(millicores) * CPU_PERIOD) / 1000,
+    memory_limit_in_bytes: Number(amount) * (UNITS[unit] ?? 1),
+  }
+}
+
+function securityContext({ securityContext: context }: Container): object {
+  return {
+    capabilities: {
+      add_capabilities: context.capabilities.add ?? [],
+      drop_capabilities: context.capabilities.drop,
+    },
+    run_as_user: { value: context.runAsUser },
+    readonly_rootfs: context.readOnlyRootFilesystem,
+    no_new_privs: !context.allowPrivilegeEscalation,
+    // RuntimeDefault, which the pods of all manifests have.
+    seccomp: { profile_type: 0 },
+  }
+}

@@ -1,0 +1,34 @@
+/** The command that starts the agent is written where it must be; here it is seen that it is the same everywhere. */
+import { readFileSync } from 'node:fs'
+
+const ROOT = new URL('../../', import.meta.url)
+const UNIT = 'deploy/host/otel-interrogator.service'
+
+/** Says where Node.js gets other options than from `npm start`, and where another version is named. */
+export function differentStarts(images: readonly string[]): string[] {
+  const { version, scripts } = JSON.parse(read('package.json')) as {
+    version: string
+    scripts: { start: string }
+  }
+  const [entryPoint = ''] = /^ENTRYPOINT .*$/m.exec(read('Dockerfile')) ?? []
+  const [execStart = ''] = /^ExecStart=.*$/m.exec(read(UNIT)) ?? []
+  const problems: string[] = []
+  for (const [place, command] of Object.entries({ Dockerfile: entryPoint, [UNIT]: execStart })) {
+    if (optionsOf(command) !== optionsOf(scripts.start)) problems.push(`${place}: ${command}`)
+  }
+  const named = [...images, `Dockerfile:${/^ARG VERSION=(.*)$/m.exec(read('Dockerfile'))?.[1]}`]
+  for (const image of named) {
+    if (!image.endsWith(`:${version}`)) problems.push(`${image} is not version ${version}`)
+  }
+  return problems
+}
+
+/** Node's own options in a command: those before the program. */
+function optionsOf(command: string): string {
+  const [before] = command.split('dist/main.js')
+  return [...before.matchAll(/--[\w-]+=[\w]+/g)].join(' ')
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, ROOT), 'utf8')
+}
