@@ -35,7 +35,8 @@ function readNode(
   keyNode: Node,
   node: Node | null,
 ): void {
-  const setting = SETTINGS[path]
+  // Every object has a `constructor`, but it is no setting.
+  const setting = Object.hasOwn(SETTINGS, path) ? SETTINGS[path] : undefined
   const isNull = node === null || (isScalar(node) && node.value === null)
   if (setting !== undefined) {
     // An empty value leaves the default, as an empty variable does.

@@ -81,6 +81,8 @@ test('whatever is wrong in a file is said', (t) => {
     first('proces_names: []\n'),
     'agent.yaml:1:1: unknown setting "proces_names"; did you mean "process_names"?',
   )
+  t.is(first('constructor: 1\n'), 'agent.yaml:1:1: unknown setting "constructor"')
+  t.regex(first('prometheus: {toString: 1}\n'), /unknown setting "prometheus.toString"/)
   t.regex(first('- a\n'), /agent\.yaml:1:1: the top of the file must be a map/)
   t.regex(first('collection: 5\n'), /collection must be a map/)
   t.regex(first('collection: {max_age: soon}\n'), /max_age is "soon" but must be a duration/)
