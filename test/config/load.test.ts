@@ -94,6 +94,22 @@ test('whatever is wrong in a file is said', (t) => {
   t.regex(missing.message, /^\/nowhere\.yaml: can't be read: ENOENT/)
 })
 
+test('aliases stand for what they name, but not for themselves', (t) => {
+  const first = (file: string) => problems(t, { file })[0]
+  const list = 'classic: {psi_prefix: &p cgroup_monitor}\ncgroups: {include: [*p, b]}\n'
+  t.deepEqual(load(t, { file: list }).config.cgroups.include, ['cgroup_monitor', 'b'])
+  const itself = /^agent\.yaml:\d+:\d+: \*p is a part of itself$/
+  t.regex(first('prometheus: &p\n  <<: *p\n'), itself)
+  t.regex(first('otlp: {headers: &p {a: *p}}\n'), itself)
+  t.regex(first('otlp: &p {headers: {a: [{b: *p}]}}\n'), itself)
+  t.regex(first('process_names: &p [{comm: [a]}, *p]\n'), itself)
+  const doubled = Array.from(
+    { length: 30 },
+    (_, level) => `&a${level + 1} [*a${level}, *a${level}]`,
+  )
+  t.regex(first(`cgroups: {include: [&a0 x, ${doubled}]}\n`), /:1:\d+: there are too many aliases/)
+})
+
 test('problems of all layers come together', (t) => {
   const lines = problems(t, {
     file: 'log: {level: loud}\n',
