@@ -157,6 +157,25 @@ test('a status without some of its lines is an error, never what another one sai
   })
 })
 
+test('a name beyond ASCII is not taken for another one of as many characters as it has bytes', (t) => {
+  withCopy((root) => {
+    const stat = readFileSync(join(root, '1003/stat'), 'utf8').replace('(python3)', '(é)')
+    writeFileSync(join(root, '1003/stat'), stat)
+    const copy = new Procfs(root)
+    copy.stat(`${root}/1003/`, emptyStat())
+    t.is(copy.commOr('Ã©'), 'é')
+  })
+})
+
+test('of a command line no more is read than rules can look at in a moment', (t) => {
+  withCopy((root) => {
+    writeFileSync(join(root, '1003/cmdline'), `app\0${'x'.repeat(1024 * 1024)}\0`)
+    const [program, argument] = new Procfs(root).cmdline(`${root}/1003/`)
+    t.is(program, 'app')
+    t.is(argument.length, 256 * 1024 - 'app\0'.length)
+  })
+})
+
 test('a number with something behind it is none', (t) => {
   const directory = '1003'
   withCopy((root) => {
