@@ -38,6 +38,8 @@ export interface CgroupsSources {
   readonly workloads: Workloads
   /** Says something to the operator, once. */
   readonly notify: (message: string) => void
+  /** Where the hierarchies are mounted, if not where the agent's own mounts have them below the root. */
+  readonly mounts?: CgroupMounts
 }
 
 const NO_PRESSURE =
@@ -50,11 +52,11 @@ const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 export function registerCgroups(
   meter: Meter,
   options: CgroupsOptions,
-  { procfs, machine, slice, workloads, notify }: CgroupsSources,
+  { procfs, machine, slice, workloads, notify, ...sources }: CgroupsSources,
 ): void {
   const created = now()
   const start: HrTime = [procfs.bootTime(), 0]
-  const mounts = findCgroupMounts(options.root)
+  const mounts = sources.mounts ?? findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
   const steps = planSteps(mounts, machine.ticksPerSecond)
