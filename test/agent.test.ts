@@ -222,6 +222,35 @@ test('programs with hostile names', async (t) => {
   t.deepEqual(missing, [])
 })
 
+test('a collector with too many series loses the same ones every time, and says so once', async (t) => {
+  const { agent, lines } = await start(
+    t,
+    '--exporters=prometheus',
+    '--collection.max-age=0',
+    '--limits.series=60',
+  )
+  const samplesOfGroups = async () => {
+    const samples = parseSamples(await agent.scrape())
+    const ofCollector = samples.filter(({ name }) => /^(namedprocess|procgroup)_/.test(name))
+    const counters = ofCollector.filter(({ name }) => name.endsWith('namegroup_cpu_seconds_total'))
+    return { samples, ofCollector, keys: counters.map(({ name, labels }) => lineKey(name, labels)) }
+  }
+  const { samples, ofCollector, keys } = await samplesOfGroups()
+  t.true(ofCollector.length > 30 && ofCollector.length <= 60)
+  t.true(keys.length > 0)
+  t.deepEqual((await samplesOfGroups()).keys, keys)
+  // What the collector says of itself is not what goes.
+  t.true(ofCollector.some(({ name }) => name === 'namedprocess_scrape_errors'))
+  const dropped = samples.find(
+    ({ name, labels }) =>
+      name === 'otel_interrogator_collector_dropped_series' &&
+      labels.otel_interrogator_collector === 'process_groups',
+  )
+  t.true((dropped?.value ?? 0) > 0)
+  const said = lines.filter((line) => line.includes('limits.series'))
+  t.is(said.filter((line) => line.includes('"process_groups"')).length, 1)
+})
+
 test('a stop pushes what there is and frees the port', async (t) => {
   const receiver = await startReceiver()
   t.teardown(() => receiver.close())

@@ -135,9 +135,13 @@ function createResource(config: Config, version: string) {
 /** What OpenTelemetry calls them, by Node's names. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm: 'arm32' }
 
-/** One line when a collector begins to fail, and one when it is well again. */
+/** One line when a collector begins to fail or to have too many series, and one when it is well again. */
 function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {
-  const { name: collector, errors } = run
+  const { name: collector, errors, series, dropped } = run
+  if (dropped > 0 && (before?.dropped ?? 0) === 0) {
+    const what = { collector, series, dropped }
+    logger.warn(what, 'collector has more series than limits.series; those beyond are left out')
+  }
   const hadErrors = (before?.errors.length ?? 0) > 0
   if (errors.length > 0 && !hadErrors) {
     logger.error({ collector, err: errors[0] }, 'collector failed; its metrics are missing')

@@ -42,9 +42,10 @@ export function createCollectors(
     ...observed,
   }
   const start = now()
+  const maxSeries = config.limits.series === 0 ? undefined : config.limits.series
   const enabled = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings))
   const meters = enabled.map(({ name, register }) => {
-    const meter = new ObservableMeter({ name, version: observed.version }, start)
+    const meter = new ObservableMeter({ name, version: observed.version }, start, maxSeries)
     register(meter, settings, sources)
     return meter
   })

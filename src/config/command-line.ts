@@ -88,16 +88,16 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
   help: { doc: 'Print this, and end; the same as --man.', takesValue: false },
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  'config.path': 'config',
-  h: 'help',
-  man: 'help',
-  C: 'check-config',
-  D: 'debug',
-  F: 'fake',
-  I: 'interval',
-  M: 'dump-metrics',
-}
+const ALIASES = new Map([
+  ['config.path', 'config'],
+  ['h', 'help'],
+  ['man', 'help'],
+  ['C', 'check-config'],
+  ['D', 'debug'],
+  ['F', 'fake'],
+  ['I', 'interval'],
+  ['M', 'dump-metrics'],
+])
 const ONCE_DELAY = duration(0, HOUR)
 /** process-exporter's flag for host and port at once. */
 const LISTEN_ADDRESS = 'web.listen-address'
@@ -184,7 +184,7 @@ function takeFlag(rest: string[]): { name: string; flag: string; text: string } 
   }
   const [, written = '', value] = match
   const flag = word.split('=', 1)[0] as string
-  const name = ALIASES[written] ?? written
+  const name = ALIASES.get(written) ?? written
   const isBoolean = BOOLEAN_FLAGS.has(name)
   if (!isBoolean && !VALUE_FLAGS.has(name)) {
     throw failure(flag, `unknown flag${suggestion(name, [...BOOLEAN_FLAGS, ...VALUE_FLAGS])}`)

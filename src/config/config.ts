@@ -8,6 +8,8 @@ export interface Config {
   readonly exporters: readonly ('prometheus' | 'otlp' | 'none')[]
   readonly procfs: { readonly root: string }
   readonly collection: { readonly max_age: number }
+  /** 0 for no limit. */
+  readonly limits: { readonly series: number }
   /** The rules that name process groups; undefined for the built-in ones. */
   readonly process_names: readonly ProcessNameItem[] | undefined
   readonly process_groups: {

@@ -35,12 +35,13 @@ function readNode(
   keyNode: Node,
   node: Node | null,
 ): void {
-  const setting = SETTINGS[path]
+  // Every object has a `constructor`, but it is no setting.
+  const setting = Object.hasOwn(SETTINGS, path) ? SETTINGS[path] : undefined
   const isNull = node === null || (isScalar(node) && node.value === null)
   if (setting !== undefined) {
     // An empty value leaves the default, as an empty variable does.
     if (isNull) return
-    const value = plainValue(file, node)
+    const value = file.plain(node)
     if (!layers.setValue(path, value)) {
       layers.problems.push(file.problem(node, notAllowed(path, value)))
     }
@@ -54,17 +55,6 @@ function readNode(
   } else if (!isNull) {
     layers.problems.push(file.problem(node, `${path} must be a map of settings`))
   }
-}
-
-function plainValue(file: YamlFile, node: Node): unknown {
-  if (isScalar(node)) return node.value
-  if (isMap(node)) {
-    const entries = file.entries(node)
-    return Object.fromEntries(
-      entries.map(({ key, value }) => [key, value === null ? '' : plainValue(file, value)]),
-    )
-  }
-  return node.toJSON()
 }
 
 const SECTIONS = new Set(

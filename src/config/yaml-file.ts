@@ -14,6 +14,9 @@ import {
 } from 'yaml'
 import { ConfigError, type ConfigProblem } from './problems.ts'
 
+/** Aliases that stand for lists of aliases of lists … grow beyond all bounds; nobody writes so many. */
+const MOST_ALIASES = 100_000
+
 /** A key of a map, and its value. */
 export interface Entry {
   readonly key: string
@@ -26,6 +29,7 @@ export class YamlFile {
   readonly #text: string
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
+  #aliases = 0
 
   /**
    * @param text of the file; it is read when that is left out.
@@ -57,13 +61,29 @@ export class YamlFile {
   /**
    * The node that an alias stands for, or the node itself.
    *
-   * @throws ConfigError when the alias stands for nothing.
+   * @throws ConfigError when the alias stands for nothing, or for what it is a part of.
    */
   resolve(node: Node | null): Node | null {
     if (!isAlias(node) || this.#document === undefined) return node
-    const anchored = node.resolve(this.#document)
-    if (anchored !== undefined) return anchored as Node
-    throw new ConfigError([this.problem(node, `there is no anchor &${node.source}`)])
+    const refuse = (message: string) => new ConfigError([this.problem(node, message)])
+    const anchored = node.resolve(this.#document) as Node | undefined
+    if (anchored === undefined) throw refuse(`there is no anchor &${node.source}`)
+    if (isWithin(node, anchored)) throw refuse(`*${node.source} is a part of itself`)
+    if (++this.#aliases > MOST_ALIASES) throw refuse('there are too many aliases of aliases')
+    return anchored
+  }
+
+  /** What a value is without its places: texts, numbers, lists, and maps whose empty values are ''. */
+  plain(node: Node): unknown {
+    if (isScalar(node)) return node.value
+    if (isSeq(node)) {
+      const items = node.items.map((item) => this.resolve(item as Node | null))
+      return items.map((item) => (item === null ? null : this.plain(item)))
+    }
+    if (!isMap(node)) return node.toJSON()
+    return Object.fromEntries(
+      this.entries(node).map(({ key, value }) => [key, value === null ? '' : this.plain(value)]),
+    )
   }
 
   /** The entries of a map, merged ones (`<<`) first, so that of equal keys the last counts. */
@@ -105,6 +125,13 @@ export class YamlFile {
       : [node]
     return nodes.filter((source) => isMap(source))
   }
+}
+
+/** Anchors stand before their aliases, so only what an alias lies in can hold itself. */
+function isWithin(alias: Node, anchored: Node): boolean {
+  const [at = 0] = alias.range ?? []
+  const [start = 0, end = 0] = anchored.range ?? []
+  return start <= at && at < end
 }
 
 /** Whether nothing stands there. */

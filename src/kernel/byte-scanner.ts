@@ -66,10 +66,11 @@ export class ByteScanner {
   /**
    * The unsigned decimal at the cursor, passing blanks before it.
    *
-   * @throws KernelFormatError when there is no digit, when the file ends within the number, or when
-   *   the number doesn't fit into 64 bits.
+   * @param terminator what stands behind it, other than a blank or the end of the line.
+   * @throws KernelFormatError when there is no digit, when the file ends within the number, when something else
+   *   stands behind it, or when the number doesn't fit into 64 bits.
    */
-  u64(): U64 {
+  u64(terminator = NEWLINE): U64 {
     this.skipBlanks()
     const start = this.position
     let value = 0
@@ -82,12 +83,15 @@ export class ByteScanner {
     this.position = at
     if (at === start || at === this.end)
       throw new KernelFormatError('a number is missing or cut short')
+    const behind = this.bytes[at]
+    if (behind !== NEWLINE && behind !== terminator && !isBlank(behind))
+      throw new KernelFormatError('there is something behind a number')
     return at - start <= EXACT_DIGITS ? value : this.#large(start, at)
   }
 
   /** The decimal at the cursor as a double: for values that the kernel keeps below 2^53. */
-  number(): number {
-    return Number(this.u64())
+  number(terminator?: number): number {
+    return Number(this.u64(terminator))
   }
 
   /** The decimal at the cursor, which may be negative. */

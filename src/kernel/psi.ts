@@ -71,13 +71,15 @@ function parseStall(scanner: ByteScanner, into: Stall): void {
 
 /** Two decimals of a percentage, as a part of 1. */
 function percentage(scanner: ByteScanner, key: string): number {
-  const whole = value(scanner, key)
+  const whole = value(scanner, key, DOT)
   if (!scanner.accept('.')) throw new KernelFormatError(`${key} has no decimals`)
   return (whole * PERCENT + scanner.number()) / (PERCENT * PERCENT)
 }
 
-function value(scanner: ByteScanner, key: string): number {
+function value(scanner: ByteScanner, key: string, terminator?: number): number {
   scanner.skipBlanks()
   if (!scanner.accept(key)) throw new KernelFormatError(`${key} is missing`)
-  return scanner.number()
+  return scanner.number(terminator)
 }
+
+const DOT = 0x2e

@@ -21,25 +21,37 @@ import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-met
 import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics'
 import type { MetricKind } from './definitions.ts'
 import { startOf } from './entity.ts'
+import { limitSeries } from './series-limit.ts'
 
 /** What one scope observed in one collection. */
 export interface ScopeCollection {
   readonly scopeMetrics: ScopeMetrics
   /** Whatever its callbacks threw. */
   readonly errors: readonly unknown[]
+  /** Points that were left out, for there were more than may be. */
+  readonly dropped: number
 }
 
 /** The instruments and callbacks of one collector: one instrumentation scope. */
 export class ObservableMeter implements Meter {
   readonly scope: InstrumentationScope
   readonly #start: HrTime
+  readonly #maxSeries: number
   readonly #instruments: Instrument[] = []
   readonly #callbacks: Callback[] = []
 
-  /** @param start the start time of points whose attributes belong to no entity. */
-  constructor(scope: InstrumentationScope, start: HrTime) {
+  /**
+   * @param start the start time of points whose attributes belong to no entity.
+   * @param maxSeries points that a collection may have.
+   */
+  constructor(
+    scope: InstrumentationScope,
+    start: HrTime,
+    maxSeries: number = Number.POSITIVE_INFINITY,
+  ) {
     this.scope = scope
     this.#start = start
+    this.#maxSeries = maxSeries
   }
 
   /**
@@ -61,8 +73,9 @@ export class ObservableMeter implements Meter {
         for (const observable of observables) (observable as Instrument).begin(time, this.#start)
       }
     }
+    const dropped = limitSeries(this.#instruments, this.#maxSeries)
     const metrics = this.#instruments.filter(({ points }) => points.length > 0).map(toMetricData)
-    return { scopeMetrics: { scope: this.scope, metrics }, errors }
+    return { scopeMetrics: { scope: this.scope, metrics }, errors, dropped }
   }
 
   createObservableCounter(name: string, options?: MetricOptions): Observable {

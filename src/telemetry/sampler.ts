@@ -21,8 +21,9 @@ export interface CollectorRun {
   readonly time: HrTime
   /** Wall-clock seconds, the time of others during its pauses included. */
   readonly duration: number
-  /** Points observed. */
+  /** Points of the snapshot, and those that were left out of it because there were too many. */
   readonly series: number
+  readonly dropped: number
   readonly errors: readonly unknown[]
 }
 
@@ -71,13 +72,14 @@ export class Sampler {
     const scopes: ScopeMetrics[] = []
     for (const meter of this.#options.meters) {
       const started = performance.now()
-      const { scopeMetrics, errors } = await meter.collect(time)
+      const { scopeMetrics, errors, dropped } = await meter.collect(time)
       scopes.push(scopeMetrics)
       this.#options.onRun({
         name: meter.scope.name,
         time,
         duration: (performance.now() - started) / 1000,
         series: scopeMetrics.metrics.reduce((sum, { dataPoints }) => sum + dataPoints.length, 0),
+        dropped,
         errors,
       })
     }

@@ -26,6 +26,11 @@ export interface CgroupOwner {
   readonly uid?: number
 }
 
+/** The same for all cgroups of one container; or of a pod, outside of its containers. */
+export function ownerKey({ scope, containerId, podUid }: CgroupOwner): string {
+  return containerId ?? podUid ?? scope
+}
+
 /** @param path below the mount point, beginning with a slash; `..` at its beginning is left out of account. */
 export function cgroupOwner(path: string): CgroupOwner {
   const parts = path.split('/')

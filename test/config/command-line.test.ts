@@ -59,6 +59,7 @@ test('what can not be meant is said', (t) => {
   const said = (message: RegExp, ...words: string[]) =>
     t.throws(() => flags(...words), { name: 'ConfigError', message })
   said(/^--procsf: unknown flag; did you mean "procfs"\?/, '--procsf=/a')
+  said(/^--constructor: unknown flag/, '--constructor')
   said(/^false: is no flag; a value of a boolean flag needs "="/, '-children', 'false', '-threads')
   said(/^-children: is "maybe" but must be true or false/, '-children=maybe')
   said(/^--procfs\.root: needs a value/, '--procfs.root')

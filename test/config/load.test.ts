@@ -81,6 +81,8 @@ test('whatever is wrong in a file is said', (t) => {
     first('proces_names: []\n'),
     'agent.yaml:1:1: unknown setting "proces_names"; did you mean "process_names"?',
   )
+  t.is(first('constructor: 1\n'), 'agent.yaml:1:1: unknown setting "constructor"')
+  t.regex(first('prometheus: {toString: 1}\n'), /unknown setting "prometheus.toString"/)
   t.regex(first('- a\n'), /agent\.yaml:1:1: the top of the file must be a map/)
   t.regex(first('collection: 5\n'), /collection must be a map/)
   t.regex(first('collection: {max_age: soon}\n'), /max_age is "soon" but must be a duration/)
@@ -90,6 +92,22 @@ test('whatever is wrong in a file is said', (t) => {
     loadConfig({ file: '/nowhere.yaml', flags: new Map(), environment: {} }),
   )
   t.regex(missing.message, /^\/nowhere\.yaml: can't be read: ENOENT/)
+})
+
+test('aliases stand for what they name, but not for themselves', (t) => {
+  const first = (file: string) => problems(t, { file })[0]
+  const list = 'classic: {psi_prefix: &p cgroup_monitor}\ncgroups: {include: [*p, b]}\n'
+  t.deepEqual(load(t, { file: list }).config.cgroups.include, ['cgroup_monitor', 'b'])
+  const itself = /^agent\.yaml:\d+:\d+: \*p is a part of itself$/
+  t.regex(first('prometheus: &p\n  <<: *p\n'), itself)
+  t.regex(first('otlp: {headers: &p {a: *p}}\n'), itself)
+  t.regex(first('otlp: &p {headers: {a: [{b: *p}]}}\n'), itself)
+  t.regex(first('process_names: &p [{comm: [a]}, *p]\n'), itself)
+  const doubled = Array.from(
+    { length: 30 },
+    (_, level) => `&a${level + 1} [*a${level}, *a${level}]`,
+  )
+  t.regex(first(`cgroups: {include: [&a0 x, ${doubled}]}\n`), /:1:\d+: there are too many aliases/)
 })
 
 test('problems of all layers come together', (t) => {

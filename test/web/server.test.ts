@@ -153,6 +153,7 @@ test('the status page shows collectors, and escapes what they say', async (t) =>
     time: [1, 0] as [number, number],
     duration: 0.0123,
     series: 7,
+    dropped: 0,
     errors: [new Error('<b>')],
   }
   const route = statusRoute(['/metrics'], () => ({ version: '1', uptimeSeconds: 3, runs: [run] }))

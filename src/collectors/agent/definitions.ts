@@ -34,6 +34,13 @@ export const COLLECTOR_METRICS = metricTable({
       valueType: 'int',
       otel: { name: 'otel_interrogator.collector.series', unit: '{series}' },
     },
+    dropped: {
+      description:
+        'Series that the last collection left out, for there were more than limits.series',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.collector.dropped_series', unit: '{series}' },
+    },
   },
 })
 

@@ -18,7 +18,7 @@ export function registerRuns(
   const counts = new Map<string, { readonly entity: Entity; count: number }>()
   meter.addBatchObservableCallback(
     (result) => {
-      for (const { name, time, duration, series, errors } of runs()) {
+      for (const { name, time, duration, series, dropped, errors } of runs()) {
         const entity = entities.get(name) ?? new Entity({ [COLLECTOR_KEY]: name }, created)
         entities.set(name, entity)
         const { measurements: m } = collectors
@@ -26,6 +26,7 @@ export function registerRuns(
         m.duration.observe(result, entity, duration)
         m.success.observe(result, entity, errors.length === 0 ? 1 : 0)
         m.series.observe(result, entity, series)
+        m.dropped.observe(result, entity, dropped)
         for (const error of errors) countFailure(counts, name, error, created)
       }
       for (const { entity, count } of counts.values()) {

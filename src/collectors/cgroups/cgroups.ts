@@ -5,6 +5,7 @@ import type { KeptFileReader } from '../../kernel/cgroupfs/kept-file-reader.ts'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import { ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import type { FileHealth } from './file-health.ts'
 import { KnownCgroup } from './known-cgroup.ts'
@@ -57,14 +58,15 @@ export class Cgroups {
     const { slice, health, workloads, tree, files } = this.#parts
     this.#pass++
     slice.begin()
-    const present: KnownCgroup[] = []
+    const found: KnownCgroup[] = []
     const seen = new Set<string>()
     for (const { path, inode } of tree.walk()) {
       if (slice.isOver()) await slice.next()
       seen.add(path)
       const known = this.#know(path, inode)
-      if (known !== undefined) present.push(known)
+      if (known !== undefined) found.push(known)
     }
+    const present = oneOfEach(found)
     for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
     if (this.#version !== workloads.version) {
       this.#version = workloads.version
@@ -124,4 +126,19 @@ export class Cgroups {
     }
     return true
   }
+}
+
+/**
+ * A container or pod may have several cgroups, as when the kubelet has changed its cgroup driver: the one that was
+ * made last is it, for all would have the same series. Inodes of cgroups rise.
+ */
+function oneOfEach(found: readonly KnownCgroup[]): KnownCgroup[] {
+  const latest = new Map<string, KnownCgroup>()
+  for (const cgroup of found) {
+    const { level, owner } = cgroup.selected
+    const key = level === 'cgroup' ? cgroup.path : `${level} ${ownerKey(owner)}`
+    const known = latest.get(key)
+    if (known === undefined || known.inode < cgroup.inode) latest.set(key, cgroup)
+  }
+  return [...latest.values()]
 }

@@ -42,6 +42,8 @@ export interface CgroupsSources {
   readonly workloads: Workloads
   /** Says something to the operator, once. */
   readonly notify: (message: string) => void
+  /** Where the hierarchies are mounted, if not where the agent's own mounts have them below the root. */
+  readonly mounts?: CgroupMounts
 }
 
 /** Of the files that the agent may open. */
@@ -57,11 +59,11 @@ const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 export function registerCgroups(
   meter: Meter,
   options: CgroupsOptions,
-  { procfs, machine, slice, workloads, notify }: CgroupsSources,
+  { procfs, machine, slice, workloads, notify, ...sources }: CgroupsSources,
 ): void {
   const created = now()
   const start: HrTime = [procfs.bootTime(), 0]
-  const mounts = findCgroupMounts(options.root)
+  const mounts = sources.mounts ?? findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
   const files = new KeptFileReader(Math.min(options.open_files, ownOpenFilesLimit() * SHARE))

@@ -81,17 +81,19 @@ export class Accounting {
     // when one of them ends.
     usage.voluntary = account.last.voluntary
     usage.nonvoluntary = account.last.nonvoluntary
-    for (const tid of this.#tids(process)) {
+    const tids = this.#tids(process)
+    for (const tid of tids ?? []) {
       const directory = this.#procfs.taskDirectory(process.directory, tid)
       let thread = threads.get(tid)
+      // One that can't be read for once stays known: else all it has used would count again.
+      if (thread !== undefined) thread.pass = pass.number
       if (!reader.readThread(directory, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
         const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
-        thread = { start: reader.stat.starttime, comm: '', pass: 0, account }
+        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account }
         threads.set(tid, thread)
       }
       thread.comm = reader.comm
-      thread.pass = pass.number
       group.addThread(reader.stat.state, reader.wchan)
       const { last } = thread.account
       usage.voluntary = add(usage.voluntary, increase(last.voluntary, reader.usage.voluntary))
@@ -106,16 +108,19 @@ export class Accounting {
         group.addNamedThread(reader.comm, pass.since),
       )
     }
-    for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
+    if (tids !== undefined) {
+      for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
+    }
     credit(account, usage, hasIo, group.total)
   }
 
-  #tids(process: KnownProcess): number[] {
+  /** Undefined when they can't be listed. */
+  #tids(process: KnownProcess): number[] | undefined {
     try {
       return this.#procfs.tids(process.directory)
     } catch (error) {
       if (!isGone(error)) this.#errors.count('task', error)
-      return []
+      return undefined
     }
   }
 }

@@ -3,13 +3,13 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { now } from '../../telemetry/time.ts'
-import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
+import { type CgroupOwner, ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workload, Workloads } from '../../workloads/workloads.ts'
 import { workloadAttributes } from '../workload-attributes.ts'
 import type { Group } from './group.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 import { type Assignment, ofOwner } from './rules/verdict.ts'
-import { ownerKey, Tallies, type Tally } from './tally.ts'
+import { Tallies, type Tally } from './tally.ts'
 
 export interface PlacementOptions {
   /** Whether a group is divided among the containers and pods of its processes. */

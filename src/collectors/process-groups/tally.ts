@@ -1,6 +1,6 @@
 /** How many processes and threads each container, each pod and the host has, whatever group they are in. */
 import type { Entity } from '../../telemetry/entity.ts'
-import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
+import { type CgroupOwner, ownerKey } from '../../workloads/cgroup-path.ts'
 
 export interface Tally {
   readonly key: string
@@ -62,9 +62,4 @@ export class Tallies {
   has(key: string): boolean {
     return this.#tallies.has(key)
   }
-}
-
-/** The same for all cgroups of one container; or of a pod, outside of its containers. */
-export function ownerKey({ scope, containerId, podUid }: CgroupOwner): string {
-  return containerId ?? podUid ?? scope
 }

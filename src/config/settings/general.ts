@@ -1,5 +1,5 @@
 /** Settings of the agent as a whole: what it reads and how metrics leave it. */
-import { duration, listOf, oneOf, TEXT } from '../types.ts'
+import { duration, integer, listOf, oneOf, TEXT } from '../types.ts'
 import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
 
 export const GENERAL_SETTINGS: SettingTable = {
@@ -20,5 +20,10 @@ export const GENERAL_SETTINGS: SettingTable = {
     doc: 'How long a collection serves further scrapes and pushes.',
     type: duration(0, HOUR),
     default: SECOND,
+  }),
+  'limits.series': setting({
+    doc: 'Series that a collector may have; those beyond are left out and counted, of the metrics with the most series first. 0 for no limit.',
+    type: integer(0, 100_000_000),
+    default: 200_000,
   }),
 }

@@ -1,21 +1,28 @@
 /** Storage I/O of a cgroup by device: `io.stat` of v2, `blkio.throttle.*` of v1. */
+import { KernelFormatError } from '../byte-scanner.ts'
 import type { FileReader } from '../file-reader.ts'
 import type { DeviceIo } from './figures.ts'
 
-/** The devices in an `io.stat`: `8:0 rbytes=… wbytes=… rios=… wios=… …`; none is common. */
+/**
+ * The devices in an `io.stat`: `8:0 rbytes=… wbytes=… rios=… wios=… …`; none is common.
+ *
+ * @throws KernelFormatError when the file is cut short.
+ */
 export function parseIoStat(reader: FileReader): DeviceIo[] {
-  const devices: DeviceIo[] = []
+  const devices = new Map<string, DeviceIo>()
   for (const line of lines(reader)) {
-    const [device, ...pairs] = line.split(' ')
-    if (!DEVICE.test(device)) continue
+    const words = line.split(' ')
+    // Some kernels print devices that have done nothing without a newline, before the one that has.
+    const device = words.findLast((word) => DEVICE.test(word))
+    if (device === undefined || !DEVICE.test(words[0])) continue
     const values = new Map(
-      pairs.map((pair): [string, number] => {
+      words.map((pair): [string, number] => {
         const at = pair.indexOf('=')
-        return [pair.slice(0, at), Number(pair.slice(at + 1))]
+        return [pair.slice(0, at), count(pair.slice(at + 1))]
       }),
     )
     const value = (key: string) => values.get(key) ?? Number.NaN
-    devices.push({
+    devices.set(device, {
       device,
       readBytes: value('rbytes'),
       writeBytes: value('wbytes'),
@@ -23,13 +30,14 @@ export function parseIoStat(reader: FileReader): DeviceIo[] {
       writes: value('wios'),
     })
   }
-  return devices
+  return [...devices.values()]
 }
 
 /**
  * Adds a file of v1: `8:0 Read 4096` in each line.
  *
  * @param unit which figures the file has.
+ * @throws KernelFormatError when the file is cut short.
  */
 export function parseBlkio(
   reader: FileReader,
@@ -38,12 +46,12 @@ export function parseBlkio(
 ): void {
   const [read, write] = unit === 'bytes' ? BYTES : OPERATIONS
   for (const line of lines(reader)) {
-    const [device, operation, count] = line.split(' ')
-    if (!DEVICE.test(device) || count === undefined) continue
+    const [device, operation, digits] = line.split(' ')
+    if (!DEVICE.test(device) || digits === undefined) continue
     const io = into.get(device) ?? noIo(device)
     into.set(device, io)
-    if (operation === 'Read') io[read] = Number(count)
-    else if (operation === 'Write') io[write] = Number(count)
+    if (operation === 'Read') io[read] = count(digits)
+    else if (operation === 'Write') io[write] = count(digits)
   }
 }
 
@@ -61,7 +69,14 @@ function noIo(device: string): DeviceIo {
   }
 }
 
-/** Whole lines only: what has no newline behind it is cut short. */
+/** NaN for what is no count. */
+function count(digits: string): number {
+  return /^\d+$/.test(digits) ? Number(digits) : Number.NaN
+}
+
+/** @throws KernelFormatError when the last line has no end. */
 function lines(reader: FileReader): string[] {
-  return reader.bytes.toString('latin1', 0, reader.length).split('\n').slice(0, -1)
+  const all = reader.bytes.toString('latin1', 0, reader.length).split('\n')
+  if (all.pop() !== '') throw new KernelFormatError('I/O of devices is cut short')
+  return all
 }

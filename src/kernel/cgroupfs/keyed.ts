@@ -23,6 +23,13 @@ export class SmallFiles {
     this.reader.read(path)
     return parseNumber(this.reader, this.scanner)
   }
+
+  /** A number that may be negative. */
+  signed(path: string): number {
+    this.reader.read(path)
+    this.scanner.reset(this.reader)
+    return this.scanner.signed()
+  }
 }
 
 /**
@@ -62,5 +69,5 @@ function parseKeyed(
  */
 export function parseNumber(reader: FileReader, scanner: ByteScanner): number {
   scanner.reset(reader)
-  return scanner.accept('max') ? Number.POSITIVE_INFINITY : scanner.signed()
+  return scanner.accept('max') ? Number.POSITIVE_INFINITY : scanner.number()
 }

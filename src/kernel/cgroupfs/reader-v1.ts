@@ -45,7 +45,7 @@ export class CgroupReaderV1 {
     into.periods = values[0]
     into.throttledPeriods = values[1]
     into.throttledTime = values[2] / NANOSECONDS
-    const quota = this.#files.number(`${directory}cpu.cfs_quota_us`)
+    const quota = this.#files.signed(`${directory}cpu.cfs_quota_us`)
     const period = this.#files.number(`${directory}cpu.cfs_period_us`)
     into.cpuLimit = quota < 0 ? Number.POSITIVE_INFINITY : quota / period
   }
@@ -59,7 +59,7 @@ export class CgroupReaderV1 {
     into.cache = values[0]
     into.anonymous = values[1]
     into.swap = values[2]
-    into.minorFaults = values[3] - values[4]
+    into.minorFaults = Math.max(0, values[3] - values[4])
     into.majorFaults = values[4]
     into.workingSet = Math.max(0, into.memoryUsage - values[5])
   }

@@ -53,7 +53,7 @@ export class CgroupReaderV2 {
     into.cache = values[1]
     into.kernel = values[2]
     into.workingSet = Math.max(0, into.memoryUsage - values[3])
-    into.minorFaults = values[4] - values[5]
+    into.minorFaults = Math.max(0, values[4] - values[5])
     into.majorFaults = values[5]
   }
 

@@ -18,8 +18,13 @@ import { parseBootTime } from './system-stat.ts'
 import { hashStart, NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
-/** What execve(2) allows at most on usual settings is 6 MiB; more than 1 MiB names no program better. */
-const MOST_CMDLINE = 1024 * 1024
+/**
+ * What execve(2) allows at most on usual settings is 6 MiB; more than this names no program better, and to search
+ * 1 MiB for a pattern with groups takes 150 ms, in one piece.
+ */
+const MOST_CMDLINE = 256 * 1024
+/** Of `stat` of the system, which grows with the CPUs, and of `cgroup`. */
+const MOST_TEXT = 1024 * 1024
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
 const MOST_SMAPS = 64 * 1024 * 1024
 
@@ -68,7 +73,7 @@ export class Procfs {
 
   /** Boot time, in seconds since the epoch. */
   bootTime(): number {
-    this.#reader.readAll(`${this.root}/stat`, MOST_CMDLINE)
+    this.#reader.readAll(`${this.root}/stat`, MOST_TEXT)
     return parseBootTime(this.#reader, this.#scanner)
   }
 
@@ -143,7 +148,7 @@ export class Procfs {
 
   /** The lines of `cgroup`: `hierarchy:controllers:path`. */
   cgroups(directory: string): string[] {
-    this.#reader.readAll(`${directory}cgroup`, MOST_CMDLINE)
+    this.#reader.readAll(`${directory}cgroup`, MOST_TEXT)
     return parseCgroups(this.#reader)
   }
 

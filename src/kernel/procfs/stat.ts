@@ -38,6 +38,8 @@ export interface Stat {
 const PF_KTHREAD = 0x00200000
 
 const OPENING = 0x28
+/** The last byte that is a character. */
+const ASCII = 0x7f
 const CLOSING = 0x29
 
 export function emptyStat(): Stat {
@@ -102,7 +104,9 @@ export function statCommIs(reader: FileReader, known: string): boolean {
   const start = commStart(reader)
   if (commEnd(reader) - start !== known.length) return false
   for (let index = 0; index < known.length; index++) {
-    if (reader.bytes[start + index] !== known.charCodeAt(index)) return false
+    const byte = reader.bytes[start + index]
+    // Beyond ASCII bytes are no characters: two of them may look like a name of two that takes four.
+    if (byte !== known.charCodeAt(index) || byte > ASCII) return false
   }
   return true
 }

@@ -8,7 +8,7 @@ import type { U64 } from '../u64.ts'
 
 /** The lines in use; a record is filled again at every reading. */
 export interface Status {
-  /** Effective user id; only its `Uid:` line tells it. */
+  /** Effective user id. */
   euid: number
   /** Swapped-out private memory in bytes (`VmSwap`); 0 where the line is absent (kernel threads). */
   swap: number
@@ -27,29 +27,37 @@ export function emptyStatus(): Status {
 /**
  * Parses the file that the reader holds into `into`.
  *
- * @throws KernelFormatError when the switch counts, the file's last lines, are missing.
+ * @throws KernelFormatError when the user or the switch counts, the file's last lines, are missing.
  */
 export function parseStatus(reader: FileReader, scanner: ByteScanner, into: Status): void {
   scanner.reset(reader)
   into.swap = 0
+  let hasUser = false
+  let hasVoluntary = false
   do {
     switch (scanner.bytes[scanner.position]) {
       case U:
         if (scanner.accept('Uid:')) {
           scanner.skipFields(1)
           into.euid = scanner.number()
+          hasUser = true
         }
         break
       case V:
         if (scanner.accept('VmSwap:')) into.swap = scanner.number() * KIB
         break
       case v:
-        if (scanner.accept('voluntary_ctxt_switches:')) into.voluntary = scanner.u64()
+        if (scanner.accept('voluntary_ctxt_switches:')) {
+          into.voluntary = scanner.u64()
+          hasVoluntary = true
+        }
         break
       case n:
         if (scanner.accept(NONVOLUNTARY)) {
           into.nonvoluntary = scanner.u64()
-          return
+          // The record may hold what it was filled with before.
+          if (hasUser && hasVoluntary) return
+          throw new KernelFormatError('status lacks lines in its middle')
         }
     }
   } while (scanner.nextLine())

@@ -239,6 +239,25 @@ test('threads are counted once each, and by name', async (t) => {
   has(t, await groups.collect(), { ...used, 'thread_count{main,wrk}': 1 })
 })
 
+test('threads that can not be read for once do not count twice', async (t) => {
+  const procfs = tree(t)
+  const groups = processGroups(procfs.root)
+  await groups.collect()
+  const threads = { 100: { voluntary: 7 }, 101: { comm: 'wrk', voluntary: 1000, utime: 50 } }
+  const process = { starttime: LATE, threads }
+  const all = { 'context_switches_total{voluntary,app}': 1007, 'num_procs{app}': 1 }
+  procfs.set(100, process)
+  has(t, await groups.collect(), all)
+  procfs.damage(100, 'task/101/status', '')
+  has(t, await groups.collect(), { ...all, 'thread_count{app,wrk}': undefined })
+  procfs.set(100, process)
+  has(t, await groups.collect(), { ...all, 'thread_count{app,wrk}': 1 })
+  procfs.set(100, { ...process, without: ['task'] })
+  has(t, await groups.collect(), all)
+  procfs.set(100, process)
+  has(t, await groups.collect(), all)
+})
+
 test('from one thread to two, and back', async (t) => {
   const procfs = tree(t)
   procfs.set(100, { comm: 'app', voluntary: 5, utime: 10 })

@@ -120,7 +120,40 @@ test('files that are cut short or empty', (t) => {
   t.throws(() => reader.cpu(path, figures), { name: 'KernelFormatError' })
   t.throws(() => reader.cpuLimit(path, figures), { name: 'KernelFormatError' })
   t.throws(() => reader.memory(path, figures), { name: 'KernelFormatError' })
-  t.deepEqual(reader.io(path), [])
+  t.throws(() => reader.io(path), { name: 'KernelFormatError' })
+})
+
+test('what is no count is not taken for one', (t) => {
+  const path = directory(t, {
+    'io.stat': '8:0 rbytes= wbytes=-5 rios=0x10 wios=1e3\n',
+    'memory.current': '100\n',
+    'memory.stat': 'pgfault 3\npgmajfault 4\n',
+    'memory.max': '-5\n',
+    'pids.current': '-1\n',
+  })
+  const reader = new CgroupReaderV2()
+  const figures = { ...NO_FIGURES }
+  const none = {
+    readBytes: Number.NaN,
+    writeBytes: Number.NaN,
+    reads: Number.NaN,
+    writes: Number.NaN,
+  }
+  t.deepEqual(reader.io(path), [{ device: '8:0', ...none }])
+  t.throws(() => reader.memoryLimit(path, figures), { name: 'KernelFormatError' })
+  t.throws(() => reader.tasks(path, figures), { name: 'KernelFormatError' })
+  // Both counters are not read at one moment.
+  reader.memory(path, figures)
+  t.is(figures.minorFaults, 0)
+})
+
+test('devices without a newline, as some kernels print them, do not take the figures of the next one', (t) => {
+  const path = directory(t, {
+    'io.stat': '7:1 7:0 8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n',
+  })
+  t.deepEqual(new CgroupReaderV2().io(path), [
+    { device: '8:0', readBytes: 1, writeBytes: 2, reads: 3, writes: 4 },
+  ])
 })
 
 test('cgroup v1 gives the same figures', (t) => {

@@ -137,6 +137,56 @@ test('counters beyond 2^53 are exact, and those beyond 2^64 an error', (t) => {
   })
 })
 
+test('a status without some of its lines is an error, never what another one said', (t) => {
+  const directory = '1003'
+  const status = emptyStatus()
+  withCopy((root) => {
+    const whole = readFileSync(join(root, directory, 'status'), 'utf8')
+    for (const key of ['Uid', 'voluntary_ctxt_switches', 'nonvoluntary_ctxt_switches']) {
+      const copy = new Procfs(root)
+      writeFileSync(
+        join(root, directory, 'status'),
+        whole.replace(new RegExp(`^${key}:.*\\n`, 'm'), ''),
+      )
+      t.throws(
+        () => copy.status(`${root}/${directory}/`, status),
+        { name: 'KernelFormatError' },
+        key,
+      )
+    }
+  })
+})
+
+test('a name beyond ASCII is not taken for another one of as many characters as it has bytes', (t) => {
+  withCopy((root) => {
+    const stat = readFileSync(join(root, '1003/stat'), 'utf8').replace('(python3)', '(é)')
+    writeFileSync(join(root, '1003/stat'), stat)
+    const copy = new Procfs(root)
+    copy.stat(`${root}/1003/`, emptyStat())
+    t.is(copy.commOr('Ã©'), 'é')
+  })
+})
+
+test('of a command line no more is read than rules can look at in a moment', (t) => {
+  withCopy((root) => {
+    writeFileSync(join(root, '1003/cmdline'), `app\0${'x'.repeat(1024 * 1024)}\0`)
+    const [program, argument] = new Procfs(root).cmdline(`${root}/1003/`)
+    t.is(program, 'app')
+    t.is(argument.length, 256 * 1024 - 'app\0'.length)
+  })
+})
+
+test('a number with something behind it is none', (t) => {
+  const directory = '1003'
+  withCopy((root) => {
+    for (const wrong of ['1.5', '5k', '0x10', '1e9', '12\r']) {
+      writeFileSync(join(root, directory, 'io'), `read_bytes: ${wrong}\nwrite_bytes: 7\n`)
+      const read = () => new Procfs(root).io(`${root}/${directory}/`, emptyIo())
+      t.throws(read, { name: 'KernelFormatError' }, wrong)
+    }
+  })
+})
+
 test('a file that is cut short anywhere is an error, never another value', (t) => {
   const stat = emptyStat()
   const status = emptyStatus()

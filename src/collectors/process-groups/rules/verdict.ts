@@ -1,6 +1,5 @@
 /** What rules say of a process. */
-import type { CgroupOwner } from '../../../workloads/cgroup-path.ts'
-import { ownerKey } from '../tally.ts'
+import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
 
 /** The group that a process belongs to; groups with equal keys are one. */
 export interface Assignment {
