@@ -74,7 +74,7 @@ export function registerProcessGroups(
   const errors = new ReadingErrors()
   const placement = new Placement(procfs, workloads, errors, options)
   const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { placement }) }
-  const census = createCensus(options, placement, {
+  const census = createCensus({ ...options, ...machine }, placement, {
     procfs,
     errors,
     slice,
@@ -115,7 +115,7 @@ export function registerProcessGroups(
 }
 
 function createCensus(
-  options: ProcessGroupsOptions,
+  options: ProcessGroupsOptions & Machine,
   placement: Placement,
   sources: CensusSources,
 ): GroupCensus {

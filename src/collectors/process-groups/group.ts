@@ -9,8 +9,10 @@ import { noUsage, type Usage } from './usage.ts'
 
 /** What one look at a process shows that it holds. */
 export interface Holdings {
-  readonly stat: Pick<Stat, 'state' | 'threads' | 'rss' | 'vsize' | 'starttime'>
+  readonly stat: Pick<Stat, 'state' | 'threads' | 'vsize' | 'starttime'>
   readonly status: Pick<Status, 'swap'>
+  /** Bytes. */
+  readonly resident: number
   readonly slow: ProportionalMemory
   readonly openDescriptors: number
   readonly descriptorRatio: number
@@ -48,14 +50,13 @@ export class Group {
   processes = 0
   threadCount = 0
   /** Bytes. */
+  resident = 0
   virtual = 0
   swapped = 0
   proportional = 0
   proportionalSwapped = 0
   unique = 0
   shared = 0
-  /** Pages. */
-  resident = 0
   openDescriptors = 0
   worstDescriptorRatio = 0
   /** Clock ticks after boot; Infinity without members. */
@@ -142,7 +143,7 @@ export class Group {
     const { stat } = process
     this.processes++
     this.threadCount += stat.threads
-    this.resident += stat.rss
+    this.resident += process.resident
     this.virtual += stat.vsize
     this.swapped += process.status.swap
     if (stat.starttime < this.oldestStart) this.oldestStart = stat.starttime

@@ -13,6 +13,8 @@ export interface ProcessReaderOptions {
   readonly smaps: boolean
   /** Longest age in milliseconds of the figures that are not read every time. */
   readonly refresh: number
+  /** Bytes. */
+  readonly pageSize: number
 }
 
 const ZOMBIE = 0x5a
@@ -24,6 +26,8 @@ export class ProcessReader {
   /** Proportional memory and the limit of open files. */
   slow = new SlowFigures()
   readonly usage = noUsage()
+  /** Bytes. */
+  resident = 0
   openDescriptors = 0
   /** Open descriptors as a part of the soft limit. */
   descriptorRatio = 0
@@ -71,6 +75,8 @@ export class ProcessReader {
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
     this.#takeUsage()
+    // `stat` tells what each CPU has added up, and leaves out what it has not yet: some MiB where CPUs are many.
+    this.resident = this.status.resident ?? this.stat.rss * this.#options.pageSize
     this.hasIo = this.#attempt('io', directory, this.#readIo)
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
@@ -141,8 +147,10 @@ export class ProcessReader {
 
   readonly #readDescriptors = (directory: string): void => {
     this.openDescriptors = this.#procfs.openDescriptors(directory)
-    this.descriptorRatio =
-      this.openDescriptors === 0 ? 0 : this.openDescriptors / this.#procfs.openFilesLimit(directory)
+    this.descriptorRatio = 0
+    if (this.openDescriptors === 0) return
+    this.slow.refreshLimit(this.#procfs, directory, this.#now, this.#maxAge)
+    this.descriptorRatio = this.openDescriptors / this.slow.openFilesLimit
   }
 
   readonly #readWchan = (directory: string): void => {

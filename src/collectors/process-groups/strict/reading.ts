@@ -35,11 +35,20 @@ export interface Reading extends Holdings {
 export class StrictReader {
   readonly #procfs: Procfs
   readonly #hasMemory: boolean
+  readonly #pageSize: number
   readonly #errors: ReadingErrors
   #isPartial = false
 
-  /** @param smaps whether proportional memory is read. */
-  constructor(procfs: Procfs, { smaps }: { readonly smaps: boolean }, errors: ReadingErrors) {
+  /**
+   * @param smaps whether proportional memory is read.
+   * @param pageSize bytes.
+   */
+  constructor(
+    procfs: Procfs,
+    { smaps, pageSize }: { readonly smaps: boolean; readonly pageSize: number },
+    errors: ReadingErrors,
+  ) {
+    this.#pageSize = pageSize
     this.#procfs = procfs
     this.#hasMemory = smaps
     this.#errors = errors
@@ -68,6 +77,7 @@ export class StrictReader {
       stat,
       status,
       slow,
+      resident: stat.rss * this.#pageSize,
       usage,
       openDescriptors,
       descriptorRatio: openDescriptors === 0 ? 0 : openDescriptors / limit,
