@@ -24,6 +24,7 @@ export interface Config {
     readonly smaps: boolean
     readonly regroup: 'exec' | 'title' | 'off'
     readonly refresh: number
+    readonly open_files: number
     readonly remove_empty: boolean
   }
   readonly workloads: {

@@ -13,6 +13,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from './group-census.ts'
+import { LastLook } from './last-look.ts'
 import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
@@ -71,6 +72,7 @@ export class Census implements GroupCensus {
     }
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
+    this.#parts.procfs.closeUnused()
     this.#previous = time
   }
 
@@ -137,6 +139,7 @@ export class Census implements GroupCensus {
       pass: pass.number,
       account: undefined,
       slow: undefined,
+      look: new LastLook(),
       threads: undefined,
       tally: undefined,
       awaits: undefined,
@@ -214,8 +217,8 @@ export class Census implements GroupCensus {
       return
     }
     process.slow ??= new SlowFigures()
-    const { directory, pid, slow } = process
-    if (this.#attempt('status', () => reader.readRest(directory, pid, slow))) {
+    const { slow } = process
+    if (this.#attempt('status', () => reader.readRest(process, slow))) {
       if (process.account !== undefined) group.addSurvivor()
       // It may have been forgotten while no member could be read.
       if (group.processes === 0) this.groups.set(group.assignment.key, group)

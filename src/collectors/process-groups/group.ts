@@ -2,7 +2,6 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
-import type { Status } from '../../kernel/procfs/status.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import type { Assignment } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
@@ -10,9 +9,9 @@ import { noUsage, type Usage } from './usage.ts'
 /** What one look at a process shows that it holds. */
 export interface Holdings {
   readonly stat: Pick<Stat, 'state' | 'threads' | 'vsize' | 'starttime'>
-  readonly status: Pick<Status, 'swap'>
   /** Bytes. */
   readonly resident: number
+  readonly swap: number
   readonly slow: ProportionalMemory
   readonly openDescriptors: number
   readonly descriptorRatio: number
@@ -145,7 +144,7 @@ export class Group {
     this.threadCount += stat.threads
     this.resident += process.resident
     this.virtual += stat.vsize
-    this.swapped += process.status.swap
+    this.swapped += process.swap
     if (stat.starttime < this.oldestStart) this.oldestStart = stat.starttime
     // What was known of the last members stands until there are others.
     const isFirst = this.processes === 1

@@ -1,5 +1,6 @@
 /** Processes that the collector knows, from their first sight to their end. */
 import type { Group } from './group.ts'
+import type { LastLook } from './last-look.ts'
 import type { SlowFigures } from './slow-figures.ts'
 import type { Tally } from './tally.ts'
 import type { Account } from './usage.ts'
@@ -35,6 +36,7 @@ export interface KnownProcess extends JudgedProcess {
   account: Account | undefined
   /** Figures of it that are not read every time; undefined for one that belongs to no group. */
   slow: SlowFigures | undefined
+  readonly look: LastLook
   /** Its threads, by id, once it was seen with more than one. */
   threads: Map<number, KnownThread> | undefined
 }
@@ -45,4 +47,5 @@ export interface KnownThread {
   comm: string
   pass: number
   readonly account: Account
+  readonly look: LastLook
 }

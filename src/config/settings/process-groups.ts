@@ -1,5 +1,5 @@
 /** Settings of process groups. */
-import { BOOLEAN, BOOLEAN_OR_AUTO, duration, oneOf, TEXT } from '../types.ts'
+import { BOOLEAN, BOOLEAN_OR_AUTO, duration, integer, oneOf, TEXT } from '../types.ts'
 import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
 
 export const PROCESS_GROUP_SETTINGS: SettingTable = {
@@ -61,9 +61,14 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     default: 'exec',
   }),
   'process_groups.refresh': setting({
-    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. Memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
+    doc: 'Longest age of what is not read every time: the limit of open files, and of a task that has not run since everything but its stat. Proportional memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
     type: duration(0, HOUR),
     default: 60 * SECOND,
+  }),
+  'process_groups.open_files': setting({
+    doc: 'How many files of processes and threads stay open between collections, two for each: to read one again costs a third of opening it, and 5 kB of kernel memory. At most a quarter of what the agent may open.',
+    type: integer(0, 1_000_000),
+    default: 4096,
   }),
   'process_groups.remove_empty': setting({
     doc: 'Whether a group without processes is forgotten, with its counters.',

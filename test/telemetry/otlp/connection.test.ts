@@ -75,23 +75,16 @@ test('certificates that are replaced are taken into use; a key without its certi
   ) as [string, string]
   copyFileSync(stranger?.key as string, client_key)
   copyFileSync(stranger?.certificate as string, client_certificate)
-  const lines: string[] = []
-  const reader = new OtlpReader({
-    producer: someProducer(5),
+  const { reader, lines } = await setUp(t, {
+    points: 5,
     settings: {
-      ...SETTINGS,
       endpoint: `https://localhost:${receiver.port}`,
       certificate: authority.certificate,
       client_key,
       client_certificate,
       export_timeout: 2000,
     },
-    logger: {
-      info: (_, message) => lines.push(message),
-      warn: (_, message) => lines.push(message),
-    },
   })
-  provide(reader)
   await reader.forceFlush()
   t.is(reader.counts.exported, 0)
   const mine = authority.issue('mine-new', 'DNS:agent')
@@ -102,7 +95,6 @@ test('certificates that are replaced are taken into use; a key without its certi
   await reader.forceFlush()
   t.is(reader.counts.exported, 5)
   t.deepEqual(lines.slice(-2), ['pushing with the new certificates', 'pushing metrics by OTLP'])
-  await reader.shutdown({ timeoutMillis: 1000 })
 })
 
 test('certificates that are not there yet are told, and waited for', async (t) => {

@@ -75,9 +75,9 @@ export class StrictReader {
     if (threads.length > 0) sumSwitches(usage, threads)
     return {
       stat,
-      status,
       slow,
       resident: stat.rss * this.#pageSize,
+      swap: status.swap,
       usage,
       openDescriptors,
       descriptorRatio: openDescriptors === 0 ? 0 : openDescriptors / limit,
