@@ -51,6 +51,8 @@ const NEARLY = [
 
 export function containers(naming: DashboardNaming): Topic {
   const q = new Queries(naming, WORKLOAD_FILTERS)
+  // What is neither a container nor a pod has no namespace.
+  const others = new Queries(naming, AGENTS)
   const figure = (key: FigureRow['field'], level: Level = 'container') =>
     measure(LEVELS[level].table, key)
   const stall = (level: Level, resource: Resource, type: Type) =>
@@ -62,7 +64,8 @@ export function containers(naming: DashboardNaming): Topic {
     q.topRatio(q.now(part), q.now(whole), CONTAINER)
   const waiting = (level: Level, type: Type, resources: readonly Resource[] = WAITED_FOR) =>
     resources.map((resource): PanelSpec => {
-      const query = q.top(q.rate(stall(level, resource, type)), SUBJECTS[level])
+      const queries = level === 'cgroup' ? others : q
+      const query = queries.top(queries.rate(stall(level, resource, type)), SUBJECTS[level])
       const title = `${type === 'some' ? 'Some tasks wait' : 'All tasks wait'} for ${NOUNS[resource]}`
       return panel(title, query, { thresholds: type === 'some' ? SOME : FULL })
     })
@@ -162,8 +165,11 @@ export function containers(naming: DashboardNaming): Topic {
         title: 'Other cgroups',
         panels: [
           ...waiting('cgroup', 'some'),
-          panel('CPU', q.top(q.rate(figure('cpuUsage', 'cgroup')), SUBJECTS.cgroup)),
-          panel('Working set', q.top(q.now(figure('workingSet', 'cgroup')), SUBJECTS.cgroup)),
+          panel('CPU', others.top(others.rate(figure('cpuUsage', 'cgroup')), SUBJECTS.cgroup)),
+          panel(
+            'Working set',
+            others.top(others.now(figure('workingSet', 'cgroup')), SUBJECTS.cgroup),
+          ),
           panel(
             'Interrupts keep the tasks of containers waiting',
             q.top(q.rate(stall('container', 'irq', 'full')), CONTAINER),
