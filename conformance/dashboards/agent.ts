@@ -80,7 +80,9 @@ export function agent(naming: DashboardNaming): Topic {
           ),
           panel('Series', q.top(collector('series'), COLLECTOR)),
           panel('Series left out', q.top(collector('dropped'), COLLECTOR), { thresholds: ANY }),
-          panel('Agents by version', q.by(info, ['version', 'nodejs_version', 'arch'])),
+          panel('Agents by version', q.by(info, ['version', 'nodejs_version', 'arch']), {
+            type: 'table',
+          }),
         ],
       },
       {

@@ -197,6 +197,6 @@ const DETAILS = {
   },
   stat: { options: { reduceOptions: { calcs: ['lastNotNull'] }, graphMode: 'none' } },
   table: {
-    transformations: [{ id: 'organize', options: { excludeByName: { Time: true, Value: true } } }],
+    transformations: [{ id: 'organize', options: { excludeByName: { Time: true } } }],
   },
 } as const
