@@ -25,6 +25,7 @@ export interface Config {
     readonly regroup: 'exec' | 'title' | 'off'
     readonly refresh: number
     readonly open_files: number
+    readonly short_lived: boolean
     readonly remove_empty: boolean
   }
   readonly workloads: {

@@ -10,8 +10,12 @@ export interface Task {
   ppid?: number
   minflt?: number | bigint
   majflt?: number | bigint
+  cminflt?: number
+  cmajflt?: number
   utime?: number
   stime?: number
+  cutime?: number
+  cstime?: number
   starttime?: number
   vsize?: number
   /** Pages. */
@@ -134,13 +138,13 @@ export class ProcfsTree {
       -1,
       0,
       task.minflt ?? 0,
-      0,
+      task.cminflt ?? 0,
       task.majflt ?? 0,
-      0,
+      task.cmajflt ?? 0,
       task.utime ?? 0,
       task.stime ?? 0,
-      0,
-      0,
+      task.cutime ?? 0,
+      task.cstime ?? 0,
       20,
       0,
       threads,

@@ -21,6 +21,7 @@ import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
+import { Ledger, WaitedFor } from './waited-for.ts'
 
 export interface CensusParts extends CensusSources {
   readonly reader: ProcessReader
@@ -37,6 +38,7 @@ export class Census implements GroupCensus {
   readonly #parts: CensusParts
   readonly #options: CensusOptions
   readonly #processes = new Map<number, KnownProcess>()
+  readonly #waitedFor: WaitedFor | undefined
   #first: HrTime | undefined
   #previous: HrTime
   #number = 0
@@ -45,6 +47,7 @@ export class Census implements GroupCensus {
   constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
+    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
     this.#previous = created
   }
 
@@ -70,6 +73,7 @@ export class Census implements GroupCensus {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       this.#inherit(process, unmatched, pass)
     }
+    this.#settle()
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
     this.#parts.procfs.closeUnused()
@@ -91,8 +95,9 @@ export class Census implements GroupCensus {
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return
     const isKnown = known !== undefined && known.start === reader.stat.starttime
-    if (!isKnown && known?.group !== undefined) known.group.exits++
+    if (!isKnown && known !== undefined) this.#bury(known)
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
+    this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
     if (this.#isSettled(process) && !this.#isAnother(process)) this.#count(process, pass)
     else this.#judge(process, pass, unmatched)
@@ -140,6 +145,7 @@ export class Census implements GroupCensus {
       account: undefined,
       slow: undefined,
       look: new LastLook(),
+      ledger: new Ledger(),
       threads: undefined,
       tally: undefined,
       awaits: undefined,
@@ -247,8 +253,31 @@ export class Census implements GroupCensus {
     for (const [pid, process] of this.#processes) {
       if (process.pass === pass.number) continue
       this.#processes.delete(pid)
-      if (process.group !== undefined) process.group.exits++
+      this.#bury(process)
     }
+  }
+
+  #bury(process: KnownProcess): void {
+    if (process.group !== undefined) process.group.exits++
+    this.#waitedFor?.end(process)
+  }
+
+  /** Counts what processes used that lived between two passes. */
+  #settle(): void {
+    const { reader } = this.#parts
+    const isThere = ({ directory, start }: KnownProcess) => {
+      try {
+        reader.readStat(directory)
+        return reader.stat.starttime === start
+      } catch (error) {
+        return !isGone(error)
+      }
+    }
+    for (const process of this.#waitedFor?.findEnded(this.#processes.values(), isThere) ?? []) {
+      this.#processes.delete(process.pid)
+      this.#bury(process)
+    }
+    this.#waitedFor?.settle(this.#processes)
   }
 
   /** Whether `read` succeeded; a process that ended meanwhile is no failure. */

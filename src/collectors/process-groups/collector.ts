@@ -41,6 +41,8 @@ export interface ProcessGroupsOptions {
   readonly regroup: 'exec' | 'title' | 'off'
   /** Whether the numbers are those of process-exporter also where it is wrong. */
   readonly strict: boolean
+  /** Whether what processes used that lived between two collections counts in their parents' groups. */
+  readonly short_lived: boolean
   /** Whether groups without members are forgotten. */
   readonly remove_empty: boolean
 }

@@ -2,6 +2,7 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
+import { add } from '../../kernel/u64.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import type { Assignment } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
@@ -161,6 +162,14 @@ export class Group {
       this.unique += process.slow.unique
       this.shared += process.slow.shared
     }
+  }
+
+  /** Adds what processes used that nobody saw. */
+  addSpent(spent: Pick<Usage, 'utime' | 'stime' | 'minflt' | 'majflt'>): void {
+    this.total.utime = add(this.total.utime, spent.utime)
+    this.total.stime = add(this.total.stime, spent.stime)
+    this.total.minflt = add(this.total.minflt, spent.minflt)
+    this.total.majflt = add(this.total.majflt, spent.majflt)
   }
 
   /** Adds what another group holds. */

@@ -4,6 +4,7 @@ import type { LastLook } from './last-look.ts'
 import type { SlowFigures } from './slow-figures.ts'
 import type { Tally } from './tally.ts'
 import type { Account } from './usage.ts'
+import type { Ledger } from './waited-for.ts'
 
 /** What is known of a process when rules judge it. */
 export interface JudgedProcess {
@@ -37,6 +38,7 @@ export interface KnownProcess extends JudgedProcess {
   /** Figures of it that are not read every time; undefined for one that belongs to no group. */
   slow: SlowFigures | undefined
   readonly look: LastLook
+  readonly ledger: Ledger
   /** Its threads, by id, once it was seen with more than one. */
   threads: Map<number, KnownThread> | undefined
 }

@@ -70,6 +70,11 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     type: integer(0, 1_000_000),
     default: 4096,
   }),
+  'process_groups.short_lived': setting({
+    doc: "Whether CPU time and page faults of processes that lived between two collections count in the group of the parent that waited for them. A group's CPU time is more than its threads' then.",
+    type: BOOLEAN,
+    default: true,
+  }),
   'process_groups.remove_empty': setting({
     doc: 'Whether a group without processes is forgotten, with its counters.',
     type: BOOLEAN,
