@@ -9,6 +9,7 @@ import { checkConfigurations } from '../collector/configurations.ts'
 import { checkFailures } from '../collector/failures.ts'
 import { checkHostmetrics } from '../collector/hostmetrics.ts'
 import { compareRoutes } from '../collector/routes.ts'
+import { checkVolume } from '../collector/volume.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
 import { makePods } from '../support/pods.ts'
@@ -29,6 +30,7 @@ export const check: Check = {
     await checkConfigurations(context, program)
     await compareRoutes(context, program)
     await checkHostmetrics(context, program)
+    await checkVolume(context, program)
     await checkFailures(context, program)
     return `${points} points equal on both outputs, and delivery outlives the Collector`
   },
