@@ -41,8 +41,13 @@ export class Renaming {
   }
 
   rename(point: DataPoint<number>): DataPoint<number> {
-    const { attributes, value } = point
-    return { ...point, attributes: this.#attributes(attributes), value: this.#value(value) }
+    const { attributes, value, startTime, endTime } = point
+    return {
+      startTime,
+      endTime,
+      attributes: this.#attributes(attributes),
+      value: this.#value(value),
+    }
   }
 
   /** In the other's unit, as it is written there: without the last digits that the way through ours has left. */

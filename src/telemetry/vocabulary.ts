@@ -4,21 +4,22 @@
  * Collectors observe in the otel vocabulary only; a reader that asks for another one gets this
  * translation of the same snapshot, so the values can't differ.
  */
+import type { Attributes } from '@opentelemetry/api'
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { MetricDefinition, MetricTable, Naming, OtherNaming } from './definitions.ts'
 import { Renaming } from './renaming.ts'
 
 export class Vocabulary {
-  /** By the otel name: the measurements that share it. */
-  readonly #rows = new Map<string, Row[]>()
+  /** By the otel name. */
+  readonly #rows = new Map<string, Rows>()
 
   /** @param classicName what to call a family of a classic name; its own name by default. */
   constructor(tables: readonly MetricTable[], classicName = (name: string) => name) {
     for (const table of tables) {
       for (const definition of Object.values(table.metrics)) {
         const { name } = definition.otel
-        const rows = this.#rows.get(name) ?? []
-        rows.push(createRow(table, definition, classicName))
+        const rows = this.#rows.get(name) ?? new Rows()
+        rows.add(createRow(table, definition, classicName))
         this.#rows.set(name, rows)
       }
     }
@@ -46,9 +47,9 @@ export class Vocabulary {
     namings: readonly OtherNaming[],
     keepNameless: boolean,
   ): void {
-    const rows = this.#rows.get(metric.descriptor.name) ?? []
+    const rows = this.#rows.get(metric.descriptor.name)
     for (const point of metric.dataPoints as DataPoint<number>[]) {
-      const row = rows.length === 1 ? rows[0] : rows.find(({ fixed }) => covers(fixed, point))
+      const row = rows?.of(point.attributes)
       let isNamed = false
       for (const naming of namings) {
         const renaming = row?.others.get(naming)
@@ -67,8 +68,26 @@ interface Row {
   readonly others: ReadonlyMap<OtherNaming, Renaming>
 }
 
-function covers(fixed: Row['fixed'], { attributes }: DataPoint<number>): boolean {
-  return fixed.every(([key, value]) => attributes[key] === value)
+/** The measurements that share a name, told apart by attributes of fixed values. */
+class Rows {
+  readonly #rows: Row[] = []
+  /** Attribute sets live as long as what they are of, so each is looked at once. */
+  readonly #known = new WeakMap<Attributes, Row>()
+
+  add(row: Row): void {
+    this.#rows.push(row)
+  }
+
+  of(attributes: Attributes): Row | undefined {
+    if (this.#rows.length === 1) return this.#rows[0]
+    const known = this.#known.get(attributes)
+    if (known !== undefined) return known
+    const row = this.#rows.find(({ fixed }) =>
+      fixed.every(([key, value]) => attributes[key] === value),
+    )
+    if (row !== undefined) this.#known.set(attributes, row)
+    return row
+  }
 }
 
 function createRow(

@@ -95,11 +95,14 @@ export class PrometheusSerializer {
   #braces(attributes: Attributes, scopeText: string): string {
     let labels = this.#labels.get(attributes)
     if (labels === undefined) {
-      labels = labelText(attributes)
+      // One collector has made the attributes, so their scope is always the same.
+      const own = labelText(attributes)
+      const separator = own === '' || scopeText === '' ? '' : ','
+      labels = own + separator + scopeText
+      if (labels !== '') labels = `{${labels}}`
       this.#labels.set(attributes, labels)
     }
-    if (scopeText === '') return labels === '' ? '' : `{${labels}}`
-    return labels === '' ? `{${scopeText}}` : `{${labels},${scopeText}}`
+    return labels
   }
 }
 
