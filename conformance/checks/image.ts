@@ -2,7 +2,6 @@ import { chmodSync, copyFileSync, globSync, readFileSync, statSync } from 'node:
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
-import { startReceiver } from '../../test/support/receiver.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
@@ -37,7 +36,8 @@ export const check: Check = {
 
   async run({ scope, print }) {
     const containerd = await Containerd.start(scope)
-    const [{ image }] = agentsOf(await objectsOf('base'))
+    const base = await objectsOf('base')
+    const [{ image }] = agentsOf(base)
     const archive = await buildImage(scope, image)
     await containerd.importImages(archive)
     print(`the image has ${(statSync(archive).size / MEGABYTE).toFixed(0)} MiB, without a base`)
@@ -56,7 +56,7 @@ export const check: Check = {
 
     let whole: Facts | undefined
     for (const [title, change] of Object.entries(RIGHTS)) {
-      const agent = await runAgent(scope, containerd, facts, 'base', change)
+      const agent = await runAgent(scope, containerd, facts, base, change)
       const seen = factsOf(parseSamples(await get(`${agent.url}/metrics`)))
       whole ??= seen
       const missing = [...whole.figures.difference(seen.figures)]
@@ -68,7 +68,7 @@ export const check: Check = {
       require(whole?.figures.has(wanted) === true, `as in the manifest there is no ${wanted}`)
     }
 
-    const counting = await runAgent(scope, containerd, facts, 'overlays/perf')
+    const counting = await runAgent(scope, containerd, facts, await objectsOf('overlays/perf'))
     const events = parseSamples(await get(`${counting.url}/metrics`)).filter(
       ({ name, value }) => name === 'perf_event_supported' && value === 1,
     )
@@ -76,25 +76,14 @@ export const check: Check = {
     print(`the overlay perf counts ${events.length} events`)
     await counting.end()
 
-    const receiver = await startReceiver()
-    scope.onEnd(() => receiver.close())
-    const pushing = await runAgent(
+    const crowd = `i=0; while [ $i -lt ${CROWD} ]; do sleep 100000 & i=$((i+1)); done; wait`
+    await containerd.runContainer(shop, 'crowd', crowd)
+    const agent = await runAgent(
       scope,
       containerd,
       facts,
-      'overlays/collector-sidecar',
-      (agent) => pushingTo(agent, receiver.endpoint),
+      await objectsOf('overlays/process-exporter'),
     )
-    await receiver.received(1)
-    const resources = receiver.requests.flatMap(({ resourceMetrics }) => resourceMetrics)
-    // Whose a point is may stand in its attributes or in its Resource.
-    require(JSON.stringify(resources).includes(shop.uid), 'the pod is not in what is pushed')
-    print('the overlay collector-sidecar pushes the pod to the address of its own pod')
-    await pushing.end()
-
-    const crowd = `i=0; while [ $i -lt ${CROWD} ]; do sleep 100000 & i=$((i+1)); done; wait`
-    await containerd.runContainer(shop, 'crowd', crowd)
-    const agent = await runAgent(scope, containerd, facts, 'overlays/process-exporter')
     let slowest = 0
     for (let index = 0; index < SCRAPES; index++) {
       await delay(2000)
@@ -161,16 +150,6 @@ function withCapabilities(container: Container, add: readonly string[]): Contain
 function without(container: Container, path: string): Container {
   const volumeMounts = container.volumeMounts.filter(({ mountPath }) => mountPath !== path)
   return { ...container, volumeMounts }
-}
-
-/** The Collector's port is fixed in the overlay; the check's receiver has any. */
-function pushingTo(container: Container, endpoint: string): Container {
-  const { port } = new URL(endpoint)
-  const env = container.env.map((variable) => ({
-    ...variable,
-    ...(variable.value !== undefined && { value: variable.value.replace(/:4317$/, `:${port}`) }),
-  }))
-  return { ...container, env }
 }
 
 /** How often the CPU limit stopped the container. */

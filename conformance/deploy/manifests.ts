@@ -59,6 +59,22 @@ export interface Volume {
   readonly name: string
   readonly hostPath?: { readonly path: string }
   readonly configMap?: { readonly name: string }
+  readonly projected?: { readonly sources: readonly VolumeSource[] }
+}
+
+/** One of these. */
+export interface VolumeSource {
+  readonly serviceAccountToken?: { readonly path: string }
+  readonly configMap?: {
+    readonly name: string
+    readonly items: readonly { readonly key: string; readonly path: string }[]
+  }
+  readonly downwardAPI?: {
+    readonly items: readonly {
+      readonly path: string
+      readonly fieldRef: { readonly fieldPath: string }
+    }[]
+  }
 }
 
 export interface Container {
@@ -90,6 +106,7 @@ export interface Container {
 
 interface Probe {
   readonly httpGet?: { readonly port: string | number }
+  readonly exec?: { readonly command: readonly string[] }
 }
 
 /** The objects of one build, without a look at their types. */
