@@ -1,17 +1,15 @@
-import { chmodSync, copyFileSync, globSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
+import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf } from '../deploy/manifests.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20
-const CROWD = 1000
-const SCRAPES = 10
 /** A process of another user, outside of all containers. */
 const WITNESS = 'witness'
 const WITNESS_UID = 12_345
@@ -76,32 +74,7 @@ export const check: Check = {
     print(`the overlay perf counts ${events.length} events`)
     await counting.end()
 
-    const crowd = `i=0; while [ $i -lt ${CROWD} ]; do sleep 100000 & i=$((i+1)); done; wait`
-    await containerd.runContainer(shop, 'crowd', crowd)
-    const agent = await runAgent(
-      scope,
-      containerd,
-      facts,
-      await objectsOf('overlays/process-exporter'),
-    )
-    let slowest = 0
-    for (let index = 0; index < SCRAPES; index++) {
-      await delay(2000)
-      const begin = performance.now()
-      const samples = parseSamples(await get(`${agent.url}/metrics`))
-      slowest = Math.max(slowest, performance.now() - begin)
-      const sleeps = samples.find(
-        ({ name, labels }) => name === `${PREFIX}num_procs` && labels.groupname === 'sleep',
-      )
-      require((sleeps?.value ?? 0) >= CROWD, `of ${CROWD} processes there are ${sleeps?.value}`)
-    }
-    const resident = Number(
-      /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1],
-    )
-    const kept = `${(resident / 1024).toFixed(0)} MiB resident at most, slowest scrape ${slowest.toFixed(0)} ms`
-    print(
-      `150m of CPU and 180Mi, ${CROWD} processes, ${SCRAPES} scrapes: ${kept}; ${throttledOf(agent.id)}`,
-    )
+    await runUnderLimits({ scope, print }, containerd, facts, shop)
     return `${RIGHTS_COUNT} sets of rights, and the limits of the overlay process-exporter`
   },
 }
@@ -150,13 +123,4 @@ function withCapabilities(container: Container, add: readonly string[]): Contain
 function without(container: Container, path: string): Container {
   const volumeMounts = container.volumeMounts.filter(({ mountPath }) => mountPath !== path)
   return { ...container, volumeMounts }
-}
-
-/** How often the CPU limit stopped the container. */
-function throttledOf(id: string): string {
-  const [file] = globSync(`/sys/fs/cgroup/{cpu,}/kubepods/**/${id}/cpu.stat`)
-  const text = file === undefined ? '' : readFileSync(file, 'utf8')
-  const [, periods] = /nr_periods (\d+)/.exec(text) ?? []
-  const [, throttled] = /nr_throttled (\d+)/.exec(text) ?? []
-  return `throttled in ${throttled} of ${periods} periods of 100 ms`
 }

@@ -13,8 +13,9 @@ import { AGENT, nodeFacts, runAgent } from '../deploy/agent-pod.ts'
 import { collectorImage } from '../deploy/collector-image.ts'
 import { buildImage } from '../deploy/image.ts'
 import { containerConfig } from '../deploy/kubelet.ts'
-import { agentsOf, type Container, objectsOf, podsOf } from '../deploy/manifests.ts'
+import { agentsOf, type Container, objectsOf, podsOf, withVariables } from '../deploy/manifests.ts'
 import { freePort, untilReady } from '../support/http.ts'
+import { mebibytes, residentMemory } from '../support/memory.ts'
 
 const NODE = 'node-1'
 /** Two processes beside the shell. */
@@ -123,7 +124,9 @@ export const check: Check = {
     const refused = asked.filter((path) => !resources.includes(basename(path)))
     require(refused.length === 0, `the Collector may not ask for ${refused.join(', ')}`)
     print(`of the API server it asks for ${[...new Set(asked)].join(', ')}, which it may`)
-    const sizes = [agent, beside].map(({ name, pid }) => `${name} ${residentMost(pid)} MiB`)
+    const sizes = [agent, beside].map(
+      ({ name, pid }) => `${name} ${mebibytes(residentMemory(pid).most)}`,
+    )
     return `${started.length} containers, and both of the sidecar's pod; resident at most: ${sizes.join(', ')}`
   },
 }
@@ -188,15 +191,4 @@ function pointsNamed({ scopeMetrics }: Resource, wanted: string): number[] {
 function probedAtItsPort(container: Container): Container {
   const [port] = /\d+$/.exec(container.args.at(-1) ?? '') ?? []
   return withVariables(container, { OTEL_EXPORTER_PROMETHEUS_PORT: port ?? '' })
-}
-
-function withVariables(container: Container, values: Readonly<Record<string, string>>): Container {
-  const kept = container.env.filter(({ name }) => !(name in values))
-  const set = Object.entries(values).map(([name, value]) => ({ name, value }))
-  return { ...container, env: [...kept, ...set] }
-}
-
-function residentMost(pid: number): string {
-  const [, size] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return (Number(size) / 1024).toFixed(0)
 }

@@ -155,3 +155,13 @@ export function agentsOf(objects: readonly KubeObject[]): Container[] {
   const containers = podsOf(objects).flatMap(({ spec }) => spec.containers)
   return containers.filter(({ image }) => AGENT_IMAGE.test(image))
 }
+
+/** The container with variables set, also those that it had with other values. */
+export function withVariables(
+  container: Container,
+  values: Readonly<Record<string, string>>,
+): Container {
+  const kept = container.env.filter(({ name }) => !(name in values))
+  const set = Object.entries(values).map(([name, value]) => ({ name, value }))
+  return { ...container, env: [...kept, ...set] }
+}
