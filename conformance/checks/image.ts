@@ -1,19 +1,15 @@
-import { chmodSync, copyFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { statSync } from 'node:fs'
+import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf } from '../deploy/manifests.ts'
+import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/witness.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20
-/** A process of another user, outside of all containers. */
-const WITNESS = 'witness'
-const WITNESS_UID = 12_345
-const PREFIX = 'namedprocess_namegroup_'
 
 /** The manifest's rights, and each of them taken away. */
 const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
@@ -42,28 +38,24 @@ export const check: Check = {
 
     const facts = await nodeFacts(scope, containerd)
     const shop = await containerd.runPod({
-      name: 'web-1',
-      namespace: 'shop',
+      ...NAMED_POD,
       cgroupParent: '/kubepods/burstable/podPOD',
     })
     await containerd.runContainer(shop, 'main', 'sleep 100000')
-    const program = join(scope.directory(), WITNESS)
-    copyFileSync('/bin/sleep', program)
-    chmodSync(dirname(program), 0o755)
-    scope.spawn(program, ['100000'], { uid: WITNESS_UID, cwd: '/' })
+    startWitness(scope)
 
-    let whole: Facts | undefined
+    let whole: ReadonlySet<string> | undefined
     for (const [title, change] of Object.entries(RIGHTS)) {
       const agent = await runAgent(scope, containerd, facts, base, change)
-      const seen = factsOf(parseSamples(await get(`${agent.url}/metrics`)))
+      const seen = figuresSeen(parseSamples(await get(`${agent.url}/metrics`)))
       whole ??= seen
-      const missing = [...whole.figures.difference(seen.figures)]
+      const missing = [...whole.difference(seen)]
       print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
-      require(seen.figures.has('cpu_seconds_total'), `${title}: no CPU time of ${WITNESS}`)
+      require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${WITNESS}`)
       await agent.end()
     }
-    for (const wanted of WANTED) {
-      require(whole?.figures.has(wanted) === true, `as in the manifest there is no ${wanted}`)
+    for (const wanted of BY_RIGHTS) {
+      require(whole?.has(wanted) === true, `as in the manifest there is no ${wanted}`)
     }
 
     const counting = await runAgent(scope, containerd, facts, await objectsOf('overlays/perf'))
@@ -80,34 +72,6 @@ export const check: Check = {
 }
 
 const RIGHTS_COUNT = Object.keys(RIGHTS).length
-
-/** What the manifest's rights are there for. */
-const WANTED = [
-  'read_bytes_total',
-  'open_filedesc',
-  'memory_bytes proportionalResident',
-  'names of pods',
-  'usage of cgroups',
-]
-
-interface Facts {
-  /** Metrics of the witness, and what else there is. */
-  readonly figures: ReadonlySet<string>
-}
-
-function factsOf(samples: readonly Sample[]): Facts {
-  const figures = new Set<string>()
-  for (const { name, labels } of samples) {
-    if (name.startsWith(PREFIX) && labels.groupname === WITNESS) {
-      const { memtype } = labels
-      figures.add(`${name.slice(PREFIX.length)}${memtype === undefined ? '' : ` ${memtype}`}`)
-    }
-    if (labels.pod_name === 'web-1' && labels.namespace === 'shop') figures.add('names of pods')
-    if (name.startsWith('container_memory')) figures.add('usage of cgroups')
-    if (name.includes('psi')) figures.add('pressure')
-  }
-  return { figures }
-}
 
 function withCapabilities(container: Container, add: readonly string[]): Container {
   const { securityContext } = container

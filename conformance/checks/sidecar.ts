@@ -71,12 +71,12 @@ export const check: Check = {
     // Ports are fixed in the overlay, as they may be in a pod; this one's address is its own.
     const address = `127.${randomInt(1, 255)}.${randomInt(255)}.${randomInt(1, 255)}`
     const podFacts = {
+      ...facts,
       fields: {
         'spec.nodeName': NODE,
         'status.podIP': address,
         'metadata.namespace': AGENT,
       },
-      paths: facts.paths,
       cluster: {
         port: server.port,
         token: server.token,

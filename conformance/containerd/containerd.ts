@@ -8,14 +8,17 @@ import { makeImages, PAUSE_IMAGE } from './image.ts'
 import { Runtime } from './runtime.ts'
 
 export class Containerd extends Runtime {
+  /** Where images are, when it has ended. */
+  readonly root: string
   readonly #scope: Scope
   readonly #configuration: string
   #child: ChildProcess | undefined
 
-  private constructor(scope: Scope, socket: string, configuration: string) {
-    super(socket)
+  private constructor(scope: Scope, directory: string) {
+    super(join(directory, 'containerd.sock'))
+    this.root = join(directory, 'root')
     this.#scope = scope
-    this.#configuration = configuration
+    this.#configuration = join(directory, 'config.toml')
   }
 
   /** @throws MissingPeer */
@@ -24,12 +27,12 @@ export class Containerd extends Runtime {
     await needPackage('runc', 'runc')
     await needPackage('busybox-static', 'busybox')
     const directory = scope.directory()
-    const socket = join(directory, 'containerd.sock')
-    const file = join(directory, 'config.toml')
-    writeFileSync(file, configuration(directory, socket))
+    const containerd = new Containerd(scope, directory)
+    const { root, socket } = containerd
+    const options = { root, state: join(directory, 'state'), socket, isSystemd: false }
+    writeFileSync(containerd.#configuration, configuration(options))
     const hadCgroups = new Set(podCgroups())
     scope.onEnd(() => removeCgroups(hadCgroups))
-    const containerd = new Containerd(scope, socket, file)
     scope.onEnd(() => containerd.#removeAll())
     await containerd.run()
     const images = join(directory, 'images')
@@ -59,30 +62,40 @@ export class Containerd extends Runtime {
   }
 }
 
-function configuration(directory: string, socket: string): string {
+export interface ContainerdOptions {
+  /** Directories of what stays and of what ends with the machine. */
+  readonly root: string
+  readonly state: string
+  readonly socket: string
+  /** Whether systemd makes the cgroups. */
+  readonly isSystemd: boolean
+}
+
+/** The text of a configuration for pods in the node's network, from images that are there. */
+export function configuration({ root, state, socket, isSystemd }: ContainerdOptions): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"'
   const unused = ['btrfs', 'zfs', 'devmapper', 'aufs'].map(
     (name) => `"io.containerd.snapshotter.v1.${name}"`,
   )
   return `version = 2
-root = "${directory}/root"
-state = "${directory}/state"
+root = "${root}"
+state = "${state}"
 disabled_plugins = [${unused.join(', ')}]
 [grpc]
   address = "${socket}"
 [plugins."io.containerd.internal.v1.opt"]
-  path = "${directory}/opt"
+  path = "${root}/opt"
 [${cri}]
   sandbox_image = "${PAUSE_IMAGE}"
   disable_apparmor = true
   restrict_oom_score_adj = true
   [${cri}.cni]
-    bin_dir = "${directory}/cni/bin"
-    conf_dir = "${directory}/cni/net.d"
+    bin_dir = "${root}/cni/bin"
+    conf_dir = "${root}/cni/net.d"
   [${cri}.containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [${cri}.containerd.runtimes.runc.options]
-      SystemdCgroup = false
+      SystemdCgroup = ${isSystemd}
 `
 }
 

@@ -11,6 +11,9 @@ import { agentsOf, type Container, type KubeObject } from './manifests.ts'
 /** The name of its pod, and its namespace. */
 export const AGENT = 'otel-interrogator'
 
+/** Long, for an emulated machine takes its time. */
+const START_SECONDS = 120
+
 export interface AgentContainer extends RunningContainer {
   readonly pod: RunningPod
   readonly url: string
@@ -36,6 +39,7 @@ export async function nodeFacts(scope: Scope, { socket }: Containerd): Promise<N
   scope.onEnd(async () => void (await run('umount', ['--lazy', '--recursive', directory])))
   return {
     fields: { 'spec.nodeName': 'node-1', 'status.podIP': '127.0.0.1' },
+    cgroupParent: '/kubepods/burstable/podPOD',
     paths: { '/run/containerd': runtime, '/run/crio': none, '/run/k3s/containerd': none },
   }
 }
@@ -62,11 +66,11 @@ export async function runAgent(
   const pod = await runtime.runPod({
     name: AGENT,
     namespace: AGENT,
-    cgroupParent: '/kubepods/burstable/podPOD',
+    cgroupParent: facts.cgroupParent,
   })
   const config = containerConfig(scope, objects, change({ ...container, args }), facts)
   const running = await runtime.runConfigured(pod, container.name, config)
   const url = `http://127.0.0.1:${port}`
-  await untilReady(`${url}/readyz`)
+  await untilReady(`${url}/readyz`, START_SECONDS)
   return { ...running, pod, url, end: () => runtime.removePod(pod) }
 }

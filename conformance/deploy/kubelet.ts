@@ -16,6 +16,8 @@ export interface NodeFacts {
   readonly fields: Readonly<Record<string, string>>
   /** Other directories for paths of the node. */
   readonly paths: Readonly<Record<string, string>>
+  /** Of a burstable pod, in the form of the node's cgroup driver, as PodSpec has it. */
+  readonly cgroupParent: string
   /** What every pod is told of the API server. */
   readonly cluster?: Cluster
 }
