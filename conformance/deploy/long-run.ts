@@ -52,6 +52,8 @@ export async function runUnderLimits(
   const prometheus = await startPrometheus(scope, new URL(agent.url).host, {
     interval: SCRAPE_SECONDS,
   })
+  // It begins when it has found its target, and at an offset of its own.
+  while ((await query(prometheus, 'up')).length === 0) await delay(500)
   const first = residentMemory(agent.pid).now
   let pushes = 0
   const deadline = Date.now() + minutes * 60_000
@@ -63,8 +65,7 @@ export async function runUnderLimits(
   }
   const seen = await scrapesOf(prometheus, `${minutes + 1}m`)
   require(seen.good === seen.all, `${seen.all - seen.good} of ${seen.all} scrapes were missed`)
-  // Prometheus begins when it has found its target, and at an offset of its own.
-  const due = Math.floor((minutes * 60) / SCRAPE_SECONDS) - 1
+  const due = Math.floor((minutes * 60) / SCRAPE_SECONDS)
   require(seen.all >= due, `${seen.all} scrapes in ${minutes} minutes`)
   require(seen.processes >= CROWD, `a scrape has ${seen.processes} of ${CROWD} processes`)
   require(seen.failedPushes === 0, `${seen.failedPushes} pushes failed`)
