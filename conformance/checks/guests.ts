@@ -1,5 +1,6 @@
-import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
+import { FIGURE_FILES, filesOf, holdFigures, valueFor } from '../guest/figures.ts'
 import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeImage } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
@@ -8,8 +9,6 @@ const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
 const POD = `/sys/fs/cgroup/kubepods/burstable/pod${UID}`
 const BUSY = 'a'.repeat(64)
 const HUNGRY = 'b'.repeat(64)
-/** Files of each cgroup whose numbers must be those of the metrics. */
-const FILES = ['cpu.stat', 'cpu.max', 'cpu.pressure', 'memory.max', 'memory.events', 'pids.max']
 
 /** Two containers: one runs into its CPU limit, the other into its memory limit. */
 const SCRIPT = `
@@ -28,7 +27,7 @@ sleep 3
 files() {
   echo "=== $1"
   for d in ${BUSY} ${HUNGRY}; do
-    for f in ${FILES.join(' ')} memory.current; do
+    for f in ${FIGURE_FILES.join(' ')}; do
       echo "--- $d $f"; cat ${POD}/$d/$f 2>/dev/null
     done
   done
@@ -57,17 +56,22 @@ interface Guest {
   readonly says?: RegExp
 }
 
+const PRESSURE = ['cpu.pressure', 'io.pressure', 'memory.pressure']
 const NO_PRESSURE = /the kernel gives no pressure of containers/
 const GUESTS: readonly Guest[] = [
   { options: 'psi=1', what: 'all controllers', without: [] },
-  { options: 'psi=0', what: 'no pressure at all', without: ['cpu.pressure'], says: NO_PRESSURE },
+  { options: 'psi=0', what: 'no pressure at all', without: PRESSURE, says: NO_PRESSURE },
   {
     options: 'psi=1 cgroup_disable=pressure',
     what: 'pressure of the node only',
-    without: ['cpu.pressure'],
+    without: PRESSURE,
     says: NO_PRESSURE,
   },
-  { options: 'psi=1 cgroup_disable=memory', what: 'no memory controller', without: ['memory.'] },
+  {
+    options: 'psi=1 cgroup_disable=memory',
+    what: 'no memory controller',
+    without: ['memory.max', 'memory.events', 'memory.current'],
+  },
 ]
 
 export const check: Check = {
@@ -87,68 +91,39 @@ export const check: Check = {
   },
 }
 
-/** By container and file. */
-function files(part: string): Map<string, string> {
-  const parts = part.split(/^--- (\S+ \S+)\n/m)
-  const found = new Map<string, string>()
-  for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
-  return found
-}
-
 function compare(guest: Guest, parts: ReadonlyMap<string, string>): number {
-  const before = files(parts.get('before') ?? '')
-  const after = files(parts.get('after') ?? '')
   const samples = parseSamples(parts.get('metrics') ?? '')
-  let compared = 0
-  const hold = (
-    container: string,
-    file: string,
-    read: (text: string) => number | undefined,
-    name: string,
-    labels: Record<string, string> = {},
-  ) => {
-    const found = sampleOf(samples, container, name, labels)
-    if (guest.without.some((start) => file.startsWith(start))) {
-      require(found === undefined, `${guest.options}: ${name} is ${found}, but there is no ${file}`)
-      return
-    }
-    const least = read(before.get(`${container} ${file}`) ?? '')
-    const most = read(after.get(`${container} ${file}`) ?? '')
-    require(least !== undefined && most !== undefined, `${guest.options}: the guest has no ${file}`)
-    require(found !== undefined &&
-      found >= least * 0.999999 &&
-      found <=
-        most *
-          1.000001, `${guest.options}: ${name} ${JSON.stringify(labels)} is ${found}, not in ${least}…${most}`)
-    compared++
+  const readings = {
+    before: filesOf(parts.get('before') ?? ''),
+    after: filesOf(parts.get('after') ?? ''),
+    samples,
   }
-  const seconds = (key: string) => (text: string) => {
-    const number = keyed(text, key)
-    return number === undefined ? undefined : number / 1e6
+  const held = [BUSY, HUNGRY].flatMap((container) =>
+    holdFigures(
+      { cgroup: container, prefix: 'container', label: 'container_id', value: container },
+      readings,
+    ),
+  )
+  for (const file of FIGURE_FILES) {
+    const isMissing = guest.without.some((start) => file.startsWith(start))
+    require(held.includes(file) !== isMissing, `${guest.options}: ${file} is held: ${!isMissing}`)
   }
-  const count = (key: string) => (text: string) => keyed(text, key)
-  const user = { cpu_mode: 'user' }
-  hold(BUSY, 'cpu.stat', seconds('user_usec'), 'container_cpu_time_seconds_total', user)
-  hold(BUSY, 'cpu.stat', seconds('throttled_usec'), 'container_cpu_throttling_time_seconds_total')
-  hold(BUSY, 'cpu.stat', count('nr_throttled'), 'container_cpu_throttling_throttled_periods_total')
-  hold(BUSY, 'cpu.max', () => 0.2, 'container_cpu_limit')
-  hold(BUSY, 'pids.max', () => 50, 'container_thread_limit')
-  const some = { psi_type: 'some' }
-  const total = (text: string) => Number(/^some .*total=(\d+)/m.exec(text)?.[1]) / 1e6
-  hold(BUSY, 'cpu.pressure', total, 'container_cpu_pressure_time_seconds_total', some)
-  hold(HUNGRY, 'memory.max', () => 16_777_216, 'container_memory_limit_bytes')
-  hold(HUNGRY, 'memory.events', count('oom_kill'), 'container_memory_oom_kills_total')
-  hold(HUNGRY, 'memory.current', Number, 'container_memory_usage_bytes')
-  if (!guest.without.includes('memory.')) {
-    const kills = sampleOf(samples, HUNGRY, 'container_memory_oom_kills_total', {}) ?? 0
+  const value = (container: string, name: string) =>
+    valueFor(samples, name, { container_id: container })
+  require(value(BUSY, 'container_cpu_limit') === 0.2, 'the limit of CPU is another')
+  require(value(BUSY, 'container_thread_limit') === 50, 'the limit of threads is another')
+  if (!guest.without.includes('memory.max')) {
+    const kills = value(HUNGRY, 'container_memory_oom_kills_total') ?? 0
     require(kills >= 1, 'nobody was killed for memory')
+    require(value(HUNGRY, 'container_memory_limit_bytes') ===
+      16_777_216, 'memory has another limit')
   }
-  const throttled = sampleOf(samples, BUSY, 'container_cpu_throttling_time_seconds_total', {}) ?? 0
+  const throttled = value(BUSY, 'container_cpu_throttling_time_seconds_total') ?? 0
   require(throttled > 0.5, `the busy container was held back for ${throttled} s only`)
   const log = parts.get('log') ?? ''
   const lines = log.split('\n').filter((line) => guest.says?.test(line))
   require(guest.says === undefined || lines.length === 1, `the log has not one line: ${log}`)
-  return compared
+  return held.length
 }
 
 /** The agent in a cgroup namespace of its own finds the container of a process whose path begins with `..`. */
@@ -158,23 +133,4 @@ function requireResolved(part: string): void {
   const found = parseSamples(lines.join('\n')).find(({ labels }) => labels.container_id === BUSY)
   require(found?.value === 1, `the container is not resolved: ${lines.join(' ')}`)
   require(found.labels.k8s_pod_uid === UID, `its pod is ${found.labels.k8s_pod_uid}`)
-}
-
-function keyed(text: string, key: string): number | undefined {
-  const found = new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1]
-  return found === undefined ? undefined : Number(found)
-}
-
-function sampleOf(
-  samples: readonly Sample[],
-  container: string,
-  name: string,
-  labels: Readonly<Record<string, string>>,
-): number | undefined {
-  return samples.find(
-    (sample) =>
-      sample.name === name &&
-      sample.labels.container_id === container &&
-      Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
-  )?.value
 }

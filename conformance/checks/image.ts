@@ -1,22 +1,15 @@
-import { chmodSync, copyFileSync, globSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { parseSamples, type Sample } from '../../test/support/exposition.ts'
-import { startReceiver } from '../../test/support/receiver.ts'
+import { statSync } from 'node:fs'
+import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
+import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf } from '../deploy/manifests.ts'
+import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/witness.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20
-const CROWD = 1000
-const SCRAPES = 10
-/** A process of another user, outside of all containers. */
-const WITNESS = 'witness'
-const WITNESS_UID = 12_345
-const PREFIX = 'namedprocess_namegroup_'
 
 /** The manifest's rights, and each of them taken away. */
 const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
@@ -37,38 +30,35 @@ export const check: Check = {
 
   async run({ scope, print }) {
     const containerd = await Containerd.start(scope)
-    const [{ image }] = agentsOf(await objectsOf('base'))
+    const base = await objectsOf('base')
+    const [{ image }] = agentsOf(base)
     const archive = await buildImage(scope, image)
     await containerd.importImages(archive)
     print(`the image has ${(statSync(archive).size / MEGABYTE).toFixed(0)} MiB, without a base`)
 
     const facts = await nodeFacts(scope, containerd)
     const shop = await containerd.runPod({
-      name: 'web-1',
-      namespace: 'shop',
+      ...NAMED_POD,
       cgroupParent: '/kubepods/burstable/podPOD',
     })
     await containerd.runContainer(shop, 'main', 'sleep 100000')
-    const program = join(scope.directory(), WITNESS)
-    copyFileSync('/bin/sleep', program)
-    chmodSync(dirname(program), 0o755)
-    scope.spawn(program, ['100000'], { uid: WITNESS_UID, cwd: '/' })
+    startWitness(scope)
 
-    let whole: Facts | undefined
+    let whole: ReadonlySet<string> | undefined
     for (const [title, change] of Object.entries(RIGHTS)) {
-      const agent = await runAgent(scope, containerd, facts, 'base', change)
-      const seen = factsOf(parseSamples(await get(`${agent.url}/metrics`)))
+      const agent = await runAgent(scope, containerd, facts, base, change)
+      const seen = figuresSeen(parseSamples(await get(`${agent.url}/metrics`)))
       whole ??= seen
-      const missing = [...whole.figures.difference(seen.figures)]
+      const missing = [...whole.difference(seen)]
       print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
-      require(seen.figures.has('cpu_seconds_total'), `${title}: no CPU time of ${WITNESS}`)
+      require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${WITNESS}`)
       await agent.end()
     }
-    for (const wanted of WANTED) {
-      require(whole?.figures.has(wanted) === true, `as in the manifest there is no ${wanted}`)
+    for (const wanted of BY_RIGHTS) {
+      require(whole?.has(wanted) === true, `as in the manifest there is no ${wanted}`)
     }
 
-    const counting = await runAgent(scope, containerd, facts, 'overlays/perf')
+    const counting = await runAgent(scope, containerd, facts, await objectsOf('overlays/perf'))
     const events = parseSamples(await get(`${counting.url}/metrics`)).filter(
       ({ name, value }) => name === 'perf_event_supported' && value === 1,
     )
@@ -76,76 +66,12 @@ export const check: Check = {
     print(`the overlay perf counts ${events.length} events`)
     await counting.end()
 
-    const receiver = await startReceiver()
-    scope.onEnd(() => receiver.close())
-    const pushing = await runAgent(
-      scope,
-      containerd,
-      facts,
-      'overlays/collector-sidecar',
-      (agent) => pushingTo(agent, receiver.endpoint),
-    )
-    await receiver.received(1)
-    const resources = receiver.requests.flatMap(({ resourceMetrics }) => resourceMetrics)
-    // Whose a point is may stand in its attributes or in its Resource.
-    require(JSON.stringify(resources).includes(shop.uid), 'the pod is not in what is pushed')
-    print('the overlay collector-sidecar pushes the pod to the address of its own pod')
-    await pushing.end()
-
-    const crowd = `i=0; while [ $i -lt ${CROWD} ]; do sleep 100000 & i=$((i+1)); done; wait`
-    await containerd.runContainer(shop, 'crowd', crowd)
-    const agent = await runAgent(scope, containerd, facts, 'overlays/process-exporter')
-    let slowest = 0
-    for (let index = 0; index < SCRAPES; index++) {
-      await delay(2000)
-      const begin = performance.now()
-      const samples = parseSamples(await get(`${agent.url}/metrics`))
-      slowest = Math.max(slowest, performance.now() - begin)
-      const sleeps = samples.find(
-        ({ name, labels }) => name === `${PREFIX}num_procs` && labels.groupname === 'sleep',
-      )
-      require((sleeps?.value ?? 0) >= CROWD, `of ${CROWD} processes there are ${sleeps?.value}`)
-    }
-    const resident = Number(
-      /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1],
-    )
-    const kept = `${(resident / 1024).toFixed(0)} MiB resident at most, slowest scrape ${slowest.toFixed(0)} ms`
-    print(
-      `150m of CPU and 180Mi, ${CROWD} processes, ${SCRAPES} scrapes: ${kept}; ${throttledOf(agent.id)}`,
-    )
+    await runUnderLimits({ scope, print }, containerd, facts, shop)
     return `${RIGHTS_COUNT} sets of rights, and the limits of the overlay process-exporter`
   },
 }
 
 const RIGHTS_COUNT = Object.keys(RIGHTS).length
-
-/** What the manifest's rights are there for. */
-const WANTED = [
-  'read_bytes_total',
-  'open_filedesc',
-  'memory_bytes proportionalResident',
-  'names of pods',
-  'usage of cgroups',
-]
-
-interface Facts {
-  /** Metrics of the witness, and what else there is. */
-  readonly figures: ReadonlySet<string>
-}
-
-function factsOf(samples: readonly Sample[]): Facts {
-  const figures = new Set<string>()
-  for (const { name, labels } of samples) {
-    if (name.startsWith(PREFIX) && labels.groupname === WITNESS) {
-      const { memtype } = labels
-      figures.add(`${name.slice(PREFIX.length)}${memtype === undefined ? '' : ` ${memtype}`}`)
-    }
-    if (labels.pod_name === 'web-1' && labels.namespace === 'shop') figures.add('names of pods')
-    if (name.startsWith('container_memory')) figures.add('usage of cgroups')
-    if (name.includes('psi')) figures.add('pressure')
-  }
-  return { figures }
-}
 
 function withCapabilities(container: Container, add: readonly string[]): Container {
   const { securityContext } = container
@@ -161,23 +87,4 @@ function withCapabilities(container: Container, add: readonly string[]): Contain
 function without(container: Container, path: string): Container {
   const volumeMounts = container.volumeMounts.filter(({ mountPath }) => mountPath !== path)
   return { ...container, volumeMounts }
-}
-
-/** The Collector's port is fixed in the overlay; the check's receiver has any. */
-function pushingTo(container: Container, endpoint: string): Container {
-  const { port } = new URL(endpoint)
-  const env = container.env.map((variable) => ({
-    ...variable,
-    ...(variable.value !== undefined && { value: variable.value.replace(/:4317$/, `:${port}`) }),
-  }))
-  return { ...container, env }
-}
-
-/** How often the CPU limit stopped the container. */
-function throttledOf(id: string): string {
-  const [file] = globSync(`/sys/fs/cgroup/{cpu,}/kubepods/**/${id}/cpu.stat`)
-  const text = file === undefined ? '' : readFileSync(file, 'utf8')
-  const [, periods] = /nr_periods (\d+)/.exec(text) ?? []
-  const [, throttled] = /nr_throttled (\d+)/.exec(text) ?? []
-  return `throttled in ${throttled} of ${periods} periods of 100 ms`
 }

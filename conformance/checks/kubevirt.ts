@@ -10,7 +10,8 @@ import {
   startReceiver,
 } from '../../test/support/receiver.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
-import { Containerd, type RunningContainer, type RunningPod } from '../containerd/containerd.ts'
+import { Containerd } from '../containerd/containerd.ts'
+import type { RunningContainer, RunningPod } from '../containerd/runtime.ts'
 import { startAgent } from '../support/agent.ts'
 import { run } from '../support/children.ts'
 import { get } from '../support/http.ts'

@@ -3,15 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { makeCertificates } from '../../test/support/certificates.ts'
-import { somePod } from '../../test/support/kube-objects.ts'
-import { startKubeServer } from '../../test/support/kube-server.ts'
 import { type Receiver, startReceiver } from '../../test/support/receiver.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import type { Scope } from '../support/children.ts'
 import { freePort } from '../support/http.ts'
 import { type MadePods, makePods } from '../support/pods.ts'
+import { NAMESPACE, OWNER, startApiServer } from './api-server.ts'
 import { Collector, configuration } from './collector.ts'
 
 const PATIENCE = 30_000
@@ -32,7 +30,7 @@ async function checkSidecar({ scope, print }: CheckContext, program: string): Pr
     BACKEND: backend.endpoint.replace('http://', ''),
     K8S_NODE_NAME: hostname(),
     K8S_AUTH_TYPE: 'kubeConfig',
-    KUBECONFIG: await startApiServer(scope, pods),
+    KUBECONFIG: await kubeconfigOf(scope, pods),
     // The stand-in for an API server lists and watches, it does not stream lists.
     KUBE_FEATURE_WatchListClient: 'false',
   })
@@ -52,9 +50,9 @@ async function checkSidecar({ scope, print }: CheckContext, program: string): Pr
     const expected = {
       'k8s.pod.uid': podUid,
       'k8s.pod.name': podName(podUid),
-      'k8s.namespace.name': 'logging',
+      'k8s.namespace.name': NAMESPACE,
       'k8s.node.name': hostname(),
-      'k8s.daemonset.name': 'fluent-bit',
+      'k8s.daemonset.name': OWNER,
     }
     for (const [key, value] of Object.entries(expected)) {
       require(resource[key] ===
@@ -95,39 +93,27 @@ async function startBackend(scope: Scope): Promise<Receiver> {
 }
 
 /** An API server that knows the pods; gives the path of a kubeconfig. */
-async function startApiServer(scope: Scope, { containers }: MadePods): Promise<string> {
-  const directory = scope.directory()
-  const files = makeCertificates({ teardown: (end) => scope.onEnd(end) }, 'IP:127.0.0.1')
-  require(files !== undefined, 'there is no openssl for the certificate of an API server')
-  const server = await startKubeServer(files)
-  scope.onEnd(() => server.close())
-  for (const [number, { podUid, id }] of containers.entries()) {
-    const statuses = [{ name: 'main', containerID: `containerd://${id}`, state: { running: {} } }]
-    server.put(
-      somePod(number, {
-        nodeName: hostname(),
-        metadata: { uid: podUid, name: podName(podUid) },
-        status: { containerStatuses: statuses },
-      }),
-    )
+async function kubeconfigOf(scope: Scope, { containers }: MadePods): Promise<string> {
+  const pods = containers.map(({ podUid, id }) => ({
+    uid: podUid,
+    name: podName(podUid),
+    namespace: NAMESPACE,
+    containers: [{ name: 'main', id }],
+  }))
+  const server = await startApiServer(scope, hostname(), pods)
+  const cluster = {
+    server: `https://127.0.0.1:${server.port}`,
+    'certificate-authority': server.certificate,
   }
   const kubeconfig = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'test',
-    clusters: [
-      {
-        name: 'test',
-        cluster: {
-          server: `https://127.0.0.1:${server.port}`,
-          'certificate-authority': files.certificate,
-        },
-      },
-    ],
+    clusters: [{ name: 'test', cluster }],
     users: [{ name: 'test', user: { token: server.token } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
   }
-  const path = join(directory, 'kubeconfig')
+  const path = join(scope.directory(), 'kubeconfig')
   writeFileSync(path, JSON.stringify(kubeconfig))
   return path
 }

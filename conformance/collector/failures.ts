@@ -1,5 +1,4 @@
 /** What befalls a Collector, and that data goes on: killed, hanging, taking small messages only. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'
@@ -8,6 +7,7 @@ import { pointsOf } from '../../test/support/receiver.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
+import { residentMemory } from '../support/memory.ts'
 import { Collector, writtenRequests } from './collector.ts'
 
 const KILLS = 10
@@ -60,7 +60,7 @@ export async function checkFailures(
     }
   }
   await untilCurrent('the start')
-  const before = residentKilobytes(agent.pid)
+  const before = residentMemory(agent.pid).now
   for (let kill = 0; kill < KILLS; kill++) {
     await collector.kill()
     await delay(INTERVAL)
@@ -83,7 +83,7 @@ export async function checkFailures(
     require((seen.get(key) ?? value) === value, `${key} came twice, with different values`)
     seen.set(key, value)
   }
-  const after = residentKilobytes(agent.pid)
+  const after = residentMemory(agent.pid).now
   print(
     `${seen.size} points, none twice with different values; resident memory ${before} → ${after} kB`,
   )
@@ -123,8 +123,4 @@ export async function checkFailures(
       `taking 1 MiB at most: ${samples} points arrive once each, in ${requests.length} requests`,
     )
   }
-}
-
-function residentKilobytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
 }

@@ -34,16 +34,30 @@ export async function makeImages(directory: string): Promise<string> {
       writeProgram(join(directory, 'rootfs', path), kind)
     }
   }
+  // The two must differ in something to be two.
+  const wait = (index: number) => ({ Cmd: ['/bin/sleep', String(2_147_483_647 - index)] })
+  return await packImages(directory, { [IMAGE]: wait(0), [PAUSE_IMAGE]: wait(1) })
+}
+
+/**
+ * Packs what is in `directory/rootfs` into one archive, as one image or several.
+ *
+ * @param images their configurations, as Docker has them, by their tags.
+ * @returns the archive's path.
+ */
+export async function packImages(
+  directory: string,
+  images: Readonly<Record<string, object>>,
+): Promise<string> {
   await tar('-C', join(directory, 'rootfs'), '-cf', join(directory, 'layer.tar'), '.')
   const digest = createHash('sha256')
     .update(readFileSync(join(directory, 'layer.tar')))
     .digest('hex')
-  const manifest = [IMAGE, PAUSE_IMAGE].map((tag, index) => {
+  const manifest = Object.entries(images).map(([tag, settings], index) => {
     const config = {
       architecture: ARCHITECTURES[process.arch] ?? process.arch,
       os: 'linux',
-      // The two must differ in something to be two.
-      config: { Cmd: ['/bin/sleep', String(2_147_483_647 - index)] },
+      config: settings,
       rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
     }
     writeFileSync(join(directory, `config${index}.json`), JSON.stringify(config))
@@ -51,8 +65,8 @@ export async function makeImages(directory: string): Promise<string> {
   })
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest))
   const archive = join(directory, 'images.tar')
-  const parts = ['manifest.json', 'config0.json', 'config1.json', 'layer.tar']
-  await tar('-C', directory, '-cf', archive, ...parts)
+  const configs = manifest.map(({ Config }) => Config)
+  await tar('-C', directory, '-cf', archive, 'manifest.json', ...configs, 'layer.tar')
   return archive
 }
 

@@ -1,13 +1,21 @@
 /** The agent in a container, as the manifests have it. */
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Containerd, RunningContainer } from '../containerd/containerd.ts'
+import type { Containerd } from '../containerd/containerd.ts'
+import type { RunningContainer, RunningPod, Runtime } from '../containerd/runtime.ts'
 import { run, type Scope } from '../support/children.ts'
 import { freePort, untilReady } from '../support/http.ts'
 import { containerConfig, type NodeFacts } from './kubelet.ts'
-import { agentsOf, type Container, type KubeObject, objectsOf } from './manifests.ts'
+import { agentsOf, type Container, type KubeObject } from './manifests.ts'
+
+/** The name of its pod, and its namespace. */
+export const AGENT = 'otel-interrogator'
+
+/** Long, for an emulated machine takes its time. */
+const START_SECONDS = 120
 
 export interface AgentContainer extends RunningContainer {
+  readonly pod: RunningPod
   readonly url: string
   end(): Promise<void>
 }
@@ -31,6 +39,7 @@ export async function nodeFacts(scope: Scope, { socket }: Containerd): Promise<N
   scope.onEnd(async () => void (await run('umount', ['--lazy', '--recursive', directory])))
   return {
     fields: { 'spec.nodeName': 'node-1', 'status.podIP': '127.0.0.1' },
+    cgroupParent: '/kubepods/burstable/podPOD',
     paths: { '/run/containerd': runtime, '/run/crio': none, '/run/k3s/containerd': none },
   }
 }
@@ -39,29 +48,29 @@ export async function nodeFacts(scope: Scope, { socket }: Containerd): Promise<N
  * Runs the agent of a build of `deploy/`, and waits for its first collection. It has the node's network, so it listens
  * on loopback.
  *
+ * @param objects the build.
  * @param change what is to be other than in the manifest.
  */
 export async function runAgent(
   scope: Scope,
-  containerd: Containerd,
+  runtime: Runtime,
   facts: NodeFacts,
-  folder: string,
+  objects: readonly KubeObject[],
   change: (container: Container) => Container = (container) => container,
 ): Promise<AgentContainer> {
-  const objects: readonly KubeObject[] = await objectsOf(folder)
   const [container] = agentsOf(objects)
   const port = await freePort()
   const args = container.args.map((word) =>
     word.replace(/(web\.listen-address=).*/, `$1127.0.0.1:${port}`),
   )
-  const pod = await containerd.runPod({
-    name: 'otel-interrogator',
-    namespace: 'otel-interrogator',
-    cgroupParent: '/kubepods/burstable/podPOD',
+  const pod = await runtime.runPod({
+    name: AGENT,
+    namespace: AGENT,
+    cgroupParent: facts.cgroupParent,
   })
   const config = containerConfig(scope, objects, change({ ...container, args }), facts)
-  const running = await containerd.runConfigured(pod, container.name, config)
+  const running = await runtime.runConfigured(pod, container.name, config)
   const url = `http://127.0.0.1:${port}`
-  await untilReady(`${url}/readyz`)
-  return { ...running, url, end: () => containerd.removePod(pod) }
+  await untilReady(`${url}/readyz`, START_SECONDS)
+  return { ...running, pod, url, end: () => runtime.removePod(pod) }
 }

@@ -1,9 +1,9 @@
 /** Makes of a container in a manifest what a kubelet asks the runtime for. */
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ContainerConfig } from '../containerd/containerd.ts'
+import type { ContainerConfig } from '../containerd/runtime.ts'
 import type { Scope } from '../support/children.ts'
-import type { Container, KubeObject } from './manifests.ts'
+import type { Container, KubeObject, Volume } from './manifests.ts'
 import { podsOf } from './manifests.ts'
 
 const CPU_PERIOD = 100_000
@@ -16,6 +16,17 @@ export interface NodeFacts {
   readonly fields: Readonly<Record<string, string>>
   /** Other directories for paths of the node. */
   readonly paths: Readonly<Record<string, string>>
+  /** Of a burstable pod, in the form of the node's cgroup driver, as PodSpec has it. */
+  readonly cgroupParent: string
+  /** What every pod is told of the API server. */
+  readonly cluster?: Cluster
+}
+
+export interface Cluster {
+  readonly port: number
+  readonly token: string
+  /** In PEM. */
+  readonly rootCertificate: string
 }
 
 /** The container's part of `objects`, with its ConfigMaps written into files. */
@@ -23,7 +34,7 @@ export function containerConfig(
   scope: Scope,
   objects: readonly KubeObject[],
   container: Container,
-  { fields, paths }: NodeFacts,
+  facts: NodeFacts,
 ): ContainerConfig {
   const volumes = podsOf(objects).flatMap(({ spec }) => spec.volumes)
   const mounts = container.volumeMounts.map((mount) => {
@@ -33,8 +44,8 @@ export function containerConfig(
       container_path: mount.mountPath,
       host_path:
         path === undefined
-          ? configDirectory(scope, objects, volume?.configMap?.name)
-          : (paths[path] ?? path),
+          ? writeFiles(scope, filesOf(objects, volume, facts))
+          : (facts.paths[path] ?? path),
       readonly: mount.readOnly ?? false,
       propagation: mount.mountPropagation === 'HostToContainer' ? HOST_TO_CONTAINER : 0,
     }
@@ -42,7 +53,7 @@ export function containerConfig(
   return {
     image: { image: container.image },
     args: container.args,
-    envs: variables(container, fields),
+    envs: variables(container, facts),
     mounts,
     linux: {
       resources: resources(container),
@@ -51,24 +62,44 @@ export function containerConfig(
   }
 }
 
-function configDirectory(
-  scope: Scope,
+/** The files of a volume, by name. */
+function filesOf(
   objects: readonly KubeObject[],
-  wanted: string | undefined,
-): string {
-  const directory = scope.directory()
-  // As a ConfigMap's: anybody may read it.
-  chmodSync(directory, 0o755)
-  const map = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === wanted)
-  for (const [file, text] of Object.entries(map?.data ?? {})) {
-    writeFileSync(join(directory, file), text)
+  volume: Volume | undefined,
+  { fields, cluster }: NodeFacts,
+): Record<string, string> {
+  const mapOf = (wanted: string | undefined) =>
+    objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === wanted)?.data
+  const files = { ...mapOf(volume?.configMap?.name) }
+  for (const { serviceAccountToken, configMap, downwardAPI } of volume?.projected?.sources ?? []) {
+    if (serviceAccountToken) files[serviceAccountToken.path] = cluster?.token ?? ''
+    for (const { path, key } of configMap?.items ?? []) {
+      // Each namespace has this one, made by the cluster.
+      const isRoot = configMap?.name === 'kube-root-ca.crt'
+      files[path] = (isRoot ? cluster?.rootCertificate : mapOf(configMap?.name)?.[key]) ?? ''
+    }
+    for (const { path, fieldRef } of downwardAPI?.items ?? []) {
+      files[path] = fields[fieldRef.fieldPath] ?? ''
+    }
   }
+  return files
+}
+
+/** Gives the directory. Anybody may read it. */
+function writeFiles(scope: Scope, files: Readonly<Record<string, string>>): string {
+  const directory = scope.directory()
+  chmodSync(directory, 0o755)
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, file), text)
   return directory
 }
 
 /** Values, with `$(NAME)` replaced by what was set before. */
-function variables({ env }: Container, fields: NodeFacts['fields']) {
+function variables({ env }: Container, { fields, cluster }: NodeFacts) {
   const set = new Map<string, string>()
+  if (cluster !== undefined) {
+    set.set('KUBERNETES_SERVICE_HOST', '127.0.0.1')
+    set.set('KUBERNETES_SERVICE_PORT', String(cluster.port))
+  }
   for (const { name, value, valueFrom } of env) {
     const text = value ?? fields[valueFrom?.fieldRef.fieldPath ?? ''] ?? ''
     set.set(

@@ -59,6 +59,22 @@ export interface Volume {
   readonly name: string
   readonly hostPath?: { readonly path: string }
   readonly configMap?: { readonly name: string }
+  readonly projected?: { readonly sources: readonly VolumeSource[] }
+}
+
+/** One of these. */
+export interface VolumeSource {
+  readonly serviceAccountToken?: { readonly path: string }
+  readonly configMap?: {
+    readonly name: string
+    readonly items: readonly { readonly key: string; readonly path: string }[]
+  }
+  readonly downwardAPI?: {
+    readonly items: readonly {
+      readonly path: string
+      readonly fieldRef: { readonly fieldPath: string }
+    }[]
+  }
 }
 
 export interface Container {
@@ -90,6 +106,7 @@ export interface Container {
 
 interface Probe {
   readonly httpGet?: { readonly port: string | number }
+  readonly exec?: { readonly command: readonly string[] }
 }
 
 /** The objects of one build, without a look at their types. */
@@ -137,4 +154,14 @@ export function podsOf(objects: readonly KubeObject[]): PodTemplate[] {
 export function agentsOf(objects: readonly KubeObject[]): Container[] {
   const containers = podsOf(objects).flatMap(({ spec }) => spec.containers)
   return containers.filter(({ image }) => AGENT_IMAGE.test(image))
+}
+
+/** The container with variables set, also those that it had with other values. */
+export function withVariables(
+  container: Container,
+  values: Readonly<Record<string, string>>,
+): Container {
+  const kept = container.env.filter(({ name }) => !(name in values))
+  const set = Object.entries(values).map(([name, value]) => ({ name, value }))
+  return { ...container, env: [...kept, ...set] }
 }

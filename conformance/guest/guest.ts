@@ -5,7 +5,7 @@ import type { Scope } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
 import type { Architecture } from './kernel.ts'
 
-const SECONDS = 240
+const SECONDS = 600
 
 interface Emulator {
   readonly package: string
@@ -40,6 +40,14 @@ export async function needEmulator(architecture: Architecture): Promise<void> {
   await needPackage('cpio', 'cpio')
 }
 
+interface Boot {
+  readonly kernel: string
+  /** Of the initial file system. */
+  readonly image: string
+  /** An image of a disk, which stays as it is. */
+  readonly disk?: string
+}
+
 /**
  * @param options words for the kernel's command line, such as `psi=0`.
  * @throws Error when the guest doesn't switch itself off in time.
@@ -47,16 +55,18 @@ export async function needEmulator(architecture: Architecture): Promise<void> {
 export async function boot(
   scope: Scope,
   architecture: Architecture,
-  { kernel, image }: { readonly kernel: string; readonly image: string },
+  { kernel, image, disk }: Boot,
   options: string,
 ): Promise<string> {
   const { program, machine, console: device } = EMULATORS[architecture]
+  const drive = ['-drive', `file=${disk},if=virtio,format=raw,snapshot=on`]
   const child = scope.spawn(
     program,
     [
       ...machine,
       ...['-m', '1280', '-kernel', kernel, '-initrd', image],
       ...['-append', `console=${device} quiet panic=-1 ${options}`],
+      ...(disk === undefined ? [] : drive),
       ...['-display', 'none', '-serial', 'stdio', '-no-reboot', '-nodefaults', '-nic', 'none'],
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
@@ -77,6 +87,6 @@ export function sections(output: string): Map<string, string> {
   const found = new Map<string, string>()
   for (let index = 1; index < parts.length; index += 2) found.set(parts[index], parts[index + 1])
   if (!found.has('end'))
-    throw new Error(`the guest did not come to its end: ${output.slice(-2000)}`)
+    throw new Error(`the guest did not come to its end: ${output.slice(-3000)}`)
   return found
 }

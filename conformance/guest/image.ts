@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../support/children.ts'
 
@@ -30,7 +30,7 @@ const APPLETS = [
     'ls',
     'seq',
   ],
-  ...['wget', 'ifconfig'],
+  ...['wget', 'ifconfig', 'insmod', 'switch_root'],
 ]
 
 /**
@@ -79,6 +79,28 @@ export async function makeArm64Image(
   chmodSync(join(root, 'bin', 'node'), 0o755)
   const koffi = await unpackNpm(directory, `@koromix/koffi-linux-arm64@${version('koffi')}`)
   cpSync(koffi, join(root, 'app/node_modules/@koromix/koffi-linux-arm64'), { recursive: true })
+  return packImage(directory, root)
+}
+
+/**
+ * Packs an initial file system that hands over to the one on a disk.
+ *
+ * @param modules files of the kernel, in the order in which they need each other.
+ */
+export async function makeDiskLoader(
+  directory: string,
+  modules: readonly string[],
+): Promise<string> {
+  const root = join(directory, 'loader')
+  const target = '/mnt'
+  const names = modules.map((path) => basename(path))
+  const script = `
+for m in ${names.join(' ')}; do insmod /lib/$m; done
+while ! mount -t ext4 /dev/vda ${target} 2>/dev/null; do sleep 0.1; done
+exec switch_root ${target} /sbin/init`
+  startImage(root, '/bin/busybox', script)
+  for (const name of ['lib', target]) mkdirSync(join(root, name))
+  for (const path of modules) copyFileSync(path, join(root, 'lib', basename(path)))
   return packImage(directory, root)
 }
 
@@ -132,7 +154,7 @@ async function copyProgram(root: string, program: string, name: string): Promise
 }
 
 /** The build, and the packages that it needs at run time. */
-async function copyAgent(target: string): Promise<void> {
+export async function copyAgent(target: string): Promise<void> {
   for (const name of ['dist', 'package.json']) {
     cpSync(join(ROOT, name), join(target, name), { recursive: true })
   }
@@ -143,7 +165,7 @@ async function copyAgent(target: string): Promise<void> {
   }
 }
 
-async function must(command: string, args: string[]): Promise<string> {
+export async function must(command: string, args: string[]): Promise<string> {
   const { code, output } = await run(command, args)
   if (code !== 0) throw new Error(`${command}: ${output}`)
   return output

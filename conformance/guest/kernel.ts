@@ -8,7 +8,8 @@ import { MissingPeer } from '../support/packages.ts'
 /** As Debian calls them. */
 export type Architecture = 'amd64' | 'arm64'
 
-const CACHE = join(homedir(), '.cache', 'otel-interrogator')
+/** Where peers are kept between runs. */
+export const CACHE = join(homedir(), '.cache', 'otel-interrogator')
 
 /**
  * The root of a file system with the kernel for clouds, and further packages, of the architecture.

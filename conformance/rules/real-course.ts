@@ -32,7 +32,7 @@ export async function liveThrough(scope: Scope, alert: Alert): Promise<number> {
     ['--collection.max-age=0'],
     JSON.stringify({ process_names }),
   )
-  const prometheus = await startPrometheus(scope, new URL(url).host, rules)
+  const prometheus = await startPrometheus(scope, new URL(url).host, { rules })
   await until(`${alert.name} fires when the program is absent`, () => isFiring(prometheus, alert))
 
   const first = start()

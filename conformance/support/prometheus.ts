@@ -13,15 +13,22 @@ export interface Series {
   readonly value: number
 }
 
-/**
- * Starts a server that scrapes the target every second, and evaluates its rules as often.
- *
- * @param rules the path of a rule file.
- */
-export function startPrometheus(scope: Scope, target: string, rules?: string): Promise<Prometheus> {
+export interface PrometheusOptions {
+  /** The path of a rule file. */
+  readonly rules?: string
+  /** Seconds between scrapes, by default one; rules are evaluated as often. */
+  readonly interval?: number
+}
+
+/** Starts a server that scrapes the target. */
+export function startPrometheus(
+  scope: Scope,
+  target: string,
+  { rules, interval = 1 }: PrometheusOptions = {},
+): Promise<Prometheus> {
   return start(
     scope,
-    `global: { scrape_interval: 1s, evaluation_interval: 1s }
+    `global: { scrape_interval: ${interval}s, evaluation_interval: ${interval}s }
 rule_files: ${JSON.stringify(rules === undefined ? [] : [rules])}
 scrape_configs:
   - job_name: agent

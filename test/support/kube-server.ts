@@ -46,6 +46,8 @@ export interface KubeServer {
   /** Whether the token's account may do what it asks for. */
   isAllowed: boolean
   readonly requests: KubeRequest[]
+  /** Paths that were asked for and are none of its own. */
+  readonly unknown: string[]
   /** How the next requests are answered, one after the other; then as they ought to be. */
   readonly answers: KubeAnswer[]
   /** Those that are open, in the order that they came. */
@@ -198,6 +200,7 @@ export async function startKubeServer({
     }
     const kind = kindOf(pathname, query)
     if (kind === undefined) {
+      server.unknown.push(pathname)
       send(response, 404, status(404, 'NotFound', 'the server could not find the resource'))
       return
     }
@@ -228,6 +231,7 @@ export async function startKubeServer({
     token: 'token-1',
     isAllowed: true,
     requests: [],
+    unknown: [],
     answers: [],
     watches: [],
     put: (pod) => tell(pods.has(pod.metadata.uid) ? 'MODIFIED' : 'ADDED', pod),

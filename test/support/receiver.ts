@@ -159,7 +159,9 @@ export function pointValue({ asInt, asDouble }: ReceivedPoint): number {
   return asInt === undefined ? (asDouble as number) : Number(asInt)
 }
 
-export function attributesOf({ attributes }: ReceivedPoint): Record<string, string> {
+export function attributesOf({
+  attributes,
+}: Pick<ReceivedPoint, 'attributes'>): Record<string, string> {
   return Object.fromEntries(
     attributes.map(({ key, value }) => [key, String(Object.values(value)[0])]),
   )
