@@ -36,6 +36,9 @@ export interface GroupOptions {
   username?: (uid: number) => string
   by_workload?: boolean
   workloads?: Workloads
+  /** Instead of a plain one of the root. */
+  procfs?: Procfs
+  slice?: TimeSlice
 }
 
 /** Everything with a command line, by its own name. */
@@ -48,6 +51,8 @@ export function processGroups(
     compiled,
     username = (uid) => `user${uid}`,
     workloads = new Workloads(new Directory({ sources: [] }), undefined),
+    procfs = new Procfs(root),
+    slice = new TimeSlice(),
     ...options
   }: GroupOptions = {},
 ) {
@@ -76,11 +81,11 @@ export function processGroups(
       ...options,
     },
     {
-      procfs: new Procfs(root),
+      procfs,
       members: new Members(),
       machine: { pageSize: 4096, ticksPerSecond: 100 },
       username,
-      slice: new TimeSlice(),
+      slice,
       workloads,
     },
   )
