@@ -1,7 +1,7 @@
 import { type Check, require } from '../check.ts'
 import type { Area } from '../faults/area.ts'
 import { CGROUP_LIVES } from '../faults/cgroup-life.ts'
-import { lookAtCrowd } from '../faults/crowd-of-cgroups.ts'
+import { lookAtCgroups, lookAtGroups, lookAtThreads } from '../faults/crowds.ts'
 import { useMemory } from '../faults/memory.ts'
 import { PROCFS_LIVES } from '../faults/procfs-life.ts'
 import { Watch } from '../faults/watch.ts'
@@ -11,7 +11,11 @@ import { Scope } from '../support/children.ts'
 const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES]
 /** What a usual run has time for; `CASES=100000` is the whole. */
 const CASES = 4000
-const CROWD = 100_000
+const CROWDS = [
+  ['cgroups', 100_000, lookAtCgroups],
+  ['threads of one process', 30_000, lookAtThreads],
+  ['groups of processes', 30_000, lookAtGroups],
+] as const
 /** Who has seen so many has seen enough. */
 const MOST_FAILURES = 10
 
@@ -35,9 +39,11 @@ export const check: Check = {
     }
     require(failures.length === 0, `${failures.length} seeds fail: ${failures.join(', ')}`)
     if (area === undefined) {
-      watchdog.expect(`a tree of ${CROWD} cgroups`)
-      await lookAtCrowd(CROWD, watch)
-      print(`${CROWD} cgroups are collected, and the limit of series holds`)
+      for (const [what, count, look] of CROWDS) {
+        watchdog.expect(`${count} ${what}`)
+        await look(count, watch)
+        print(`${count} ${what} are collected, and the limit of series holds`)
+      }
     }
     return `${total} cases; the event loop was held for ${Math.round(watch.longest)} ms at most`
   },

@@ -39,6 +39,7 @@ export interface GroupOptions {
   /** Instead of a plain one of the root. */
   procfs?: Procfs
   slice?: TimeSlice
+  maxSeries?: number
 }
 
 /** Everything with a command line, by its own name. */
@@ -53,6 +54,7 @@ export function processGroups(
     workloads = new Workloads(new Directory({ sources: [] }), undefined),
     procfs = new Procfs(root),
     slice = new TimeSlice(),
+    maxSeries,
     ...options
   }: GroupOptions = {},
 ) {
@@ -63,7 +65,7 @@ export function processGroups(
         { strict: options.strict ?? false },
       ),
   )
-  const meter = new ObservableMeter({ name: 'process_groups' }, now())
+  const meter = new ObservableMeter({ name: 'process_groups' }, now(), maxSeries)
   registerProcessGroups(
     meter,
     {

@@ -62,12 +62,12 @@ export class Census implements GroupCensus {
     const unmatched = new Set<KnownProcess>()
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      this.#visit(pid, pass, unmatched)
+      await this.#visit(pid, pass, unmatched)
     }
     this.#forgetEnded(pass)
     for (const process of unmatched) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      this.#inherit(process, unmatched, pass)
+      await this.#inherit(process, unmatched, pass)
     }
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
@@ -81,24 +81,32 @@ export class Census implements GroupCensus {
     }
   }
 
-  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): void {
+  /** @returns a promise only where there is something to wait for, and so do the others: most have nothing. */
+  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Promise<void> | undefined {
     const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
     const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
     if (known !== undefined) known.pass = pass.number
-    if (!hasStat) return
+    if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
     if (!isKnown && known?.group !== undefined) known.group.exits++
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
     const { threads } = reader.stat
-    if (this.#isSettled(process) && !this.#isAnother(process)) this.#count(process, pass)
-    else this.#judge(process, pass, unmatched)
+    const counted =
+      this.#isSettled(process) && !this.#isAnother(process)
+        ? this.#count(process, pass)
+        : this.#judge(process, pass, unmatched)
     if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
+    return counted
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
-  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): void {
+  #judge(
+    process: KnownProcess,
+    pass: Pass,
+    unmatched: Set<KnownProcess>,
+  ): Promise<void> | undefined {
     const { placement } = this.#parts
     process.tally = placement.tally(process.directory)
     process.awaits = undefined
@@ -107,19 +115,19 @@ export class Census implements GroupCensus {
       verdict = this.#parts.judge(process)
     })
     // One that could not be judged is not settled, and so is judged next time.
-    if (!isJudged) return
+    if (!isJudged) return undefined
     this.#processes.set(process.pid, process)
     process.judgedBy = this.#parts.rules.version
     if (verdict === undefined) {
       process.group = undefined
       unmatched.add(process)
-    } else {
-      process.group =
-        verdict === 'ignored'
-          ? undefined
-          : this.#group(placement.place(verdict, process.tally), pass.since)
-      this.#count(process, pass)
+      return undefined
     }
+    process.group =
+      verdict === 'ignored'
+        ? undefined
+        : this.#group(placement.place(verdict, process.tally), pass.since)
+    return this.#count(process, pass)
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
@@ -179,7 +187,11 @@ export class Census implements GroupCensus {
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
-  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): void {
+  #inherit(
+    process: KnownProcess,
+    unmatched: ReadonlySet<KnownProcess>,
+    pass: Pass,
+  ): Promise<void> | undefined {
     const { reader } = this.#parts
     const ancestors = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
     if (ancestors !== undefined) {
@@ -188,10 +200,11 @@ export class Census implements GroupCensus {
     }
     if (process.group === undefined) {
       this.outcome.ignored++
-      return
+      return undefined
     }
     const hasStat = this.#attempt('stat', () => reader.readStat(process.directory, process.comm))
-    if (hasStat && reader.stat.starttime === process.start) this.#count(process, pass)
+    const isSame = hasStat && reader.stat.starttime === process.start
+    return isSame ? this.#count(process, pass) : undefined
   }
 
   /** A parent that was judged before and belongs to no group ends the search. */
@@ -206,22 +219,22 @@ export class Census implements GroupCensus {
   }
 
   /** Adds the process that the reader holds to its group. */
-  #count(process: KnownProcess, pass: Pass): void {
+  #count(process: KnownProcess, pass: Pass): Promise<void> | undefined {
     const { reader, accounting } = this.#parts
     const { group } = process
     if (group === undefined) {
       this.outcome.ignored++
-      return
+      return undefined
     }
     process.slow ??= new SlowFigures()
     const { directory, pid, slow } = process
-    if (this.#attempt('status', () => reader.readRest(directory, pid, slow))) {
-      if (process.account !== undefined) group.addSurvivor()
-      // It may have been forgotten while no member could be read.
-      if (group.processes === 0) this.groups.set(group.assignment.key, group)
-      accounting.add(process, group, pass, this.#startedLater(process))
-      this.outcome.grouped++
-    }
+    const hasRest = this.#attempt('status', () => reader.readRest(directory, pid, slow))
+    if (!hasRest) return undefined
+    if (process.account !== undefined) group.addSurvivor()
+    // It may have been forgotten while no member could be read.
+    if (group.processes === 0) this.groups.set(group.assignment.key, group)
+    this.outcome.grouped++
+    return accounting.add(process, group, pass, this.#startedLater(process))
   }
 
   /** Whether the process started after the first collection, so that all it used is to be counted. */
