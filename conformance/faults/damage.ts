@@ -1,11 +1,10 @@
 /** Ways in which a file can be wrong: its content, or that it can't be read at all. */
 import {
   chmodSync,
-  existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -95,7 +94,7 @@ export function noise(dice: Dice, most: number): Buffer {
 
 /** Makes a file wrong that is there, or puts something else in its place. */
 export function damageFile(dice: Dice, path: string): void {
-  if (!existsSync(path) || statSync(path).isDirectory()) return
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return
   if (dice.chance(0.7)) writeFileSync(path, damaged(dice, readFileSync(path)))
   else dice.pick(REPLACEMENTS)(path)
 }

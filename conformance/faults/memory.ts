@@ -4,8 +4,8 @@ import type { Scope } from '../support/children.ts'
 
 const MEMORY = '/dev/shm'
 const TMPFS_MAGIC = 0x01021994
-/** Bytes that trees of one case need at most, and more. */
-const ROOM = 256 * 1024 * 1024
+/** Bytes that the largest crowd needs, and more. */
+const ROOM = 2 * 1024 ** 3
 
 /** Lets temporary directories be made in memory, until the scope ends. */
 export function useMemory(scope: Scope): void {
