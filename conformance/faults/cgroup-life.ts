@@ -29,6 +29,8 @@ const MOST_DEPTH = 3
 /** Of what the collector itself counts there is no file. */
 const OWN = /^cgroup_(?:collection|file)_/
 const TOLERANCE = 1e-9
+const MICROSECONDS = 1e6
+const PERCENT = 100
 
 const COLLECTIONS = 5
 
@@ -48,12 +50,23 @@ async function liveWithCgroups(seed: number, watch: Watch): Promise<void> {
   try {
     writeFileSync(join(root, 'cgroup.controllers'), 'cpu io memory pids\n')
     const isNobody = dice.chance(0.2)
-    const collect = collectCgroups(root, procfs.root, new TimeSlice(0))
+    const openFiles = dice.pick([0, 0, 10, 10_000])
+    const collect = collectCgroups(root, procfs.root, new TimeSlice(0), { openFiles })
+    const descriptors = openDescriptors()
+    const numbers = new Map<string, Set<number>>()
     for (let collection = 0; collection < COLLECTIONS; collection++) {
       change(dice, root, 0)
+      // Of a file that is kept open something may be read that has been replaced.
+      if (openFiles === 0) numbers.clear()
+      addNumbers(root, numbers)
       const text = await watch.over(() => (isNobody ? asNobody(collect) : collect()))
-      requireExplained(readPage(text).samples, root)
+      requireExplained(readPage(text).samples, numbers)
     }
+    // Files are closed in the second collection that has no use for them.
+    for (const name of NAMES) rmSync(join(root, name), { recursive: true, force: true })
+    for (let collection = 0; collection < 2; collection++) await collect()
+    const left = openDescriptors() - descriptors
+    require(left <= 0, `${left} files stay open`)
   } finally {
     procfs.dispose()
     rmSync(root, { recursive: true, force: true })
@@ -69,9 +82,12 @@ function change(dice: Dice, directory: string, depth: number): void {
       rmSync(path, { recursive: true })
     } else if (isThere || dice.chance(0.2 / (depth + 1))) {
       mkdirSync(path, { recursive: true })
+      chmodSync(path, 0o755)
       if (!isThere || dice.chance(0.4)) write(dice, path)
       dice.list(0, 2, () => damageFile(dice, join(path, dice.pick(readdirSync(path)))))
       if (depth < MOST_DEPTH) change(dice, path, depth + 1)
+      // Not to be listed, or what is in it not to be looked at.
+      if (dice.chance(0.05)) chmodSync(path, dice.pick([0, 0o444]))
     }
   }
 }
@@ -84,50 +100,48 @@ function write(dice: Dice, path: string): void {
   }
 }
 
+function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length
+}
+
 /** @throws Error when a value stands in no file of its cgroup, and is no difference or part of two that do. */
-function requireExplained(samples: readonly Sample[], root: string): void {
-  const directories = new Map<string, string[]>()
-  findDirectories(root, directories)
-  const numbers = new Map<string, ReadonlySet<number>>()
+function requireExplained(
+  samples: readonly Sample[],
+  numbers: ReadonlyMap<string, ReadonlySet<number>>,
+): void {
   for (const { name, labels, value } of samples) {
     if (OWN.test(name) || value === 0) continue
     const own = labels.cgroup_path?.split('/').at(-1)
-    const last = own ?? labels.container_id ?? `pod${labels.k8s_pod_uid}`
-    const known = numbers.get(last) ?? numbersOf(directories.get(last) ?? [])
-    numbers.set(last, known)
-    require(isExplained(
-      known,
-      value,
-    ), `${name}${JSON.stringify(labels)} is ${value}, which no file says`)
+    const known = numbers.get(own ?? labels.container_id ?? `pod${labels.k8s_pod_uid}`)
+    require(known !== undefined &&
+      isExplained(known, value), `${name}${JSON.stringify(labels)} is ${value}, which no file says`)
   }
 }
 
-/** All directories below one, by their names. */
-function findDirectories(directory: string, into: Map<string, string[]>): void {
+/** Adds the numbers in the files of every directory below one, by its name. */
+function addNumbers(directory: string, into: Map<string, Set<number>>): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue
     const path = join(directory, entry.name)
-    into.set(entry.name, [...(into.get(entry.name) ?? []), path])
-    findDirectories(path, into)
+    const numbers = into.get(entry.name) ?? new Set()
+    into.set(entry.name, numbers)
+    addNumbersOf(path, numbers)
+    addNumbers(path, into)
   }
 }
 
-/** The numbers in the files of directories: as they stand there, as microseconds, and as percent. */
-function numbersOf(directories: readonly string[]): ReadonlySet<number> {
-  const numbers = new Set<number>()
-  for (const directory of directories) {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (!entry.isFile()) continue
-      const text = readFileSync(join(directory, entry.name), 'latin1')
-      // What stands at the very end may be a part of a number.
-      for (const [digits] of text.matchAll(/\d+(?:\.\d+)?(?=[^\d])/g)) {
-        const [whole, decimals] = digits.split('.').map(Number)
-        numbers.add(whole).add(whole / MICROSECONDS)
-        if (decimals !== undefined) numbers.add((whole * PERCENT + decimals) / PERCENT ** 2)
-      }
+/** The numbers in the files of a directory: as they stand there, as microseconds, and as percent. */
+function addNumbersOf(directory: string, into: Set<number>): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const text = readFileSync(join(directory, entry.name), 'latin1')
+    // What stands at the very end may be a part of a number.
+    for (const [digits] of text.matchAll(/\d+(?:\.\d+)?(?=[^\d])/g)) {
+      const [whole, decimals] = digits.split('.').map(Number)
+      into.add(whole).add(whole / MICROSECONDS)
+      if (decimals !== undefined) into.add((whole * PERCENT + decimals) / PERCENT ** 2)
     }
   }
-  return numbers
 }
 
 function isExplained(numbers: ReadonlySet<number>, value: number): boolean {
@@ -139,6 +153,3 @@ function isExplained(numbers: ReadonlySet<number>, value: number): boolean {
   }
   return false
 }
-
-const MICROSECONDS = 1e6
-const PERCENT = 100
