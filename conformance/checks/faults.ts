@@ -1,6 +1,7 @@
 import { type Check, require } from '../check.ts'
 import type { Area } from '../faults/area.ts'
 import { CGROUP_LIVES } from '../faults/cgroup-life.ts'
+import { CONFIGURATIONS } from '../faults/configurations.ts'
 import { lookAtCgroups, lookAtGroups, lookAtThreads } from '../faults/crowds.ts'
 import { useMemory } from '../faults/memory.ts'
 import { PROCFS_LIVES } from '../faults/procfs-life.ts'
@@ -8,7 +9,7 @@ import { Watch } from '../faults/watch.ts'
 import { Watchdog } from '../faults/watchdog.ts'
 import { Scope } from '../support/children.ts'
 
-const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES]
+const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES, CONFIGURATIONS]
 /** What a usual run has time for; `CASES=100000` is the whole. */
 const CASES = 4000
 const CROWDS = [

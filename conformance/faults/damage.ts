@@ -35,7 +35,7 @@ const ABSURD_NUMBERS = [
 const LARGE = 1024 * 1024
 
 /** Content that is wrong in one way or several. */
-function damaged(dice: Dice, content: Buffer): Buffer {
+export function damaged(dice: Dice, content: Buffer): Buffer {
   let wrong = content
   do wrong = dice.pick(DAMAGES)(dice, wrong)
   while (dice.chance(0.2))
