@@ -1,6 +1,7 @@
 import { type Check, require } from '../check.ts'
 import type { Area } from '../faults/area.ts'
 import { CGROUP_LIVES } from '../faults/cgroup-life.ts'
+import { CLIENTS } from '../faults/clients.ts'
 import { CONFIGURATIONS } from '../faults/configurations.ts'
 import { lookAtCgroups, lookAtGroups, lookAtThreads } from '../faults/crowds.ts'
 import { useMemory } from '../faults/memory.ts'
@@ -9,7 +10,7 @@ import { Watch } from '../faults/watch.ts'
 import { Watchdog } from '../faults/watchdog.ts'
 import { Scope } from '../support/children.ts'
 
-const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES, CONFIGURATIONS]
+const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES, CONFIGURATIONS, CLIENTS]
 /** What a usual run has time for; `CASES=100000` is the whole. */
 const CASES = 4000
 const CROWDS = [

@@ -24,7 +24,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const EXIT_CONFIG = 2
 /** What an interpreter says of itself, not an agent of its configuration. */
 const INTERNAL =
-  /is not a function|is not iterable|Cannot (?:read|convert|set)|undefined \(|call stack|Maximum|is not defined|\[native code\]|\n {4}at /
+  /is not a function|is not iterable|Cannot (?:read|convert|set)|undefined \(|call stack|Maximum|\[native code\]|\n {4}at /
 /** No screen shows more, and no log takes it. */
 const MOST_TEXT = 200_000
 /** Milliseconds in which a file of 1 MiB of anything is read, at the start or when rules are reloaded. */

@@ -41,7 +41,7 @@ export function readKubevirtFile(layers: Layers, path: string): string[] {
     else if (key === 'debugmode') {
       if (given === true) set('log.level', 'debug')
     } else if (key === 'listenaddress') {
-      const address = parseAddress(String(given))
+      const address = typeof given === 'string' ? parseAddress(given) : undefined
       if (address === undefined) refuse('listenaddress must be HOST:PORT or :PORT')
       else {
         set('prometheus.host', address.host)

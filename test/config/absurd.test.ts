@@ -55,8 +55,10 @@ test('whatever a wrong value is, it is shown', (t) => {
   )
   const long = first(`prometheus: {port: ${'9'.repeat(50)}x${'y'.repeat(10_000)}}`)
   t.true(long !== undefined && long.length < 400, long)
-  const kubevirt = write(t, 'kubevirt.json', '{"hostname": {"<<": 1}}')
-  t.regex(refusal(t, kubevirt), /^kubevirt\.json:1:14: node\.name is \{/)
+  const kubevirt = (text: string) => refusal(t, write(t, 'kubevirt.json', text))
+  t.regex(kubevirt('{"hostname": {"<<": 1}}'), /^kubevirt\.json:1:14: node\.name is \{/)
+  const address = '{"listenaddress": {"toString": 1}}'
+  t.regex(kubevirt(address), /^kubevirt\.json:1:19: listenaddress must be HOST:PORT/)
 })
 
 test('of a long line a part is shown, and of many problems some', (t) => {
