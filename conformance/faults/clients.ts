@@ -14,7 +14,7 @@ import type { Scope } from '../support/children.ts'
 import { getOnce } from '../support/http.ts'
 import { Dice } from '../support/random.ts'
 import type { Area } from './area.ts'
-import { meet, type Target } from './hostile-clients.ts'
+import { hostileClient, type Meeting, type Target } from './hostile-clients.ts'
 import { readPage } from './page.ts'
 
 const AT_ONCE = 50
@@ -42,10 +42,10 @@ export const CLIENTS: Area = {
     let settledMemory: number | undefined
     return async (seed) => {
       const dice = new Dice(seed)
-      const seeds = Array.from({ length: AT_ONCE }, () => dice.integer(0, 2 ** 31))
-      await watch.over(() =>
-        Promise.all(seeds.map((one, index) => meetOne(one, targets[index % targets.length]))),
+      const clients = Array.from({ length: AT_ONCE }, () =>
+        hostileClient(new Dice(dice.integer(0, 2 ** 31)), dice.pick(targets)),
       )
+      await watch.over(() => Promise.all(clients.map(meetOne)))
       await untilGivenBack(before)
       for (const target of targets) await scrape(target)
       const memory = usedMemory()
@@ -88,9 +88,9 @@ async function start(scope: Scope, root: string, flags: readonly string[]): Prom
   return { port: Number(port), isSecure: protocol === 'https:' }
 }
 
-async function meetOne(seed: number, target: Target): Promise<void> {
-  const { sent, received, isSettled } = await meet(new Dice(seed), target)
-  const shown = JSON.stringify(sent.slice(0, 500))
+async function meetOne(client: () => Promise<Meeting>): Promise<void> {
+  const { sent, received, isSettled } = await client()
+  const shown = JSON.stringify(sent.toString('latin1', 0, 500))
   require(isSettled, `a client is neither answered nor cut off that has sent ${shown}`)
   // Whom TLS answers, it answers with an alert.
   const isAnswer = received.startsWith('HTTP')

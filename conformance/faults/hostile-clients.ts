@@ -13,8 +13,7 @@ export interface Target {
 
 /** What became of a client. */
 export interface Meeting {
-  /** What it has sent, to be shown. */
-  readonly sent: string
+  readonly sent: Buffer
   readonly received: string
   /** Whether it was answered or cut off; one that leaves by itself needs neither. */
   readonly isSettled: boolean
@@ -109,16 +108,25 @@ const BODIES = [
 /** Milliseconds for which a client waits until it takes itself for forgotten. */
 const PATIENCE = 20_000
 
-/** Lets one client do what it does. */
-export async function meet(dice: Dice, { port, isSecure }: Target): Promise<Meeting> {
+/** Makes up a client; it does what it does when it is called. */
+export function hostileClient(dice: Dice, target: Target): () => Promise<Meeting> {
+  const isGarbage = dice.chance(target.isSecure ? 0.4 : 0.15)
+  const content = isGarbage ? garbage(dice) : requests(dice)
+  return () => meet(dice, target, content, isGarbage)
+}
+
+async function meet(
+  dice: Dice,
+  { port, isSecure }: Target,
+  content: Buffer,
+  isGarbage: boolean,
+): Promise<Meeting> {
   const plain = connect(port, '127.0.0.1')
   plain.on('error', () => {})
-  const isGarbage = dice.chance(isSecure ? 0.4 : 0.15)
   const socket =
     isSecure && !isGarbage ? connectSecurely({ socket: plain, rejectUnauthorized: false }) : plain
   // That a connection breaks is what these clients are for.
   socket.on('error', () => {})
-  const content = isGarbage ? garbage(dice) : requests(dice)
   let received = ''
   const answered = new Promise<void>((resolve) => {
     socket.on('data', (chunk) => {
@@ -146,7 +154,7 @@ export async function meet(dice: Dice, { port, isSecure }: Target): Promise<Meet
   socket.destroy()
   plain.destroy()
   await closed(plain)
-  return { sent: content.toString('latin1'), received, isSettled: settled || mayLeave }
+  return { sent: content, received, isSettled: settled || mayLeave }
 }
 
 function closed(socket: Socket): Promise<void> {
