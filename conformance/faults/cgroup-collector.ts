@@ -5,7 +5,7 @@ import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { now } from '../../src/telemetry/time.ts'
-import type { TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { doInSlices, type TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Directory } from '../../src/workloads/directory.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 
@@ -43,6 +43,7 @@ export function collectCgroups(
   return async () => {
     const { scopeMetrics, errors } = await meter.collect(now())
     if (errors.length > 0) throw errors[0]
-    return serializer.serialize({ resource: emptyResource(), scopeMetrics: [scopeMetrics] })
+    const metrics = { resource: emptyResource(), scopeMetrics: [scopeMetrics] }
+    return doInSlices(serializer.serializing(metrics))
   }
 }

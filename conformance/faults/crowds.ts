@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SETTINGS } from '../../src/config/settings.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { BY_COMM, processGroups } from '../../test/support/process-groups.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
@@ -11,7 +12,8 @@ import { readPage } from './page.ts'
 import type { Watch } from './watch.ts'
 
 const IN_A_DIRECTORY = 1000
-const MOST_SERIES = 20_000
+/** The agent's own limit. */
+const MOST_SERIES = Number(SETTINGS['limits.series'].default)
 
 /**
  * Looks at a tree of so many cgroups.

@@ -7,6 +7,10 @@
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { MetricDefinition, MetricTable, Naming, OtherNaming } from './definitions.ts'
 import { Renaming } from './renaming.ts'
+import { doAtOnce, type Work } from './time-slice.ts'
+
+/** Points after which others may have their turn. */
+const POINTS_AT_ONCE = 200
 
 export class Vocabulary {
   /** By the otel name: the measurements that share it. */
@@ -29,25 +33,33 @@ export class Vocabulary {
    * otel name.
    */
   translate(scopes: readonly ScopeMetrics[], namings: readonly Naming[]): ScopeMetrics[] {
+    return doAtOnce(this.translating(scopes, namings))
+  }
+
+  /** The same as work that gives way. */
+  *translating(scopes: readonly ScopeMetrics[], namings: readonly Naming[]): Work<ScopeMetrics[]> {
     const others = namings.filter((naming) => naming !== 'otel')
     if (others.length === 0) return [...scopes]
     const hasOtel = namings.includes('otel')
-    return scopes.map(({ scope, metrics }) => {
+    const translated: ScopeMetrics[] = []
+    for (const { scope, metrics } of scopes) {
       const families = new Families()
       if (hasOtel) families.keep(metrics)
-      for (const metric of metrics) this.#translateMetric(metric, families, others, !hasOtel)
-      return { scope, metrics: families.list() }
-    })
+      for (const metric of metrics) yield* this.#translateMetric(metric, families, others, !hasOtel)
+      translated.push({ scope, metrics: families.list() })
+    }
+    return translated
   }
 
-  #translateMetric(
+  *#translateMetric(
     metric: MetricData,
     families: Families,
     namings: readonly OtherNaming[],
     keepNameless: boolean,
-  ): void {
+  ): Work<void> {
     const rows = this.#rows.get(metric.descriptor.name) ?? []
-    for (const point of metric.dataPoints as DataPoint<number>[]) {
+    for (const [index, point] of (metric.dataPoints as DataPoint<number>[]).entries()) {
+      if (index % POINTS_AT_ONCE === 0) yield
       const row = rows.length === 1 ? rows[0] : rows.find(({ fixed }) => covers(fixed, point))
       let isNamed = false
       for (const naming of namings) {

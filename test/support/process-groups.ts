@@ -14,7 +14,7 @@ import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { now } from '../../src/telemetry/time.ts'
-import { TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { doInSlices, TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 import { Directory } from '../../src/workloads/directory.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
@@ -102,8 +102,8 @@ export function processGroups(
   /** One collection, as Prometheus text in the classic vocabulary. */
   const text = async () => {
     const { scopes } = await sampler.snapshot()
-    const scopeMetrics = vocabulary.translate(scopes, ['classic'])
-    return serializer.serialize({ resource: emptyResource(), scopeMetrics })
+    const scopeMetrics = await doInSlices(vocabulary.translating(scopes, ['classic']))
+    return doInSlices(serializer.serializing({ resource: emptyResource(), scopeMetrics }))
   }
   return {
     sampler,
