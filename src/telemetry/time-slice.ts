@@ -31,6 +31,21 @@ export class TimeSlice {
 /** Work that yields wherever others may have their turn. */
 export type Work<T> = Generator<void, T>
 
+/** As many points as are a millisecond's work, even when their labels are new. */
+const POINTS_AT_ONCE = 200
+
+/** Hands over lists of points, a piece of them at a time. */
+export function* inPieces<T>(
+  points: readonly T[],
+  handle: (piece: readonly T[]) => void,
+): Work<void> {
+  for (let start = 0; start < points.length; start += POINTS_AT_ONCE) {
+    if (start > 0) yield
+    const isAll = points.length <= POINTS_AT_ONCE
+    handle(isAll ? points : points.slice(start, start + POINTS_AT_ONCE))
+  }
+}
+
 /** Does work in slices of time. */
 export async function doInSlices<T>(work: Work<T>, slice = new TimeSlice()): Promise<T> {
   slice.begin()

@@ -7,10 +7,7 @@
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { MetricDefinition, MetricTable, Naming, OtherNaming } from './definitions.ts'
 import { Renaming } from './renaming.ts'
-import { doAtOnce, type Work } from './time-slice.ts'
-
-/** Points after which others may have their turn. */
-const POINTS_AT_ONCE = 200
+import { doAtOnce, inPieces, type Work } from './time-slice.ts'
 
 export class Vocabulary {
   /** By the otel name: the measurements that share it. */
@@ -45,7 +42,10 @@ export class Vocabulary {
     for (const { scope, metrics } of scopes) {
       const families = new Families()
       if (hasOtel) families.keep(metrics)
-      for (const metric of metrics) yield* this.#translateMetric(metric, families, others, !hasOtel)
+      for (const metric of metrics) {
+        yield
+        yield* this.#translateMetric(metric, families, others, !hasOtel)
+      }
       translated.push({ scope, metrics: families.list() })
     }
     return translated
@@ -58,18 +58,19 @@ export class Vocabulary {
     keepNameless: boolean,
   ): Work<void> {
     const rows = this.#rows.get(metric.descriptor.name) ?? []
-    for (const [index, point] of (metric.dataPoints as DataPoint<number>[]).entries()) {
-      if (index % POINTS_AT_ONCE === 0) yield
-      const row = rows.length === 1 ? rows[0] : rows.find(({ fixed }) => covers(fixed, point))
-      let isNamed = false
-      for (const naming of namings) {
-        const renaming = row?.others.get(naming)
-        if (renaming === undefined) continue
-        isNamed = true
-        families.add(renaming.family, renaming.rename(point))
+    yield* inPieces(metric.dataPoints as DataPoint<number>[], (points) => {
+      for (const point of points) {
+        const row = rows.length === 1 ? rows[0] : rows.find(({ fixed }) => covers(fixed, point))
+        let isNamed = false
+        for (const naming of namings) {
+          const renaming = row?.others.get(naming)
+          if (renaming === undefined) continue
+          isNamed = true
+          families.add(renaming.family, renaming.rename(point))
+        }
+        if (!isNamed && keepNameless) families.add(metric, point)
       }
-      if (!isNamed && keepNameless) families.add(metric, point)
-    }
+    })
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import type { MetricKind } from '../definitions.ts'
 import type { ClassicDescriptor } from '../renaming.ts'
 import { toSeconds } from '../time.ts'
-import { doAtOnce, type Work } from '../time-slice.ts'
+import { doAtOnce, inPieces, type Work } from '../time-slice.ts'
 import { type FamilyType, type Format, TEXT } from './formats.ts'
 import { labelText } from './labels.ts'
 import { prometheusName } from './names.ts'
@@ -28,9 +28,6 @@ export interface SerializerOptions {
   /** Whether counters have a sample with the time of their beginning, where the format has a place for it. */
   readonly created?: boolean
 }
-
-/** Points after which others may have their turn: a millisecond's work, even when their labels are new. */
-const POINTS_AT_ONCE = 200
 
 interface Family {
   readonly type: FamilyType
@@ -57,7 +54,10 @@ export class PrometheusSerializer {
       const scopeText = this.#options.scopeLabels
         ? labelText({ otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' })
         : ''
-      for (const metric of metrics) yield* this.#addMetric(families, metric, scopeText, format)
+      for (const metric of metrics) {
+        yield
+        yield* this.#addMetric(families, metric, scopeText, format)
+      }
     }
     let text = this.#options.targetInfo ? targetInfo(resource, format) : ''
     for (const family of families.values()) text += family.text
@@ -81,14 +81,15 @@ export class PrometheusSerializer {
     if (family.type !== type) return
     families.set(familyName, family)
     const hasCreated = this.#options.created === true && format.hasCreated && type === 'counter'
-    let lines = ''
-    for (const [index, point] of (metric.dataPoints as DataPoint<number>[]).entries()) {
-      if (index % POINTS_AT_ONCE === 0) yield
-      const labels = this.#braces(point.attributes, scopeText)
-      lines += `${name}${labels} ${valueText(point.value)}\n`
-      if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
-    }
-    family.text += lines
+    yield* inPieces(metric.dataPoints as DataPoint<number>[], (points) => {
+      let lines = ''
+      for (const point of points) {
+        const labels = this.#braces(point.attributes, scopeText)
+        lines += `${name}${labels} ${valueText(point.value)}\n`
+        if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
+      }
+      family.text += lines
+    })
   }
 
   #name(metric: MetricData, kind: MetricKind): string {
