@@ -48,7 +48,7 @@ export const check: Check = {
         print(`${count} ${what} are collected, and the limit of series holds`)
       }
     }
-    return `${total} cases; the event loop was held for ${Math.round(watch.longest)} ms at most`
+    return `${total} cases; the event loop was held for ${Math.round(watch.longest)} ms of CPU time at most`
   },
 }
 
