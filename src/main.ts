@@ -4,16 +4,15 @@ import { watchFile } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { type Agent, startAgent } from './agent/agent.ts'
+import { loadConfiguration } from './agent/configuration.ts'
 import { explain } from './agent/explain.ts'
 import { listMetrics } from './agent/list-metrics.ts'
 import { protectionFile, readProtectionFiles } from './agent/server.ts'
-import { compileTargets, PatternError } from './collectors/kubevirt/targets.ts'
-import { RuleError } from './collectors/process-groups/rules/rule-error.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS } from './collectors/registry.ts'
-import { type CommandLine, parseCommandLine } from './config/command-line.ts'
+import { parseCommandLine } from './config/command-line.ts'
 import { configurationReference, helpText } from './config/help.ts'
-import { type LoadedConfig, loadConfig } from './config/load.ts'
+import type { LoadedConfig } from './config/load.ts'
 import { ConfigError } from './config/problems.ts'
 import { metricsReference } from './telemetry/reference.ts'
 import { readVersion } from './version.ts'
@@ -40,7 +39,7 @@ async function main(words: readonly string[]): Promise<void> {
   if (commandLine.command === 'list-metrics' && commandLine.all) {
     return print(metricsReference(COLLECTORS.flatMap(({ tables }) => tables())))
   }
-  const loaded = load(commandLine)
+  const loaded = loadConfiguration(commandLine, process.env)
   if (commandLine.command === 'list-metrics') {
     return print(await listMetrics(loaded.config, version, commandLine.format))
   }
@@ -49,27 +48,9 @@ async function main(words: readonly string[]): Promise<void> {
   if (commandLine.once) await printOnce(loaded, version, commandLine.onceDelay)
   else {
     const watched = commandLine.watch ? commandLine.config : undefined
-    await run(loaded, version, () => load(commandLine), watched)
+    const reload = () => loadConfiguration(commandLine, process.env)
+    await run(loaded, version, reload, watched)
   }
-}
-
-function load({ config: file, kubevirtFile, flags }: CommandLine): LoadedConfig {
-  const loaded = loadConfig({ file, kubevirtFile, flags, environment: process.env })
-  try {
-    createRules(loaded.config)
-    compileTargets(loaded.config.kubevirt.targets)
-  } catch (error) {
-    if (error instanceof PatternError) {
-      throw new ConfigError([{ source: 'kubevirt.targets', message: error.message }])
-    }
-    if (!(error instanceof RuleError)) throw error
-    const problems = error.problems.map(({ line, message }) => ({
-      source: line === undefined ? 'rules' : `${file}:${line}`,
-      message,
-    }))
-    throw new ConfigError(problems)
-  }
-  return loaded
 }
 
 /** @throws ConfigError when the web configuration, which is read at the start only, is wrong. */

@@ -1,6 +1,6 @@
 /** A node made up from a seed: processes in a procfs tree, rules, and what happens between two scrapes. */
 import { type Process, ProcfsTree, type Task } from '../../test/support/procfs-tree.ts'
-import { generator } from '../support/random.ts'
+import { Dice } from '../support/random.ts'
 
 export interface Rule {
   name?: string
@@ -64,7 +64,7 @@ export class RandomNode {
   readonly threads: boolean
   readonly smaps: boolean
   readonly #isWild: boolean
-  readonly #random: () => number
+  readonly #dice: Dice
   readonly #processes = new Map<number, Process>()
   #starts = 0
 
@@ -74,24 +74,24 @@ export class RandomNode {
    */
   constructor(seed: number, isWild: boolean) {
     this.#isWild = isWild
-    this.#random = generator(seed)
-    this.threads = !isWild || this.#chance(0.7)
-    this.smaps = !isWild || this.#chance(0.7)
-    this.children = this.#chance(0.7)
-    this.recheck = this.#chance(0.2)
-    this.rules = this.#list(1, 3, () => this.#rule())
-    for (let pid = 1; pid <= this.#integer(1, 10); pid++) this.#start(pid, false)
+    this.#dice = new Dice(seed)
+    this.threads = !isWild || this.#dice.chance(0.7)
+    this.smaps = !isWild || this.#dice.chance(0.7)
+    this.children = this.#dice.chance(0.7)
+    this.recheck = this.#dice.chance(0.2)
+    this.rules = this.#dice.list(1, 3, () => this.#rule())
+    for (let pid = 1; pid <= this.#dice.integer(1, 10); pid++) this.#start(pid, false)
   }
 
   /** Lets processes run, end, and begin. */
   change(): void {
     for (const [pid, process] of this.#processes) {
-      if (this.#chance(0.15)) this.#end(pid)
-      else if (this.#chance(0.1)) this.#start(pid, true)
-      else if (this.#chance(0.7)) this.#run(pid, process)
-      if (this.#chance(0.1)) this.#exec(pid)
+      if (this.#dice.chance(0.15)) this.#end(pid)
+      else if (this.#dice.chance(0.1)) this.#start(pid, true)
+      else if (this.#dice.chance(0.7)) this.#run(pid, process)
+      if (this.#dice.chance(0.1)) this.#exec(pid)
     }
-    while (this.#chance(0.4)) this.#start(this.#integer(1, 30), true)
+    while (this.#dice.chance(0.4)) this.#start(this.#dice.integer(1, 30), true)
   }
 
   dispose(): void {
@@ -99,26 +99,26 @@ export class RandomNode {
   }
 
   #start(pid: number, isLate: boolean): void {
-    const name = this.#pick(PROGRAMS)
+    const name = this.#dice.pick(PROGRAMS)
     const process: Process = {
       comm: name.slice(0, 15),
       argv: this.#arguments(name),
       // Never itself nor a circle: process-exporter overflows its stack then.
-      ppid: this.#integer(0, pid - 1),
-      uid: this.#pick([0, 0, 12345]),
+      ppid: this.#dice.integer(0, pid - 1),
+      uid: this.#dice.pick([0, 0, 12345]),
       // Each later start is another identity, also of a PID that is used again.
       starttime: (isLate ? LATE : 1000) + this.#starts++,
-      cgroups: this.#list(0, 2, () => this.#pick(['/', '/a', '/kubepods/pod1/x:y'])),
-      openFilesLimit: this.#pick([1024, 10, 1, 'unlimited', 0]),
+      cgroups: this.#dice.list(0, 2, () => this.#dice.pick(['/', '/a', '/kubepods/pod1/x:y'])),
+      openFilesLimit: this.#dice.pick([1024, 10, 1, 'unlimited', 0]),
       ...this.#holdings(),
       ...this.#usage({}),
       ...this.#waiting(),
     }
-    if (this.#mayHaveThreads() && this.#chance(0.3)) {
+    if (this.#mayHaveThreads() && this.#dice.chance(0.3)) {
       process.threads = this.#threads(pid, name, isLate)
     }
-    if (this.#isWild && this.#chance(0.2))
-      process.without = this.#list(0, 2, () => this.#pick(FILES))
+    if (this.#isWild && this.#dice.chance(0.2))
+      process.without = this.#dice.list(0, 2, () => this.#dice.pick(FILES))
     this.#write(pid, process)
   }
 
@@ -146,8 +146,9 @@ export class RandomNode {
   /** Files come and go, and so do threads. */
   #mishaps(pid: number, { comm }: Process): Process {
     const mishaps: Process = {}
-    if (this.#chance(0.2)) mishaps.without = this.#list(0, 1, () => this.#pick(FILES))
-    if (this.#chance(0.2)) mishaps.threads = this.#threads(pid, String(comm), false)
+    if (this.#dice.chance(0.2))
+      mishaps.without = this.#dice.list(0, 1, () => this.#dice.pick(FILES))
+    if (this.#dice.chance(0.2)) mishaps.threads = this.#threads(pid, String(comm), false)
     return mishaps
   }
 
@@ -155,7 +156,7 @@ export class RandomNode {
   #exec(pid: number): void {
     const process = this.#processes.get(pid)
     if (process === undefined || (process.threads !== undefined && !this.#isWild)) return
-    this.#write(pid, { ...process, argv: this.#arguments(this.#pick(PROGRAMS)) })
+    this.#write(pid, { ...process, argv: this.#arguments(this.#dice.pick(PROGRAMS)) })
   }
 
   #end(pid: number): void {
@@ -173,7 +174,7 @@ export class RandomNode {
    * what they have used when they are first seen counts here, and not there.
    */
   #threads(pid: number, name: string, isLate: boolean): Record<number, Task> {
-    const tids = [pid, ...this.#list(1, 3, () => this.#integer(1000, 9999))]
+    const tids = [pid, ...this.#dice.list(1, 3, () => this.#dice.integer(1000, 9999))]
     return Object.fromEntries(
       tids.map((tid) => {
         const comm = `${name.slice(0, 6)}-${pid}-${tid % 2}`
@@ -186,8 +187,8 @@ export class RandomNode {
   /** Counters that are higher than those of `before`, or the same; in a wild node now and then lower. */
   #usage(before: Task): Task {
     const more = (value: number | bigint = 0) =>
-      (this.#isWild && this.#chance(0.05) ? 0 : Number(value)) +
-      this.#pick([0, 1, this.#integer(0, 100_000)])
+      (this.#isWild && this.#dice.chance(0.05) ? 0 : Number(value)) +
+      this.#dice.pick([0, 1, this.#dice.integer(0, 100_000)])
     return {
       minflt: more(before.minflt),
       majflt: more(before.majflt),
@@ -202,52 +203,38 @@ export class RandomNode {
 
   #holdings(): Process {
     return {
-      vsize: this.#integer(0, 2 ** 40),
-      rss: this.#integer(0, 100_000),
-      swap: this.#integer(0, 1000),
-      pss: this.#integer(0, 100_000),
-      swapPss: this.#integer(0, 1000),
-      openFiles: this.#integer(0, 6),
+      vsize: this.#dice.integer(0, 2 ** 40),
+      rss: this.#dice.integer(0, 100_000),
+      swap: this.#dice.integer(0, 1000),
+      pss: this.#dice.integer(0, 100_000),
+      swapPss: this.#dice.integer(0, 1000),
+      openFiles: this.#dice.integer(0, 6),
     }
   }
 
   #waiting(): Task {
-    return { state: this.#pick(STATES), wchan: this.#pick(WCHANS) }
+    return { state: this.#dice.pick(STATES), wchan: this.#dice.pick(WCHANS) }
   }
 
   #arguments(name: string): string[] {
-    if (this.#chance(0.1)) return []
-    const program = this.#pick([name, `/usr/bin/${name}`, `./${name}`, `/opt//x/${name}/`])
+    if (this.#dice.chance(0.1)) return []
+    const program = this.#dice.pick([name, `/usr/bin/${name}`, `./${name}`, `/opt//x/${name}/`])
     return [
       program,
-      ...this.#list(0, 3, () => this.#pick(['--port=80', '--port 90', 'main', '', 'é'])),
+      ...this.#dice.list(0, 3, () => this.#dice.pick(['--port=80', '--port 90', 'main', '', 'é'])),
     ]
   }
 
   #rule(): Rule {
     const rule: Rule = {}
-    if (this.#chance(0.3)) rule.comm = this.#list(0, 2, () => this.#pick(PROGRAMS))
+    if (this.#dice.chance(0.3)) rule.comm = this.#dice.list(0, 2, () => this.#dice.pick(PROGRAMS))
     // One entry: where several share a base name, the two are known to differ.
-    if (this.#chance(0.3)) rule.exe = this.#list(1, this.#isWild ? 4 : 1, () => this.#pick(ENTRIES))
+    if (this.#dice.chance(0.3))
+      rule.exe = this.#dice.list(1, this.#isWild ? 4 : 1, () => this.#dice.pick(ENTRIES))
     const isEmpty = rule.comm === undefined && rule.exe === undefined
-    if (isEmpty || this.#chance(0.4)) rule.cmdline = this.#list(0, 2, () => this.#pick(PATTERNS))
-    if (this.#chance(0.8)) rule.name = this.#pick(TEMPLATES)
+    if (isEmpty || this.#dice.chance(0.4))
+      rule.cmdline = this.#dice.list(0, 2, () => this.#dice.pick(PATTERNS))
+    if (this.#dice.chance(0.8)) rule.name = this.#dice.pick(TEMPLATES)
     return rule
-  }
-
-  #list<T>(least: number, most: number, item: () => T): T[] {
-    return Array.from({ length: this.#integer(least, most) }, item)
-  }
-
-  #pick<T>(items: readonly T[]): T {
-    return items[this.#integer(0, items.length - 1)]
-  }
-
-  #integer(least: number, most: number): number {
-    return least + Math.floor(this.#random() * (most - least + 1))
-  }
-
-  #chance(probability: number): boolean {
-    return this.#random() < probability
   }
 }

@@ -47,13 +47,19 @@ export async function endChild(child: ChildProcess): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Runs a program to its end; gives what it printed, on both streams together. */
+/**
+ * Runs a program to its end; gives what it printed, on both streams together.
+ *
+ * @param variables of its environment, besides our own.
+ */
 export async function run(
   command: string,
   args: readonly string[],
   input?: string,
+  variables: NodeJS.ProcessEnv = {},
 ): Promise<{ code: number | null; output: string }> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const env = { ...process.env, ...variables }
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   child.stderr.on('data', (chunk) => (output += chunk))

@@ -1,4 +1,6 @@
 /** Talking to programs over loopback HTTP. */
+import { request } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -35,4 +37,21 @@ export async function untilReady(url: string, seconds = 30): Promise<void> {
     }
     await delay(50)
   }
+}
+
+/** One request on a connection of its own, which ends with the answer; certificates are not looked at. */
+export function getOnce(url: string): Promise<{ status: number; body: string }> {
+  const ask = url.startsWith('https:') ? secureRequest : request
+  return new Promise((resolve, reject) => {
+    const asked = ask(url, { agent: false, rejectUnauthorized: false }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
 }

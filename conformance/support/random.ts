@@ -10,3 +10,29 @@ export function generator(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }
+
+/** Choices that a seed determines. */
+export class Dice {
+  readonly #random: () => number
+
+  constructor(seed: number) {
+    this.#random = generator(seed)
+  }
+
+  chance(probability: number): boolean {
+    return this.#random() < probability
+  }
+
+  /** From `least` to `most`, both included. */
+  integer(least: number, most: number): number {
+    return least + Math.floor(this.#random() * (most - least + 1))
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.integer(0, items.length - 1)]
+  }
+
+  list<T>(least: number, most: number, item: () => T): T[] {
+    return Array.from({ length: this.integer(least, most) }, item)
+  }
+}

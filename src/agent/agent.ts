@@ -15,7 +15,7 @@ import { type CollectorRun, Sampler } from '../telemetry/sampler.ts'
 import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { createCollectors } from './collectors.ts'
-import { createRoutes, readProtection } from './server.ts'
+import { createRoutes, readProtection, webLimits } from './server.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
 export interface Agent {
@@ -100,7 +100,12 @@ export async function startAgent(
   let server: WebServer | undefined
   if (hasServer) {
     const routes = createRoutes(config, version, sampler, prometheus, runs)
-    server = await startWebServer({ ...config.prometheus, routes, protection })
+    server = await startWebServer({
+      ...config.prometheus,
+      routes,
+      protection,
+      limits: webLimits(config.web),
+    })
     logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
   }
   await first

@@ -156,7 +156,8 @@ function formatNamed(text: string): Format {
 }
 
 function commandNamed(word = ''): Command {
-  if (word in COMMANDS) return word as Command
+  // Every object has a `constructor`, but it is no command.
+  if (Object.hasOwn(COMMANDS, word)) return word as Command
   const commands = Object.keys(COMMANDS)
   throw failure(
     word,
@@ -220,7 +221,7 @@ function setListenAddress(flags: Map<string, FlagValue>, flag: string, text: str
 }
 
 function failure(source: string, message: string): ConfigError {
-  return new ConfigError([{ source, message }])
+  return new ConfigError([{ source: source === '' ? 'command line' : source, message }])
 }
 
 /** The path of each setting, by its flags. */

@@ -86,6 +86,10 @@ export interface Config {
     readonly cert_file: string | undefined
     readonly key_file: string | undefined
     readonly config_file: string | undefined
+    readonly max_connections: number
+    readonly max_request_size: number
+    readonly request_timeout: number
+    readonly response_timeout: number
   }
   readonly otlp: {
     readonly endpoint: string

@@ -28,7 +28,7 @@ export function readKubevirtFile(layers: Layers, path: string): string[] {
   }
   const warnings: string[] = []
   for (const { key, keyNode, value } of file.entries(root)) {
-    const given = value?.toJSON() as unknown
+    const given = value === null ? null : file.plain(value)
     const refuse = (message: string) =>
       layers.problems.push(file.problem(value ?? keyNode, message))
     const set = (setting: string, to: unknown) => {
@@ -36,11 +36,12 @@ export function readKubevirtFile(layers: Layers, path: string): string[] {
     }
     // Empty as left out, as the original has it.
     if (given === null || given === '') continue
-    if (SETTING_OF[key] !== undefined) set(SETTING_OF[key], given)
+    // Every object has a `constructor`, but it is no key.
+    if (Object.hasOwn(SETTING_OF, key)) set(SETTING_OF[key], given)
     else if (key === 'debugmode') {
       if (given === true) set('log.level', 'debug')
     } else if (key === 'listenaddress') {
-      const address = parseAddress(String(given))
+      const address = typeof given === 'string' ? parseAddress(given) : undefined
       if (address === undefined) refuse('listenaddress must be HOST:PORT or :PORT')
       else {
         set('prometheus.host', address.host)

@@ -38,9 +38,18 @@ export class Layers {
 export function notAllowed(path: string, value: unknown): string {
   const { type, isSecret } = SETTINGS[path]
   if (isSecret) return `${path} must be ${type.allowed}`
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return `${path} is ${shown} but must be ${type.allowed}`
+  return `${path} is ${shown(value)} but must be ${type.allowed}`
 }
+
+/** As people write it, and not all of it when it is long. */
+function shown(value: unknown): string {
+  const isList = Array.isArray(value) && value.every((item) => typeof item !== 'object')
+  const text = isList ? value.join(',') : (JSON.stringify(value) ?? String(value))
+  return text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}…`
+}
+
+/** Characters of a wrong value that are shown. */
+const MOST_SHOWN = 200
 
 type ConvictSchema = { [key: string]: ConvictSchema | convict.SchemaObj<unknown> }
 

@@ -9,13 +9,18 @@ export interface ConfigProblem {
   readonly excerpt?: string
 }
 
+/** Of more problems only the number is told. */
+const MOST_TOLD = 100
+
 /** All problems of one load. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(describe).join('\n'))
+    const more = problems.length - MOST_TOLD
+    const lines = problems.slice(0, MOST_TOLD).map(describe)
+    super([...lines, ...(more > 0 ? [`and ${more} problems more`] : [])].join('\n'))
     this.problems = problems
   }
 }
@@ -30,6 +35,8 @@ export function suggestion(word: string, known: Iterable<string>): string {
   let nearest: string | undefined
   let least = Math.max(2, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
+    // Whole files may be taken for a word.
+    if (Math.abs(candidate.length - word.length) >= least) continue
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (distance < least) {
       least = distance

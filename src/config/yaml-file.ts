@@ -1,6 +1,7 @@
 /** A YAML configuration file (YAML 1.2), with the place of every key. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -10,12 +11,21 @@ import {
   type Node,
   parseAllDocuments,
   type Scalar,
+  visit,
   type YAMLMap,
 } from 'yaml'
 import { ConfigError, type ConfigProblem } from './problems.ts'
 
 /** Aliases that stand for lists of aliases of lists … grow beyond all bounds; nobody writes so many. */
 const MOST_ALIASES = 100_000
+
+/** As much as a ConfigMap of Kubernetes can hold. */
+const MOST_BYTES = 1024 * 1024
+const TOO_LARGE = 'is larger than 1 MiB'
+/** Values that lie deeper in others are refused, before they exhaust the stack. */
+const MOST_DEPTH = 100
+/** Characters of a line that are shown around a place. */
+const SHOWN = 120
 
 /** A key of a map, and its value. */
 export interface Entry {
@@ -26,10 +36,11 @@ export interface Entry {
 
 export class YamlFile {
   readonly #path: string
-  readonly #text: string
+  readonly #text: readonly string[]
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
   #aliases = 0
+  #anchors: ReadonlyMap<string, readonly Node[]> | undefined
 
   /**
    * @param text of the file; it is read when that is left out.
@@ -37,7 +48,7 @@ export class YamlFile {
    */
   constructor(path: string, text = readText(path)) {
     this.#path = path
-    this.#text = text
+    this.#text = text.split('\n')
     // Further documents of the file are not looked at, as process-exporter does it.
     const options = {
       lineCounter: this.#lines,
@@ -45,11 +56,15 @@ export class YamlFile {
       uniqueKeys: false,
       prettyErrors: false,
     }
-    const documents = parseAllDocuments(this.#text, options)
+    const documents = parseAllDocuments(text, options)
     this.#document = Array.isArray(documents) ? documents[0] : undefined
     const errors = this.#document?.errors ?? []
     if (errors.length > 0) {
-      throw new ConfigError(errors.map((error) => this.problemAt(error.pos[0], error.message)))
+      throw new ConfigError(
+        errors.map(({ pos, code, message }) =>
+          this.problemAt(pos[0], code === 'RESOURCE_EXHAUSTION' ? TOO_DEEP : message),
+        ),
+      )
     }
   }
 
@@ -66,7 +81,7 @@ export class YamlFile {
   resolve(node: Node | null): Node | null {
     if (!isAlias(node) || this.#document === undefined) return node
     const refuse = (message: string) => new ConfigError([this.problem(node, message)])
-    const anchored = node.resolve(this.#document) as Node | undefined
+    const anchored = this.#anchored(node)
     if (anchored === undefined) throw refuse(`there is no anchor &${node.source}`)
     if (isWithin(node, anchored)) throw refuse(`*${node.source} is a part of itself`)
     if (++this.#aliases > MOST_ALIASES) throw refuse('there are too many aliases of aliases')
@@ -74,20 +89,25 @@ export class YamlFile {
   }
 
   /** What a value is without its places: texts, numbers, lists, and maps whose empty values are ''. */
-  plain(node: Node): unknown {
+  plain(node: Node, depth = 0): unknown {
     if (isScalar(node)) return node.value
+    this.#requireDepth(node, depth)
     if (isSeq(node)) {
       const items = node.items.map((item) => this.resolve(item as Node | null))
-      return items.map((item) => (item === null ? null : this.plain(item)))
+      return items.map((item) => (item === null ? null : this.plain(item, depth + 1)))
     }
     if (!isMap(node)) return node.toJSON()
     return Object.fromEntries(
-      this.entries(node).map(({ key, value }) => [key, value === null ? '' : this.plain(value)]),
+      this.entries(node).map(({ key, value }) => [
+        key,
+        value === null ? '' : this.plain(value, depth + 1),
+      ]),
     )
   }
 
   /** The entries of a map, merged ones (`<<`) first, so that of equal keys the last counts. */
-  entries(map: YAMLMap): Entry[] {
+  entries(map: YAMLMap, depth = 0): Entry[] {
+    this.#requireDepth(map, depth)
     const merged: Entry[] = []
     const own: Entry[] = []
     for (const { key, value } of map.items) {
@@ -95,7 +115,10 @@ export class YamlFile {
       const name = isScalar(keyNode) ? scalarText(keyNode) : ''
       const node = this.resolve(value as Node | null)
       if (name !== '<<') own.push({ key: name, keyNode, value: node })
-      else for (const source of this.#sources(node)) merged.push(...this.entries(source))
+      else
+        for (const source of this.#sources(node)) {
+          for (const entry of this.entries(source, depth + 1)) merged.push(entry)
+        }
     }
     return [...merged, ...own]
   }
@@ -110,12 +133,23 @@ export class YamlFile {
 
   problemAt(offset: number, message: string): ConfigProblem {
     const { line, col } = this.#lines.linePos(offset)
-    const text = this.#text.split('\n')[line - 1] ?? ''
+    const { text, at } = around(this.#text[line - 1] ?? '', col - 1)
     return {
       source: `${this.#path}:${line}:${col}`,
       message,
-      excerpt: `    ${text}\n    ${text.slice(0, col - 1).replace(/[^\t]/g, ' ')}^`,
+      excerpt: `    ${text}\n    ${text.slice(0, at).replace(/[^\t]/g, ' ')}^`,
     }
+  }
+
+  /** The last node of that anchor before the alias. */
+  #anchored(alias: Alias): Node | undefined {
+    this.#anchors ??= anchorsOf(this.#document as Document.Parsed)
+    const [at = 0] = alias.range ?? []
+    return this.#anchors.get(alias.source)?.findLast(({ range }) => (range?.[0] ?? 0) <= at)
+  }
+
+  #requireDepth(node: Node, depth: number): void {
+    if (depth > MOST_DEPTH) throw new ConfigError([this.problem(node, TOO_DEEP)])
   }
 
   /** What `<<` takes in: a map, or a list of maps of which earlier ones count more. */
@@ -125,6 +159,32 @@ export class YamlFile {
       : [node]
     return nodes.filter((source) => isMap(source))
   }
+}
+
+const TOO_DEEP = 'values are nested too deeply'
+
+/** The part of a long line around a place, and where the place is in it. */
+function around(line: string, at: number): { text: string; at: number } {
+  if (line.length <= 2 * SHOWN) return { text: line, at }
+  const start = Math.max(0, at - SHOWN)
+  const end = Math.min(line.length, at + SHOWN)
+  const before = start > 0 ? '…' : ''
+  const text = before + line.slice(start, end) + (end < line.length ? '…' : '')
+  return { text, at: before.length + at - start }
+}
+
+/** By name, in the order of the document; the library would look through all of it for each alias. */
+function anchorsOf(document: Document.Parsed): ReadonlyMap<string, readonly Node[]> {
+  const anchors = new Map<string, Node[]>()
+  visit(document, {
+    Value(_, node) {
+      if (node.anchor === undefined) return
+      const nodes = anchors.get(node.anchor) ?? []
+      nodes.push(node as Node)
+      anchors.set(node.anchor, nodes)
+    },
+  })
+  return anchors
 }
 
 /** Anchors stand before their aliases, so only what an alias lies in can hold itself. */
@@ -145,12 +205,24 @@ export function scalarText(node: Scalar): string {
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
 }
 
+/** @throws ConfigError when it can't be read, or is too large. */
 function readText(path: string): string {
+  const bytes = Buffer.allocUnsafe(MOST_BYTES + 1)
+  let length = 0
   try {
-    return readFileSync(path, 'utf8')
+    const descriptor = openSync(path, 'r')
+    try {
+      // Not the whole of it at once, for a device may have no end.
+      for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+        count = readSync(descriptor, bytes, length, bytes.length - length, null)
+      }
+    } finally {
+      closeSync(descriptor)
+    }
   } catch (error) {
-    throw new ConfigError([
-      { source: path, message: `can't be read: ${(error as NodeJS.ErrnoException).message}` },
-    ])
+    const message = `can't be read: ${(error as NodeJS.ErrnoException).message}`
+    throw new ConfigError([{ source: path, message }])
   }
+  if (length > MOST_BYTES) throw new ConfigError([{ source: path, message: TOO_LARGE }])
+  return bytes.toString('utf8', 0, length)
 }

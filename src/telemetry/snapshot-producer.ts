@@ -3,6 +3,7 @@ import { emptyResource } from '@opentelemetry/resources'
 import type { MetricProducer, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { Naming } from './definitions.ts'
 import type { Sampler, Snapshot } from './sampler.ts'
+import { doInSlices } from './time-slice.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /**
@@ -14,14 +15,16 @@ export function snapshotProducer(
   namings: readonly Naming[],
 ): MetricProducer {
   const resource = emptyResource()
-  let translated: { of: Snapshot; scopeMetrics: ScopeMetrics[] } | undefined
+  let translated: { of: Snapshot; scopeMetrics: Promise<ScopeMetrics[]> } | undefined
   return {
     async collect() {
       const snapshot = await sampler.snapshot()
       if (translated?.of !== snapshot) {
-        translated = { of: snapshot, scopeMetrics: vocabulary.translate(snapshot.scopes, namings) }
+        const work = vocabulary.translating(snapshot.scopes, namings)
+        translated = { of: snapshot, scopeMetrics: doInSlices(work) }
       }
-      return { resourceMetrics: { resource, scopeMetrics: translated.scopeMetrics }, errors: [] }
+      const scopeMetrics = await translated.scopeMetrics
+      return { resourceMetrics: { resource, scopeMetrics }, errors: [] }
     },
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Lets a long collection give way: a scrape, a probe or a push never waits longer than one slice.
+ * Lets long work give way: a scrape, a probe or a push never waits longer than one slice.
  */
 import { setImmediate } from 'node:timers/promises'
 
@@ -25,5 +25,41 @@ export class TimeSlice {
   async next(): Promise<void> {
     await setImmediate()
     this.begin()
+  }
+}
+
+/** Work that yields wherever others may have their turn. */
+export type Work<T> = Generator<void, T>
+
+/** As many points as are a millisecond's work, even when their labels are new. */
+const POINTS_AT_ONCE = 200
+
+/** Hands over lists of points, a piece of them at a time. */
+export function* inPieces<T>(
+  points: readonly T[],
+  handle: (piece: readonly T[]) => void,
+): Work<void> {
+  for (let start = 0; start < points.length; start += POINTS_AT_ONCE) {
+    if (start > 0) yield
+    const isAll = points.length <= POINTS_AT_ONCE
+    handle(isAll ? points : points.slice(start, start + POINTS_AT_ONCE))
+  }
+}
+
+/** Does work in slices of time. */
+export async function doInSlices<T>(work: Work<T>, slice = new TimeSlice()): Promise<T> {
+  slice.begin()
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+    if (slice.isOver()) await slice.next()
+  }
+}
+
+/** Does work in one piece. */
+export function doAtOnce<T>(work: Work<T>): T {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
   }
 }

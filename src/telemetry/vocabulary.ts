@@ -8,6 +8,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { MetricDefinition, MetricTable, Naming, OtherNaming } from './definitions.ts'
 import { Renaming } from './renaming.ts'
+import { doAtOnce, inPieces, type Work } from './time-slice.ts'
 
 export class Vocabulary {
   /** By the otel name. */
@@ -30,35 +31,47 @@ export class Vocabulary {
    * otel name.
    */
   translate(scopes: readonly ScopeMetrics[], namings: readonly Naming[]): ScopeMetrics[] {
+    return doAtOnce(this.translating(scopes, namings))
+  }
+
+  /** The same as work that gives way. */
+  *translating(scopes: readonly ScopeMetrics[], namings: readonly Naming[]): Work<ScopeMetrics[]> {
     const others = namings.filter((naming) => naming !== 'otel')
     if (others.length === 0) return [...scopes]
     const hasOtel = namings.includes('otel')
-    return scopes.map(({ scope, metrics }) => {
+    const translated: ScopeMetrics[] = []
+    for (const { scope, metrics } of scopes) {
       const families = new Families()
       if (hasOtel) families.keep(metrics)
-      for (const metric of metrics) this.#translateMetric(metric, families, others, !hasOtel)
-      return { scope, metrics: families.list() }
-    })
+      for (const metric of metrics) {
+        yield
+        yield* this.#translateMetric(metric, families, others, !hasOtel)
+      }
+      translated.push({ scope, metrics: families.list() })
+    }
+    return translated
   }
 
-  #translateMetric(
+  *#translateMetric(
     metric: MetricData,
     families: Families,
     namings: readonly OtherNaming[],
     keepNameless: boolean,
-  ): void {
+  ): Work<void> {
     const rows = this.#rows.get(metric.descriptor.name)
-    for (const point of metric.dataPoints as DataPoint<number>[]) {
-      const row = rows?.of(point.attributes)
-      let isNamed = false
-      for (const naming of namings) {
-        const renaming = row?.others.get(naming)
-        if (renaming === undefined) continue
-        isNamed = true
-        families.add(renaming.family, renaming.rename(point))
+    yield* inPieces(metric.dataPoints as DataPoint<number>[], (points) => {
+      for (const point of points) {
+        const row = rows?.of(point.attributes)
+        let isNamed = false
+        for (const naming of namings) {
+          const renaming = row?.others.get(naming)
+          if (renaming === undefined) continue
+          isNamed = true
+          families.add(renaming.family, renaming.rename(point))
+        }
+        if (!isNamed && keepNameless) families.add(metric, point)
       }
-      if (!isNamed && keepNameless) families.add(metric, point)
-    }
+    })
   }
 }
 

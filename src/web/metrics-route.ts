@@ -14,6 +14,8 @@ export interface MetricsRouteOptions {
 
 /** What Prometheus allows when it doesn't say: its default scrape timeout. */
 const DEFAULT_TIMEOUT_SECONDS = 10
+/** More than anybody waits; timers of Node overflow at 2^31 ms. */
+const MOST_TIMEOUT_SECONDS = 3600
 /** Below this size compression saves no packet. */
 const LEAST_TO_COMPRESS = 1400
 
@@ -25,14 +27,16 @@ export function metricsRoute({ scrape, maxScrapes }: MetricsRouteOptions): Route
     if (scrapes >= maxScrapes)
       return unavailable(`${maxScrapes} scrapes are being answered already`)
     scrapes++
+    // A client that doesn't take its answer keeps the memory for it, and so its place among the scrapes.
+    const onEnd = () => {
+      scrapes--
+    }
     try {
       const format = preferredFormat(request.headers.accept)
       const text = await withTimeout(scrape(format), timeoutOf(request))
-      return await metricsReply(request, format.contentType, text)
+      return { ...(await metricsReply(request, format.contentType, text)), onEnd }
     } catch (error) {
-      return unavailable((error as Error).message)
-    } finally {
-      scrapes--
+      return { ...unavailable((error as Error).message), onEnd }
     }
   }
 }
@@ -83,7 +87,7 @@ function acceptsGzip(request: IncomingMessage): boolean {
 
 function timeoutOf(request: IncomingMessage): number {
   const seconds = Number(request.headers['x-prometheus-scrape-timeout-seconds'])
-  return (seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS) * 1000
+  return Math.min(seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS, MOST_TIMEOUT_SECONDS) * 1000
 }
 
 async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {

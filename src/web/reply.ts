@@ -6,6 +6,8 @@ export interface Reply {
   readonly contentType: string
   readonly body: string | Buffer
   readonly headers?: Readonly<Record<string, string>>
+  /** Called once the client has the answer, or will not get it. */
+  readonly onEnd?: () => void
 }
 
 export type Route = (request: IncomingMessage) => Reply | Promise<Reply>

@@ -11,6 +11,18 @@ export interface Protection extends GuardSettings {
   readonly tls: TlsSettings | undefined
 }
 
+/** What clients may ask of the server. */
+export interface WebLimits {
+  /** Connections at the same time. */
+  readonly connections: number
+  /** Bytes of a request. */
+  readonly requestSize: number
+  /** Milliseconds in which a client must have asked. */
+  readonly requestTimeout: number
+  /** Milliseconds in which it must have taken the answer. */
+  readonly responseTimeout: number
+}
+
 export interface WebServerOptions {
   readonly host: string
   readonly port: number
@@ -18,6 +30,7 @@ export interface WebServerOptions {
   readonly routes: ReadonlyMap<string, Route>
   /** Gives the protection at each connection and request; without it there is none. */
   readonly protection?: (() => Protection) | undefined
+  readonly limits: WebLimits
 }
 
 export interface WebServer {
@@ -27,20 +40,28 @@ export interface WebServer {
   close(milliseconds: number): Promise<void>
 }
 
-/** A client that is slower than this in asking is cut off. */
-const REQUEST_TIMEOUT = 10_000
+/** How often Node looks for clients that are too slow, at least, in milliseconds. */
+const CHECK_INTERVAL = 1000
 
 /** @throws NodeJS.ErrnoException when the port is taken or may not be used. */
 export async function startWebServer(options: WebServerOptions): Promise<WebServer> {
-  const { host, port, routes, protection } = options
+  const { host, port, routes, protection, limits } = options
   const unguarded: Answer = (request) => answer(routes, request)
   const respond = protection === undefined ? unguarded : guard(unguarded, protection)
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT }, (request, response) => {
+  const { requestTimeout, responseTimeout } = limits
+  const timing = {
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    connectionsCheckingInterval: Math.min(requestTimeout, CHECK_INTERVAL),
+    maxHeaderSize: limits.requestSize,
+  }
+  const server = createServer(timing, (request, response) => {
     respond(request)
       .catch(() => plainText(500, 'internal error\n'))
-      .then((reply) => send(request, response, reply))
+      .then((reply) => send(request, response, reply, responseTimeout))
   })
-  const endConnections = protection && secure(server, protection)
+  server.maxConnections = limits.connections
+  const endConnections = protection && secure(server, protection, requestTimeout)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -63,10 +84,14 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
 }
 
 /** Puts TLS before the server, where it is wanted; whether it is, can't change any more. */
-function secure(server: Server, protection: () => Protection): (() => void) | undefined {
+function secure(
+  server: Server,
+  protection: () => Protection,
+  handshakeTimeout: number,
+): (() => void) | undefined {
   let { tls } = protection()
   if (tls === undefined) return undefined
-  return putTlsBefore(server, () => {
+  return putTlsBefore(server, handshakeTimeout, () => {
     tls = protection().tls ?? tls
     return tls as TlsSettings
   })
@@ -92,7 +117,26 @@ async function answer(
   return route(request)
 }
 
-function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+/** @param milliseconds in which the client has to take it. */
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  milliseconds: number,
+): void {
+  const deadline = setTimeout(() => response.destroy(), milliseconds)
+  const end = () => {
+    clearTimeout(deadline)
+    reply.onEnd?.()
+  }
+  // The client may have left meanwhile.
+  if (response.closed) {
+    end()
+    return
+  }
+  response.once('close', end)
+  // What it still sends nobody wants to read.
+  if (!request.complete) response.setHeader('Connection', 'close')
   response.writeHead(reply.status, {
     'Content-Type': reply.contentType,
     'Content-Length': Buffer.byteLength(reply.body),

@@ -11,7 +11,7 @@ export function parseSamples(text: string): Sample[] {
   const samples: Sample[] = []
   for (const line of text.split('\n')) {
     if (line === '' || line.startsWith('#')) continue
-    const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line)
+    const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/s.exec(line)
     if (match === null) throw new Error(`no sample: ${line}`)
     const [, name = '', labels = '', value = ''] = match
     samples.push({ name, labels: parseLabels(labels), value: parseValue(value) })

@@ -14,7 +14,7 @@ import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { now } from '../../src/telemetry/time.ts'
-import { TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { doInSlices, TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 import { Directory } from '../../src/workloads/directory.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
@@ -37,6 +37,10 @@ export interface GroupOptions {
   username?: (uid: number) => string
   by_workload?: boolean
   workloads?: Workloads
+  /** Instead of a plain one of the root. */
+  procfs?: Procfs
+  slice?: TimeSlice
+  maxSeries?: number
 }
 
 /** Everything with a command line, by its own name. */
@@ -49,6 +53,9 @@ export function processGroups(
     compiled,
     username = (uid) => `user${uid}`,
     workloads = new Workloads(new Directory({ sources: [] }), undefined),
+    procfs = new Procfs(root),
+    slice = new TimeSlice(),
+    maxSeries,
     ...options
   }: GroupOptions = {},
 ) {
@@ -59,7 +66,7 @@ export function processGroups(
         { strict: options.strict ?? false },
       ),
   )
-  const meter = new ObservableMeter({ name: 'process_groups' }, now())
+  const meter = new ObservableMeter({ name: 'process_groups' }, now(), maxSeries)
   registerProcessGroups(
     meter,
     {
@@ -78,11 +85,11 @@ export function processGroups(
       ...options,
     },
     {
-      procfs: new Procfs(root),
+      procfs,
       members: new Members(),
       machine: { pageSize: 4096, ticksPerSecond: 100 },
       username,
-      slice: new TimeSlice(),
+      slice,
       workloads,
     },
   )
@@ -97,8 +104,8 @@ export function processGroups(
   /** One collection, as Prometheus text in the classic vocabulary. */
   const text = async () => {
     const { scopes } = await sampler.snapshot()
-    const scopeMetrics = vocabulary.translate(scopes, ['classic'])
-    return serializer.serialize({ resource: emptyResource(), scopeMetrics })
+    const scopeMetrics = await doInSlices(vocabulary.translating(scopes, ['classic']))
+    return doInSlices(serializer.serializing({ resource: emptyResource(), scopeMetrics }))
   }
   return {
     sampler,

@@ -10,6 +10,7 @@ import { readWebConfig } from '../../src/config/web-config/web-config.ts'
 import { Reloaded } from '../../src/web/protection/reloaded.ts'
 import { plainText, type Route } from '../../src/web/reply.ts'
 import { type Protection, startWebServer } from '../../src/web/server.ts'
+import { limitsWith } from './web-limits.ts'
 
 export interface ProtectedServer {
   readonly url: string
@@ -42,6 +43,7 @@ export async function serveProtected(
     host: '127.0.0.1',
     port: 0,
     routes: new Map(Object.entries(routes)),
+    limits: limitsWith(),
     protection: () => reloaded.current(),
   })
   t.teardown(() => server.close(100))

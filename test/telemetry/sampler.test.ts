@@ -1,7 +1,7 @@
 import test from 'ava'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { type CollectorRun, Sampler } from '../../src/telemetry/sampler.ts'
-import { TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { doAtOnce, doInSlices, TimeSlice, type Work } from '../../src/telemetry/time-slice.ts'
 
 function sampler(maxAge: number, wait: () => Promise<void> = async () => {}) {
   const meter = new ObservableMeter({ name: 'test' }, [1, 0])
@@ -72,4 +72,20 @@ test('a time slice lets others run', async (t) => {
   const long = new TimeSlice(3_600_000)
   long.begin()
   t.false(long.isOver())
+})
+
+test('work in slices lets others run wherever it yields, and gives the same as at once', async (t) => {
+  const work = function* (): Work<number> {
+    for (let step = 0; step < 3; step++) yield
+    return 7
+  }
+  let turns = 0
+  const beat = () => {
+    turns++
+    if (turns < 10) setImmediate(beat)
+  }
+  setImmediate(beat)
+  t.is(await doInSlices(work(), new TimeSlice(0)), 7)
+  t.true(turns >= 3)
+  t.is(doAtOnce(work()), 7)
 })

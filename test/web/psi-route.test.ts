@@ -2,6 +2,7 @@ import test from 'ava'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { psiRoute } from '../../src/web/psi-route.ts'
 import { startWebServer } from '../../src/web/server.ts'
+import { limitsWith } from '../support/web-limits.ts'
 
 /** A snapshot of pressures that some containers and the node have. */
 async function snapshot() {
@@ -28,7 +29,12 @@ async function snapshot() {
 
 async function serve(t: { teardown: (end: () => unknown) => void }, of = snapshot) {
   const routes = new Map([['/psi', psiRoute(of)]])
-  const server = await startWebServer({ host: '127.0.0.1', port: 0, routes })
+  const server = await startWebServer({
+    host: '127.0.0.1',
+    port: 0,
+    routes,
+    limits: limitsWith(),
+  })
   t.teardown(() => server.close(100))
   return `${server.url}/psi`
 }

@@ -7,6 +7,7 @@ import { metricsRoute } from '../../src/web/metrics-route.ts'
 import { plainText, type Route } from '../../src/web/reply.ts'
 import { startWebServer } from '../../src/web/server.ts'
 import { statusRoute } from '../../src/web/status-page.ts'
+import { limitsWith } from '../support/web-limits.ts'
 
 const LONG = `${'metric 1\n'.repeat(1000)}`
 
@@ -15,6 +16,7 @@ async function serve(t: ExecutionContext, routes: Record<string, Route>) {
     host: '127.0.0.1',
     port: 0,
     routes: new Map(Object.entries(routes)),
+    limits: limitsWith(),
   })
   t.teardown(() => server.close(100))
   return server
@@ -171,6 +173,7 @@ test('closing waits for requests under way, but not for ever', async (t) => {
     host: '127.0.0.1',
     port: 0,
     routes: new Map([['/slow', () => gate.promise.then(() => plainText(200, 'done'))]]),
+    limits: limitsWith(),
   })
   const answer = fetch(`${server.url}/slow`)
   await delay(50)
@@ -182,6 +185,7 @@ test('closing waits for requests under way, but not for ever', async (t) => {
     host: '127.0.0.1',
     port: 0,
     routes: new Map([['/never', () => new Promise(() => {})]]),
+    limits: limitsWith(),
   })
   const never = t.throwsAsync(fetch(`${stuck.url}/never`))
   await delay(50)

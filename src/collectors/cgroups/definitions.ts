@@ -88,7 +88,7 @@ export const READING_METRICS = metricTable({
       otel: { name: 'cgroup.collection.cgroups', unit: '{cgroup}' },
     },
     omitted: {
-      description: 'Cgroups that lay too deep, or were too many, to be looked at',
+      description: 'Cgroups that lay too deep, were too many, or may not be looked at',
       kind: 'gauge',
       valueType: 'int',
       otel: { name: 'cgroup.collection.omitted', unit: '{cgroup}' },

@@ -1,4 +1,5 @@
 /** Chooses processes by their arguments, as kubevirt-metrics-collector does. */
+import { compileWhole, type WholeMatch } from '../process-groups/rules/pattern.ts'
 
 export interface Target {
   /** For people; it reaches no metric. */
@@ -25,7 +26,7 @@ export function compileTargets(targets: readonly Target[]): ArgvMatcher {
   const compiled = targets.map(({ argv }) => argv.map(compilePattern))
   return (given) => {
     const argv = given.filter((argument) => argument !== '')
-    const matches = (patterns: readonly RegExp[]) =>
+    const matches = (patterns: readonly WholeMatch[]) =>
       patterns.slice(0, argv.length).every((pattern, index) => pattern.test(argv[index]))
     return argv.length > 0 && compiled.some(matches)
   }
@@ -34,9 +35,9 @@ export function compileTargets(targets: readonly Target[]): ArgvMatcher {
 /**
  * `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, a backslash takes the next character as it is.
  *
- * @throws PatternError when a class or an escape has no end.
+ * @throws PatternError when a class or an escape has no end, or a class ends before it begins.
  */
-export function compilePattern(pattern: string): RegExp {
+export function compilePattern(pattern: string): WholeMatch {
   let source = ''
   for (let at = 0; at < pattern.length; at++) {
     const character = pattern[at]
@@ -53,7 +54,11 @@ export function compilePattern(pattern: string): RegExp {
       source += quote(pattern[at])
     }
   }
-  return new RegExp(`^${source}$`, 's')
+  try {
+    return compileWhole(source)
+  } catch (error) {
+    throw new PatternError(`${JSON.stringify(pattern)}: ${(error as Error).message}`)
+  }
 }
 
 /** @param start where the bracket stands. */

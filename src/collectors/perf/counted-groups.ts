@@ -18,6 +18,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from '../process-groups/group.ts'
 import type { Member, Members } from '../process-groups/members.ts'
 import { compileGlob } from '../process-groups/rules/glob.ts'
+import type { WholeMatch } from '../process-groups/rules/pattern.ts'
 
 export interface CountedGroupsOptions {
   readonly procfs: Procfs
@@ -50,7 +51,7 @@ export class CountedGroups {
   omitted = 0
   errors = 0
   readonly #options: CountedGroupsOptions
-  readonly #patterns: readonly RegExp[]
+  readonly #patterns: readonly WholeMatch[]
   readonly #groups = new Map<Group, CountedGroup>()
   /** Who counts for a process. */
   readonly #processes = new Map<number, { readonly start: number; readonly family: Family }>()

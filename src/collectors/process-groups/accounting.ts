@@ -7,6 +7,7 @@
 import type { HrTime } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { add, increase } from '../../kernel/u64.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
 import { LastLook } from './last-look.ts'
 import type { KnownProcess, KnownThread } from './process.ts'
@@ -31,25 +32,34 @@ export class Accounting {
   readonly #reader: ProcessReader
   readonly #errors: ReadingErrors
   readonly #options: AccountingOptions
+  readonly #slice: TimeSlice
 
   constructor(
     procfs: Procfs,
     reader: ProcessReader,
     errors: ReadingErrors,
     options: AccountingOptions,
+    slice: TimeSlice,
   ) {
     this.#procfs = procfs
     this.#reader = reader
     this.#errors = errors
     this.#options = options
+    this.#slice = slice
   }
 
   /**
    * Adds the process that the reader holds, and its threads.
    *
    * @param fromBirth whether a process at first sight is credited with all it has used so far.
+   * @returns a promise of its end where there are threads: they may be so many that others need a turn between them.
    */
-  add(process: KnownProcess, group: Group, pass: Pass, fromBirth: boolean): void {
+  add(
+    process: KnownProcess,
+    group: Group,
+    pass: Pass,
+    fromBirth: boolean,
+  ): Promise<void> | undefined {
     const reader = this.#reader
     const isNew = process.account === undefined
     process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
@@ -57,23 +67,24 @@ export class Accounting {
     const { threads } = this.#options
     if (threads && (reader.stat.threads > 1 || process.threads !== undefined)) {
       process.threads ??= isNew ? new Map() : leaderOnly(process, process.account)
-      this.#addThreads(process, process.account, process.threads, group, pass, isNew && !fromBirth)
-      return
+      const isBaseline = isNew && !fromBirth
+      return this.#addThreads(process, process.account, process.threads, group, pass, isBaseline)
     }
     group.addThread(reader.stat.state, reader.wchan)
     const named = threads ? group.addNamedThread(reader.comm, pass.since) : undefined
     credit(process.account, reader.usage, reader.hasIo, group.total, named)
+    return undefined
   }
 
   /** @param isBaseline whether what the threads used so far is nobody's. */
-  #addThreads(
+  async #addThreads(
     process: KnownProcess,
     account: Account,
     threads: Map<number, KnownThread>,
     group: Group,
     pass: Pass,
     isBaseline: boolean,
-  ): void {
+  ): Promise<void> {
     const reader = this.#reader
     // The reader is about to hold the threads, one after the other.
     const usage = { ...reader.usage }
@@ -84,6 +95,7 @@ export class Accounting {
     usage.nonvoluntary = account.last.nonvoluntary
     const tids = this.#tids(process)
     for (const tid of tids ?? []) {
+      if (this.#slice.isOver()) await this.#slice.next()
       const directory = this.#procfs.taskDirectory(process.directory, tid)
       let thread = threads.get(tid)
       // One that can't be read for once stays known: else all it has used would count again.

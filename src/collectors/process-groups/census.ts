@@ -47,7 +47,7 @@ export class Census implements GroupCensus {
   constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
-    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
+    this.#waitedFor = options.short_lived ? new WaitedFor(parts.procfs) : undefined
     this.#previous = created
   }
 
@@ -66,14 +66,17 @@ export class Census implements GroupCensus {
     const unmatched = new Set<KnownProcess>()
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      this.#visit(pid, pass, unmatched)
+      await this.#visit(pid, pass, unmatched)
     }
     this.#forgetEnded(pass)
     for (const process of unmatched) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      this.#inherit(process, unmatched, pass)
+      await this.#inherit(process, unmatched, pass)
     }
-    this.#settle()
+    for (const { pid, group } of this.#waitedFor?.settle(this.#processes) ?? []) {
+      this.#processes.delete(pid)
+      if (group !== undefined) group.exits++
+    }
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
     this.#parts.procfs.closeUnused()
@@ -87,25 +90,33 @@ export class Census implements GroupCensus {
     }
   }
 
-  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): void {
+  /** @returns a promise only where there is something to wait for, and so do the others: most have nothing. */
+  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Promise<void> | undefined {
     const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
     const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
     if (known !== undefined) known.pass = pass.number
-    if (!hasStat) return
+    if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
     if (!isKnown && known !== undefined) this.#bury(known)
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
     this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
-    if (this.#isSettled(process) && !this.#isAnother(process)) this.#count(process, pass)
-    else this.#judge(process, pass, unmatched)
+    const counted =
+      this.#isSettled(process) && !this.#isAnother(process)
+        ? this.#count(process, pass)
+        : this.#judge(process, pass, unmatched)
     if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
+    return counted
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
-  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): void {
+  #judge(
+    process: KnownProcess,
+    pass: Pass,
+    unmatched: Set<KnownProcess>,
+  ): Promise<void> | undefined {
     const { placement } = this.#parts
     process.tally = placement.tally(process.directory)
     process.awaits = undefined
@@ -114,19 +125,19 @@ export class Census implements GroupCensus {
       verdict = this.#parts.judge(process)
     })
     // One that could not be judged is not settled, and so is judged next time.
-    if (!isJudged) return
+    if (!isJudged) return undefined
     this.#processes.set(process.pid, process)
     process.judgedBy = this.#parts.rules.version
     if (verdict === undefined) {
       process.group = undefined
       unmatched.add(process)
-    } else {
-      process.group =
-        verdict === 'ignored'
-          ? undefined
-          : this.#group(placement.place(verdict, process.tally), pass.since)
-      this.#count(process, pass)
+      return undefined
     }
+    process.group =
+      verdict === 'ignored'
+        ? undefined
+        : this.#group(placement.place(verdict, process.tally), pass.since)
+    return this.#count(process, pass)
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
@@ -188,7 +199,11 @@ export class Census implements GroupCensus {
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
-  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): void {
+  #inherit(
+    process: KnownProcess,
+    unmatched: ReadonlySet<KnownProcess>,
+    pass: Pass,
+  ): Promise<void> | undefined {
     const { reader } = this.#parts
     const ancestors = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
     if (ancestors !== undefined) {
@@ -197,10 +212,11 @@ export class Census implements GroupCensus {
     }
     if (process.group === undefined) {
       this.outcome.ignored++
-      return
+      return undefined
     }
     const hasStat = this.#attempt('stat', () => reader.readStat(process.directory, process.comm))
-    if (hasStat && reader.stat.starttime === process.start) this.#count(process, pass)
+    const isSame = hasStat && reader.stat.starttime === process.start
+    return isSame ? this.#count(process, pass) : undefined
   }
 
   /** A parent that was judged before and belongs to no group ends the search. */
@@ -215,22 +231,22 @@ export class Census implements GroupCensus {
   }
 
   /** Adds the process that the reader holds to its group. */
-  #count(process: KnownProcess, pass: Pass): void {
+  #count(process: KnownProcess, pass: Pass): Promise<void> | undefined {
     const { reader, accounting } = this.#parts
     const { group } = process
     if (group === undefined) {
       this.outcome.ignored++
-      return
+      return undefined
     }
     process.slow ??= new SlowFigures()
     const { slow } = process
-    if (this.#attempt('status', () => reader.readRest(process, slow))) {
-      if (process.account !== undefined) group.addSurvivor()
-      // It may have been forgotten while no member could be read.
-      if (group.processes === 0) this.groups.set(group.assignment.key, group)
-      accounting.add(process, group, pass, this.#startedLater(process))
-      this.outcome.grouped++
-    }
+    const hasRest = this.#attempt('status', () => reader.readRest(process, slow))
+    if (!hasRest) return undefined
+    if (process.account !== undefined) group.addSurvivor()
+    // It may have been forgotten while no member could be read.
+    if (group.processes === 0) this.groups.set(group.assignment.key, group)
+    this.outcome.grouped++
+    return accounting.add(process, group, pass, this.#startedLater(process))
   }
 
   /** Whether the process started after the first collection, so that all it used is to be counted. */
@@ -260,24 +276,6 @@ export class Census implements GroupCensus {
   #bury(process: KnownProcess): void {
     if (process.group !== undefined) process.group.exits++
     this.#waitedFor?.end(process)
-  }
-
-  /** Counts what processes used that lived between two passes. */
-  #settle(): void {
-    const { reader } = this.#parts
-    const isThere = ({ directory, start }: KnownProcess) => {
-      try {
-        reader.readStat(directory)
-        return reader.stat.starttime === start
-      } catch (error) {
-        return !isGone(error)
-      }
-    }
-    for (const process of this.#waitedFor?.findEnded(this.#processes.values(), isThere) ?? []) {
-      this.#processes.delete(process.pid)
-      this.#bury(process)
-    }
-    this.#waitedFor?.settle(this.#processes)
   }
 
   /** Whether `read` succeeded; a process that ended meanwhile is no failure. */

@@ -104,6 +104,7 @@ export function registerProcessGroups(
         throw error
       }
       for (const group of top.select(census.groups)) {
+        if (slice.isOver()) await slice.next()
         observeGroup(result, measurements, group, units)
       }
       for (const { entity, processes, threads } of placement.tallies.values()) {
@@ -121,11 +122,12 @@ function createCensus(
   placement: Placement,
   sources: CensusSources,
 ): GroupCensus {
-  const { procfs, errors } = sources
+  const { procfs, errors, slice } = sources
   if (options.strict) {
-    return new StrictCensus(sources, new StrictReader(procfs, options, errors), options, now())
+    const reader = new StrictReader(procfs, options, errors, slice)
+    return new StrictCensus(sources, reader, options, now())
   }
   const reader = new ProcessReader(procfs, options, errors)
-  const accounting = new Accounting(procfs, reader, errors, options)
+  const accounting = new Accounting(procfs, reader, errors, options, slice)
   return new Census({ ...sources, reader, accounting, placement }, options, now())
 }

@@ -6,8 +6,10 @@
  * counted where it belongs, is taken off again; the rest counts in the parent's group. It can't be known in which of
  * several children's groups it would belong. A child that nobody waits for (`SIGCHLD` ignored) is lost.
  */
-import type { Stat } from '../../kernel/procfs/stat.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStat, type Stat } from '../../kernel/procfs/stat.ts'
 import type { Group } from './group.ts'
+import { isGone } from './reading-errors.ts'
 
 /** Clock ticks, and page faults. */
 interface Spent {
@@ -60,15 +62,23 @@ export class Ledger {
 /** A process, as far as this file goes. */
 export interface Parent {
   readonly pid: number
+  readonly start: number
+  readonly directory: string
   readonly ledger: Ledger
   readonly group: Group | undefined
 }
 
 export class WaitedFor {
+  readonly #procfs: Procfs
+  readonly #stat = emptyStat()
   /** Of this pass: whose children have ended, and what of their usage is not known to be counted. */
   readonly #grown = new Map<number, { readonly parent: Parent; readonly rest: Spent }>()
   /** Of this pass: the ledgers of those that have ended. */
   readonly #ended = new Map<number, Ledger>()
+
+  constructor(procfs: Procfs) {
+    this.#procfs = procfs
+  }
 
   /**
    * Takes over what `stat` says of a process.
@@ -89,37 +99,48 @@ export class WaitedFor {
   }
 
   /**
-   * Says of children that are thought to be there whether they have ended meanwhile: those whose parent was read after
-   * them, and has waited for somebody. Each is to be told by `end` before the next is asked for.
-   *
-   * @param all everybody who is thought to be there.
-   * @param isThere looks again.
-   */
-  *findEnded<P extends Parent>(all: Iterable<P>, isThere: (child: P) => boolean): Generator<P> {
-    if (this.#grown.size === 0) return
-    const children = Map.groupBy(all, ({ ledger }) => ledger.parent)
-    const parents = [...this.#grown.keys(), ...this.#ended.keys()]
-    for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
-      for (const child of children.get(pid) ?? []) {
-        if (this.#ended.has(child.pid) || isThere(child)) continue
-        parents.push(child.pid)
-        yield child
-      }
-    }
-  }
-
-  /**
    * Counts what nobody has counted, and begins the next pass.
    *
-   * @param known who is there.
+   * @param known who was there in this pass.
+   * @returns those of them that have ended meanwhile.
    */
-  settle(known: ReadonlyMap<number, Parent>): void {
+  settle<P extends Parent>(known: ReadonlyMap<number, P>): P[] {
+    const ended = this.#grown.size > 0 ? this.#findEnded(known) : []
     if (this.#grown.size > 0) {
       for (const ledger of this.#ended.values()) this.#takeOff(ledger, known)
     }
     for (const { parent, rest } of this.#grown.values()) parent.group?.addSpent(rest)
     this.#grown.clear()
     this.#ended.clear()
+    return ended
+  }
+
+  /**
+   * A child may have ended between its own reading and that of its parent, which has waited for it then: it is looked at
+   * again, and where it has gone, so are its own children.
+   */
+  #findEnded<P extends Parent>(known: ReadonlyMap<number, P>): P[] {
+    const found: P[] = []
+    const children = Map.groupBy(known.values(), ({ ledger }) => ledger.parent)
+    const parents = [...this.#grown.keys(), ...this.#ended.keys()]
+    for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
+      for (const child of children.get(pid) ?? []) {
+        if (this.#ended.has(child.pid) || this.#isThere(child)) continue
+        this.end(child)
+        found.push(child)
+        parents.push(child.pid)
+      }
+    }
+    return found
+  }
+
+  #isThere({ directory, start }: Parent): boolean {
+    try {
+      this.#procfs.stat(directory, this.#stat)
+      return this.#stat.starttime === start
+    } catch (error) {
+      return !isGone(error)
+    }
   }
 
   /**

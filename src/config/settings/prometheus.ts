@@ -1,6 +1,6 @@
 /** Settings of what is served. */
-import { BOOLEAN, integer, listOf, oneOf, TEXT, textLike } from '../types.ts'
-import { type SettingTable, setting } from './setting.ts'
+import { BOOLEAN, duration, integer, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
+import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
 
 const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
@@ -48,7 +48,7 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     default: false,
   }),
   'prometheus.max_scrapes': setting({
-    doc: 'Scrapes answered at the same time; further ones get status 503.',
+    doc: 'Scrapes answered at the same time, until their clients have the whole answer; further ones get status 503.',
     type: integer(1, 64),
     default: 4,
   }),
@@ -69,5 +69,25 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     type: TEXT,
     default: undefined,
     flags: ['web.config.file'],
+  }),
+  'web.max_connections': setting({
+    doc: 'Connections of clients at the same time; further ones are refused.',
+    type: integer(1, 100_000),
+    default: 256,
+  }),
+  'web.max_request_size': setting({
+    doc: 'Size of a request; a larger one gets status 431.',
+    type: size(KIB, MIB),
+    default: 16 * KIB,
+  }),
+  'web.request_timeout': setting({
+    doc: 'Time in which a client must have asked, its TLS handshake apart; a slower one is cut off.',
+    type: duration(SECOND / 10, HOUR),
+    default: 10 * SECOND,
+  }),
+  'web.response_timeout': setting({
+    doc: 'Time in which a client must have taken its answer; a slower one is cut off.',
+    type: duration(SECOND / 10, HOUR),
+    default: 30 * SECOND,
   }),
 }

@@ -4,7 +4,7 @@
  * A directory is listed again only when its number of links has changed, or a child of it has gone: kernfs counts a
  * link for each child, but does not always date a change. So a walk costs one stat for each cgroup.
  */
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, type Stats, statSync } from 'node:fs'
 
 export interface CgroupNode {
   /** Below the root, with a slash before each name; empty for the root. */
@@ -24,7 +24,7 @@ export interface TreeLimits {
 }
 
 export class CgroupTree {
-  /** Cgroups that the last walk left out, for there were too many or they lay too deep. */
+  /** Cgroups that the last walk left out, for there were too many, they lay too deep, or are forbidden. */
   omitted = 0
   readonly #root: string
   readonly #limits: TreeLimits
@@ -80,7 +80,7 @@ export class CgroupTree {
         this.omitted++
         continue
       }
-      const stats = statSync(this.#root + known.path, { throwIfNoEntry: false })
+      const stats = this.#stat(known, except !== undefined)
       if (stats === undefined) {
         directory.children.delete(name)
         hasGone = true
@@ -94,6 +94,20 @@ export class CgroupTree {
       yield* this.#visit(child, stats.nlink, depth + 1)
     }
     return hasGone
+  }
+
+  /**
+   * Undefined for one that has gone, or may not be looked at, which costs no other cgroup anything.
+   *
+   * @param isFresh whether it was listed just now.
+   */
+  #stat({ path }: Directory, isFresh: boolean): Stats | undefined {
+    try {
+      return statSync(this.#root + path, { throwIfNoEntry: false })
+    } catch {
+      if (isFresh) this.omitted++
+      return undefined
+    }
   }
 
   #list(directory: Directory, links: number): void {

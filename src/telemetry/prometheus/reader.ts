@@ -1,5 +1,6 @@
 /** The pull side: a MetricReader that gives Prometheus text when it is asked. */
 import { type MetricProducer, MetricReader } from '@opentelemetry/sdk-metrics'
+import { doInSlices } from '../time-slice.ts'
 import { TEXT } from './formats.ts'
 import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
 
@@ -18,7 +19,7 @@ export class PrometheusReader extends MetricReader {
   /** The text of a snapshot of at most the sampler's maximum age. */
   async scrape(format = TEXT): Promise<string> {
     const { resourceMetrics } = await this.collect()
-    return this.#serializer.serialize(resourceMetrics, format)
+    return doInSlices(this.#serializer.serializing(resourceMetrics, format))
   }
 
   protected override async onForceFlush(): Promise<void> {}

@@ -15,6 +15,7 @@ import {
 import type { MetricKind } from '../definitions.ts'
 import type { ClassicDescriptor } from '../renaming.ts'
 import { toSeconds } from '../time.ts'
+import { doAtOnce, inPieces, type Work } from '../time-slice.ts'
 import { type FamilyType, type Format, TEXT } from './formats.ts'
 import { labelText } from './labels.ts'
 import { prometheusName } from './names.ts'
@@ -42,25 +43,33 @@ export class PrometheusSerializer {
     this.#options = options
   }
 
-  serialize({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): string {
+  serialize(metrics: ResourceMetrics, format = TEXT): string {
+    return doAtOnce(this.serializing(metrics, format))
+  }
+
+  /** The same as work that gives way. */
+  *serializing({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): Work<string> {
     const families = new Map<string, Family>()
     for (const { scope, metrics } of scopeMetrics) {
       const scopeText = this.#options.scopeLabels
         ? labelText({ otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' })
         : ''
-      for (const metric of metrics) this.#addMetric(families, metric, scopeText, format)
+      for (const metric of metrics) {
+        yield
+        yield* this.#addMetric(families, metric, scopeText, format)
+      }
     }
     let text = this.#options.targetInfo ? targetInfo(resource, format) : ''
     for (const family of families.values()) text += family.text
     return text + format.end
   }
 
-  #addMetric(
+  *#addMetric(
     families: Map<string, Family>,
     metric: MetricData,
     scopeText: string,
     format: Format,
-  ): void {
+  ): Work<void> {
     const kind = kindOf(metric)
     const name = this.#name(metric, kind)
     const { family: familyName, type } = format.familyOf(name, kind === 'counter')
@@ -72,13 +81,15 @@ export class PrometheusSerializer {
     if (family.type !== type) return
     families.set(familyName, family)
     const hasCreated = this.#options.created === true && format.hasCreated && type === 'counter'
-    let lines = ''
-    for (const point of metric.dataPoints as DataPoint<number>[]) {
-      const labels = this.#braces(point.attributes, scopeText)
-      lines += `${name}${labels} ${valueText(point.value)}\n`
-      if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
-    }
-    family.text += lines
+    yield* inPieces(metric.dataPoints as DataPoint<number>[], (points) => {
+      let lines = ''
+      for (const point of points) {
+        const labels = this.#braces(point.attributes, scopeText)
+        lines += `${name}${labels} ${valueText(point.value)}\n`
+        if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
+      }
+      family.text += lines
+    })
   }
 
   #name(metric: MetricData, kind: MetricKind): string {

@@ -13,19 +13,21 @@ export interface TlsSettings extends ClientDemands {
   readonly context: SecureContextOptions
 }
 
-/** A client that is slower than this in its handshake is cut off. */
-const HANDSHAKE_TIMEOUT = 10_000
-
 /**
  * Lets a server that isn't listening yet speak TLS only.
  *
  * The server accepts connections as before, but they go through a TLS server of the current settings, which
  * never listens itself. So everything can change while running, and what is connected stays.
  *
+ * @param handshakeTimeout milliseconds in which a client must have shaken hands.
  * @param settings gives them as they are now, the same object as long as they don't change.
  * @returns ends every connection, those whose handshake is under way too.
  */
-export function putTlsBefore(server: HttpServer, settings: () => TlsSettings): () => void {
+export function putTlsBefore(
+  server: HttpServer,
+  handshakeTimeout: number,
+  settings: () => TlsSettings,
+): () => void {
   const accept = server.listeners('connection')
   server.removeAllListeners('connection')
   const serve = (socket: TLSSocket) => {
@@ -37,7 +39,8 @@ export function putTlsBefore(server: HttpServer, settings: () => TlsSettings): (
     connected.add(socket)
     socket.once('close', () => connected.delete(socket))
     const current = settings()
-    if (built?.of !== current) built = { of: current, tls: createTls(current, serve) }
+    if (built?.of !== current)
+      built = { of: current, tls: createTls(current, handshakeTimeout, serve) }
     built.tls.emit('connection', socket)
   })
   return () => {
@@ -45,12 +48,16 @@ export function putTlsBefore(server: HttpServer, settings: () => TlsSettings): (
   }
 }
 
-function createTls(settings: TlsSettings, serve: (socket: TLSSocket) => void): TlsServer {
+function createTls(
+  settings: TlsSettings,
+  handshakeTimeout: number,
+  serve: (socket: TLSSocket) => void,
+): TlsServer {
   const { context, clientCertificate } = settings
   const tls = createServer({
     ...context,
     ALPNProtocols: ['http/1.1'],
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    handshakeTimeout,
     requestCert: clientCertificate !== 'none',
     rejectUnauthorized: clientCertificate === 'verified',
   })

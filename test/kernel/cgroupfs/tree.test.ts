@@ -1,5 +1,6 @@
 /** The walk over a real cgroup hierarchy. */
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { CgroupTree } from '../../../src/kernel/cgroupfs/tree.ts'
@@ -87,4 +88,17 @@ test('what lies too deep, and what is too much, is counted', (t) => {
 test('a root that is not there', (t) => {
   const tree = new CgroupTree('/nonexistent', LIMITS)
   t.throws(() => paths(tree), { code: 'ENOENT' })
+})
+
+test('one that may not be looked at costs only itself', (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'tree-'))
+  t.teardown(() => rmSync(root, { recursive: true }))
+  const tree = new CgroupTree(root, LIMITS)
+  for (const name of ['a', 'b']) mkdirSync(join(root, name))
+  t.deepEqual(paths(tree), ['', '/a', '/b'])
+  // Refused to root as well, and the number of links stays the same.
+  rmdirSync(join(root, 'a'))
+  symlinkSync('a', join(root, 'a'))
+  mkdirSync(join(root, 'c'))
+  t.deepEqual(paths(tree), ['', '/b', '/c'])
 })

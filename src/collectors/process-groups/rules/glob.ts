@@ -1,12 +1,17 @@
 /** File name patterns: `*` and `?` stand for anything but a slash, `**` for anything. */
+import { compileWhole, type WholeMatch } from './pattern.ts'
 
-export function compileGlob(glob: string): RegExp {
+export function compileGlob(glob: string): WholeMatch {
   const source = glob.replace(
     /\*\*|[*?]|[^*?]+/g,
-    (part) => GLOB[part] ?? part.replace(SPECIAL, '\\$&'),
+    (part) => GLOB.get(part) ?? part.replace(SPECIAL, '\\$&'),
   )
-  return new RegExp(`^${source}$`, 's')
+  return compileWhole(source)
 }
 
 const SPECIAL = /[\\^$.+()[\]{}|]/g
-const GLOB: Readonly<Record<string, string>> = { '**': '.*', '*': '[^/]*', '?': '[^/]' }
+const GLOB = new Map([
+  ['**', '.*'],
+  ['*', '[^/]*'],
+  ['?', '[^/]'],
+])

@@ -1,4 +1,7 @@
-/** Regular expressions in Go's syntax, searched in linear time. */
+/**
+ * Regular expressions in Go's syntax, searched in linear time: whoever starts a process writes the texts, and may not make
+ * the search last.
+ */
 import { RE2JS } from 're2js'
 
 export interface Pattern {
@@ -6,6 +9,17 @@ export interface Pattern {
   readonly names: readonly string[]
   /** What the groups of the first match captured, by number; undefined when there is no match. */
   find(text: string): readonly string[] | undefined
+}
+
+/** Whether a text as a whole is as an expression says. */
+export interface WholeMatch {
+  test(text: string): boolean
+}
+
+/** @throws Error that says what is wrong with the expression. */
+export function compileWhole(source: string): WholeMatch {
+  const regex = RE2JS.compile(source, RE2JS.DOTALL)
+  return { test: (text) => regex.testExact(text) }
 }
 
 /** @throws Error that says what is wrong with the expression. */

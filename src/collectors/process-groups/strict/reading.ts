@@ -7,6 +7,7 @@ import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import { emptyStat, type Stat } from '../../../kernel/procfs/stat.ts'
 import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
+import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import type { Holdings } from '../group.ts'
 import type { ProcessFile, ReadingErrors } from '../reading-errors.ts'
 import { noUsage, type Usage } from '../usage.ts'
@@ -37,6 +38,7 @@ export class StrictReader {
   readonly #hasMemory: boolean
   readonly #pageSize: number
   readonly #errors: ReadingErrors
+  readonly #slice: TimeSlice
   #isPartial = false
 
   /**
@@ -47,18 +49,20 @@ export class StrictReader {
     procfs: Procfs,
     { smaps, pageSize }: { readonly smaps: boolean; readonly pageSize: number },
     errors: ReadingErrors,
+    slice: TimeSlice,
   ) {
     this.#pageSize = pageSize
     this.#procfs = procfs
     this.#hasMemory = smaps
     this.#errors = errors
+    this.#slice = slice
   }
 
   /**
    * @param stat what was read of the process just now.
    * @throws whatever Procfs.status and Procfs.openFilesLimit throw.
    */
-  read(directory: string, stat: Stat): Reading {
+  async read(directory: string, stat: Stat): Promise<Reading> {
     const procfs = this.#procfs
     const status = emptyStatus()
     const slow = emptyProportionalMemory()
@@ -71,7 +75,7 @@ export class StrictReader {
     if (this.#hasMemory) {
       this.#attempt('smaps', undefined, () => procfs.proportionalMemory(directory, slow))
     }
-    const threads = this.#attempt('task', [], () => this.#threads(directory))
+    const threads = await this.#threads(directory)
     if (threads.length > 0) sumSwitches(usage, threads)
     return {
       stat,
@@ -91,10 +95,12 @@ export class StrictReader {
   }
 
   /** The threads that could be read; none if that is only one. */
-  #threads(directory: string): ThreadReading[] {
+  async #threads(directory: string): Promise<ThreadReading[]> {
+    const tids = this.#attempt('task', [], () => this.#procfs.tids(directory))
     const wasPartial = this.#isPartial
     const threads: ThreadReading[] = []
-    for (const tid of this.#procfs.tids(directory)) {
+    for (const tid of tids) {
+      if (this.#slice.isOver()) await this.#slice.next()
       const thread = this.#thread(this.#procfs.taskDirectory(directory, tid), tid)
       if (thread !== undefined) threads.push(thread)
     }

@@ -86,18 +86,21 @@ export class StrictCensus implements GroupCensus {
     const candidates: Candidate[] = []
     for (const pid of pids) {
       if (slice.isOver()) await slice.next()
-      const candidate = this.#visit(pid)
+      const candidate = await this.#visit(pid)
       if (candidate !== undefined) candidates.push(candidate)
     }
     this.#forgetUnread()
-    const unmatched = this.#judge(candidates)
-    for (const candidate of unmatched.values()) this.#inherit(candidate, unmatched)
+    const unmatched = await this.#judge(candidates)
+    for (const candidate of unmatched.values()) {
+      if (slice.isOver()) await slice.next()
+      this.#inherit(candidate, unmatched)
+    }
     endPass(this.groups, this.#options)
     this.#previous = time
   }
 
   /** Reads a process; one that is new, or whose verdict does not stand, is to be judged. */
-  #visit(pid: number): Candidate | undefined {
+  async #visit(pid: number): Promise<Candidate | undefined> {
     const { procfs, errors, rules } = this.#sources
     const directory = procfs.directory(pid)
     try {
@@ -115,7 +118,7 @@ export class StrictCensus implements GroupCensus {
       return undefined
     }
     process ??= this.#newProcess(pid, directory)
-    const reading = this.#read(process)
+    const reading = await this.#read(process)
     if (reading === undefined) return undefined
     if (reading.isPartial) errors.omissions++
     process.pass = this.#pass
@@ -124,10 +127,10 @@ export class StrictCensus implements GroupCensus {
     return undefined
   }
 
-  #read({ directory }: Process): Reading | undefined {
+  async #read({ directory }: Process): Promise<Reading | undefined> {
     const { errors } = this.#sources
     try {
-      return this.#reader.read(directory, { ...this.#stat })
+      return await this.#reader.read(directory, { ...this.#stat })
     } catch (error) {
       this.outcome[isGone(error) ? 'vanished' : 'failed']++
       errors.count('status', error)
@@ -159,9 +162,11 @@ export class StrictCensus implements GroupCensus {
   }
 
   /** Gives those back that no rule matches. */
-  #judge(candidates: readonly Candidate[]): Map<number, Candidate> {
+  async #judge(candidates: readonly Candidate[]): Promise<Map<number, Candidate>> {
+    const { slice } = this.#sources
     const unmatched = new Map<number, Candidate>()
     for (const { process, reading } of candidates) {
+      if (slice.isOver()) await slice.next()
       let verdict: Verdict
       try {
         verdict = this.#sources.judge(process)

@@ -1,0 +1,49 @@
+/** The collector of cgroups on a made-up tree of v2, seen as Prometheus does. */
+import { emptyResource } from '@opentelemetry/resources'
+import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
+import { Procfs } from '../../src/kernel/procfs/procfs.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
+import { now } from '../../src/telemetry/time.ts'
+import { doInSlices, type TimeSlice } from '../../src/telemetry/time-slice.ts'
+import { Directory } from '../../src/workloads/directory.ts'
+import { Workloads } from '../../src/workloads/workloads.ts'
+
+/**
+ * @param root the tree, with its `cgroup.controllers`.
+ * @param procRoot a procfs with a boot time; its `pressure` is the node's.
+ * @param openFiles how many files stay open between collections. What is read of them outlives their removal,
+ *   for a made-up tree is none of the kernel's.
+ * @returns gives the text of one collection; throws what a collection fails of.
+ */
+export function collectCgroups(
+  root: string,
+  procRoot: string,
+  slice: TimeSlice,
+  { maxSeries, openFiles = 0 }: { maxSeries?: number; openFiles?: number } = {},
+): () => Promise<string> {
+  const meter = new ObservableMeter({ name: 'cgroups' }, now(), maxSeries)
+  const options = {
+    root,
+    include: ['**'],
+    depth: 8,
+    max: 200_000,
+    open_files: openFiles,
+    triggers: [],
+  }
+  registerCgroups(meter, options, {
+    procfs: new Procfs(procRoot),
+    machine: { pageSize: 4096, ticksPerSecond: 100 },
+    slice,
+    workloads: new Workloads(new Directory({ sources: [] }), undefined),
+    notify: () => {},
+    mounts: { v2: root, v1: new Map() },
+  })
+  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  return async () => {
+    const { scopeMetrics, errors } = await meter.collect(now())
+    if (errors.length > 0) throw errors[0]
+    const metrics = { resource: emptyResource(), scopeMetrics: [scopeMetrics] }
+    return doInSlices(serializer.serializing(metrics))
+  }
+}

@@ -1,0 +1,49 @@
+/** Made-up files of a cgroup of v2, in the forms that the kernel writes. */
+import type { Dice } from '../support/random.ts'
+
+/** The content of each file. */
+export function cgroupFiles(dice: Dice): Readonly<Record<string, string>> {
+  const number = () => dice.integer(0, 2 ** 40)
+  const limit = () => dice.pick(['max', String(number())])
+  const keyed = (...keys: readonly string[]) => keys.map((key) => `${key} ${number()}\n`).join('')
+  const faults = number()
+  return {
+    ...Object.fromEntries(
+      ['cpu', 'memory', 'io', 'irq'].map((resource) => [`${resource}.pressure`, pressure(dice)]),
+    ),
+    'cpu.stat': keyed(
+      'usage_usec',
+      'user_usec',
+      'system_usec',
+      'nr_periods',
+      'nr_throttled',
+      'throttled_usec',
+    ),
+    'cpu.max': `${limit()} ${dice.pick([100_000, 1000])}\n`,
+    'memory.current': `${number()}\n`,
+    'memory.stat':
+      keyed('anon', 'file', 'kernel', 'inactive_file') +
+      `pgfault ${faults}\npgmajfault ${dice.integer(0, faults)}\n`,
+    'memory.max': `${limit()}\n`,
+    'memory.swap.current': `${number()}\n`,
+    'memory.events': keyed('low', 'high', 'max', 'oom', 'oom_kill'),
+    'pids.current': `${number()}\n`,
+    'pids.max': `${limit()}\n`,
+    'io.stat': dice
+      .list(0, 3, () => dice.integer(0, 9))
+      .filter((minor, index, all) => all.indexOf(minor) === index)
+      .map(
+        (minor) =>
+          `999:${minor} rbytes=${number()} wbytes=${number()} rios=7 wios=8 dbytes=0 dios=0\n`,
+      )
+      .join(''),
+    'cgroup.procs': '',
+  }
+}
+
+function pressure(dice: Dice): string {
+  const percentage = () => `${dice.integer(0, 100)}.${String(dice.integer(0, 99)).padStart(2, '0')}`
+  const line = (type: string) =>
+    `${type} avg10=${percentage()} avg60=${percentage()} avg300=${percentage()} total=${dice.integer(0, 2 ** 40)}\n`
+  return line('some') + line('full')
+}

@@ -1,0 +1,30 @@
+/** The configuration of a command line, with all that is checked before anything is started. */
+import { compileTargets, PatternError } from '../collectors/kubevirt/targets.ts'
+import { RuleError } from '../collectors/process-groups/rules/rule-error.ts'
+import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import type { CommandLine } from '../config/command-line.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import { ConfigError } from '../config/problems.ts'
+
+/** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
+export function loadConfiguration(
+  { config: file, kubevirtFile, flags }: CommandLine,
+  environment: NodeJS.ProcessEnv,
+): LoadedConfig {
+  const loaded = loadConfig({ file, kubevirtFile, flags, environment })
+  try {
+    createRules(loaded.config)
+    compileTargets(loaded.config.kubevirt.targets)
+  } catch (error) {
+    if (error instanceof PatternError) {
+      throw new ConfigError([{ source: 'kubevirt.targets', message: error.message }])
+    }
+    if (!(error instanceof RuleError)) throw error
+    const problems = error.problems.map(({ line, message }) => ({
+      source: line === undefined ? 'rules' : `${file}:${line}`,
+      message,
+    }))
+    throw new ConfigError(problems)
+  }
+  return loaded
+}

@@ -1,0 +1,39 @@
+/** Text of many series is made in pieces. */
+import { emptyResource } from '@opentelemetry/resources'
+import test from 'ava'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
+import { now } from '../../src/telemetry/time.ts'
+import type { Work } from '../../src/telemetry/time-slice.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+
+const SERIES = 100_000
+const MOST_AT_ONCE = 1000
+
+test('translation and text yield again and again', async (t) => {
+  const meter = new ObservableMeter({ name: 'x' }, now())
+  const gauge = meter.createObservableGauge('x')
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (let index = 0; index < SERIES; index++) result.observe(gauge, index, { index })
+    },
+    [gauge],
+  )
+  const { scopeMetrics } = await meter.collect(now())
+  const vocabulary = new Vocabulary([])
+  const [translated, pieces] = count(vocabulary.translating([scopeMetrics], ['classic']))
+  t.true(pieces >= SERIES / MOST_AT_ONCE)
+  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const metrics = { resource: emptyResource(), scopeMetrics: translated }
+  const [text, textPieces] = count(serializer.serializing(metrics))
+  t.true(textPieces >= SERIES / MOST_AT_ONCE)
+  t.is(text, serializer.serialize(metrics))
+})
+
+/** What work gives, and how often it yields. */
+function count<T>(work: Work<T>): [result: T, yields: number] {
+  for (let yields = 0; ; yields++) {
+    const { done, value } = work.next()
+    if (done) return [value, yields]
+  }
+}
