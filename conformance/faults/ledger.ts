@@ -36,6 +36,13 @@ const COUNTED: Readonly<Record<string, readonly [counter: Counter, scale: number
   'thread_context_switches_total voluntary': ['voluntary', 1],
   'thread_context_switches_total nonvoluntary': ['nonvoluntary', 1],
 }
+/** What children used that nobody saw counts in their parent's group, too. */
+const WAITED: ReadonlyMap<Counter, Counter> = new Map([
+  ['utime', 'cutime'],
+  ['stime', 'cstime'],
+  ['minflt', 'cminflt'],
+  ['majflt', 'cmajflt'],
+])
 const HELD: Readonly<Record<string, Holding>> = {
   'num_threads ': 'threads',
   'memory_bytes resident': 'resident',
@@ -153,7 +160,8 @@ class Process {
       (total, account) => total + account.most(counter),
       0n,
     )
-    const own = this.#own.most(counter)
+    const waited = isThread ? undefined : WAITED.get(counter)
+    const own = this.#own.most(counter) + (waited === undefined ? 0n : this.#own.most(waited))
     // A process with one thread is that thread; context switches are those of all threads.
     const isOfAll = isThread || counter === 'voluntary' || counter === 'nonvoluntary'
     return isOfAll ? own + threads : own

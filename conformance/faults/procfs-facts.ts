@@ -14,6 +14,10 @@ const COUNTERS = [
   'nonvoluntary',
   'readBytes',
   'writeBytes',
+  'cutime',
+  'cstime',
+  'cminflt',
+  'cmajflt',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
@@ -83,6 +87,10 @@ function readTask(directory: string): TaskFacts {
     majflt: unsigned(stat?.[9]),
     utime: unsigned(stat?.[11]),
     stime: unsigned(stat?.[12]),
+    cminflt: unsigned(stat?.[8]),
+    cmajflt: unsigned(stat?.[10]),
+    cutime: unsigned(stat?.[13]),
+    cstime: unsigned(stat?.[14]),
     voluntary: lineNumber(status?.slice(0, Math.max(0, end) + 1), 'voluntary_ctxt_switches:'),
     nonvoluntary: lineNumber(status, 'nonvoluntary_ctxt_switches:'),
     readBytes: lineNumber(io, 'read_bytes:'),

@@ -73,10 +73,7 @@ export class Census implements GroupCensus {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       await this.#inherit(process, unmatched, pass)
     }
-    for (const { pid, group } of this.#waitedFor?.settle(this.#processes) ?? []) {
-      this.#processes.delete(pid)
-      if (group !== undefined) group.exits++
-    }
+    this.#waitedFor?.settle(this.#processes)
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
     this.#parts.procfs.closeUnused()

@@ -25,6 +25,8 @@ const KINDS = ['utime', 'stime', 'minflt', 'majflt'] as const satisfies (keyof S
 export class Ledger {
   /** Who waits for it. */
   parent = 0
+  /** Whether it is known to have ended, and is taken off what its parent has waited for. */
+  isClosed = false
   readonly own: Spent = nothing()
   readonly waited: Spent = nothing()
 
@@ -32,6 +34,7 @@ export class Ledger {
   isUpToDate(stat: Stat): boolean {
     const { own, waited } = this
     return (
+      !this.isClosed &&
       own.utime === stat.utime &&
       own.stime === stat.stime &&
       own.minflt === stat.minflt &&
@@ -46,6 +49,7 @@ export class Ledger {
   update(stat: Stat): Spent {
     const before = { ...this.waited }
     this.parent = stat.ppid
+    this.isClosed = false
     this.own.utime = stat.utime
     this.own.stime = stat.stime
     this.own.minflt = Number(stat.minflt)
@@ -95,6 +99,8 @@ export class WaitedFor {
 
   /** Says that a known process has ended. */
   end({ pid, ledger }: Parent): void {
+    if (ledger.isClosed) return
+    ledger.isClosed = true
     this.#ended.set(pid, ledger)
   }
 
@@ -102,36 +108,31 @@ export class WaitedFor {
    * Counts what nobody has counted, and begins the next pass.
    *
    * @param known who was there in this pass.
-   * @returns those of them that have ended meanwhile.
    */
-  settle<P extends Parent>(known: ReadonlyMap<number, P>): P[] {
-    const ended = this.#grown.size > 0 ? this.#findEnded(known) : []
+  settle(known: ReadonlyMap<number, Parent>): void {
     if (this.#grown.size > 0) {
+      this.#findEnded(known)
       for (const ledger of this.#ended.values()) this.#takeOff(ledger, known)
     }
     for (const { parent, rest } of this.#grown.values()) parent.group?.addSpent(rest)
     this.#grown.clear()
     this.#ended.clear()
-    return ended
   }
 
   /**
    * A child may have ended between its own reading and that of its parent, which has waited for it then: it is looked at
    * again, and where it has gone, so are its own children.
    */
-  #findEnded<P extends Parent>(known: ReadonlyMap<number, P>): P[] {
-    const found: P[] = []
+  #findEnded(known: ReadonlyMap<number, Parent>): void {
     const children = Map.groupBy(known.values(), ({ ledger }) => ledger.parent)
     const parents = [...this.#grown.keys(), ...this.#ended.keys()]
     for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
       for (const child of children.get(pid) ?? []) {
         if (this.#ended.has(child.pid) || this.#isThere(child)) continue
         this.end(child)
-        found.push(child)
         parents.push(child.pid)
       }
     }
-    return found
   }
 
   #isThere({ directory, start }: Parent): boolean {
