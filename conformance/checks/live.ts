@@ -11,7 +11,7 @@ import { get } from '../support/http.ts'
 const SECONDS = 120
 const INTERVAL = 3000
 const PREFIX = 'namedprocess_namegroup_'
-const MEMORY = ['resident', 'virtual', 'swapped', 'proportionalResident', 'proportionalSwapped']
+const MEMORY = ['virtual', 'swapped', 'proportionalResident', 'proportionalSwapped']
 /** Proportional memory changes when others on the machine begin or end to share a library's pages. */
 const SHARED_BY_OTHERS = 0.01
 
@@ -49,6 +49,7 @@ export const check: Check = {
     const last = looks[looks.length - 1]
     for (const line of report(last)) print(line)
     compareMemory(last, print)
+    compareResident(last, crowd, print)
     const compared = looks.length * KINDS.length * FIGURES.length
     return `${compared} sums of each within what the kernel says; none of ours ever fell`
   },
@@ -147,6 +148,21 @@ function compareMemory({ theirs, ours }: Look, print: (line: string) => void): v
       if (there > 0) parts.push(here === there ? `${memtype} ${here}` : message)
     }
     if (parts.length > 0) print(`${kind} memory, equal: ${parts.join(', ')}`)
+  }
+}
+
+/** Ours is the kernel's own; process-exporter's is behind by what CPUs have not added up yet. */
+function compareResident(
+  { theirs, ours }: Look,
+  crowd: RestlessCrowd,
+  print: (line: string) => void,
+): void {
+  const figure = { title: '', metric: 'memory_bytes', labels: { memtype: 'resident' }, scale: 1 }
+  for (const kind of KINDS) {
+    const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure))
+    const kernel = crowd.resident(kind)
+    require(here === kernel, `${kind} resident memory is ${here}, the kernel has ${kernel}`)
+    print(`${kind} resident memory: ${kernel}; process-exporter has ${there}`)
   }
 }
 

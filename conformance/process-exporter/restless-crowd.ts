@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { run, type Scope } from '../support/children.ts'
 import { generator } from '../support/random.ts'
 import { Bounds, type Range } from './bounds.ts'
-import { FIGURES, isStopped, readFigures, withItsEnd } from './kernel-figures.ts'
+import { FIGURES, isStopped, readFigures, readResident, withItsEnd } from './kernel-figures.ts'
 
 const COUNTS = { idle: 440, busy: 32, write: 16, read: 8, threads: 4, brief: 0 }
 export type Kind = keyof typeof COUNTS
@@ -116,6 +116,13 @@ export class RestlessCrowd {
       if (last === undefined) bounds.endScrape(figuresOf(member), true)
       else bounds.endScrape(withItsEnd(last), false)
     }
+  }
+
+  /** Resident memory of its processes, in bytes, as the kernel has it to the page. */
+  resident(kind: Kind): number {
+    return this.#members
+      .filter((member) => member.kind === kind)
+      .reduce((sum, { pid }) => sum + readResident(pid), 0)
   }
 
   /** The bounds of the sums over the group in the last scrape, in the order of `FIGURES`. */
