@@ -26,7 +26,7 @@ export function differentStarts(images: readonly string[]): string[] {
 /** Node's own options in a command: those before the program. */
 function optionsOf(command: string): string {
   const [before] = command.split('dist/main.js')
-  return [...before.matchAll(/--[\w-]+=[\w]+/g)].join(' ')
+  return [...before.matchAll(/--[\w-]+(?:=\w+)?/g)].join(' ')
 }
 
 function read(path: string): string {
