@@ -14,6 +14,7 @@ import {
   cpuSeconds,
   exporterSubject,
   floorSubject,
+  hostmetricsSubject,
   residentMebibytes,
   type Subject,
 } from './bench/subjects.ts'
@@ -46,7 +47,10 @@ async function main(): Promise<void> {
   const thorough = await agentSubject(scope, crowd, '  with refresh=0s', '0s')
   const exporter = await exporterSubject(scope, crowd)
   const floor = floorSubject(scope, crowd, threads)
-  const subjects = [agent, thorough, exporter, floor].filter((subject) => subject !== undefined)
+  const hostmetrics = await hostmetricsSubject(scope, print)
+  const subjects = [agent, thorough, exporter, hostmetrics, floor].filter(
+    (subject) => subject !== undefined,
+  )
   const costs = await measure(subjects, Number(values.rounds))
   for (const { name, pid } of subjects) {
     const cost = costs.get(name) as number[]
@@ -55,11 +59,12 @@ async function main(): Promise<void> {
       `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} MiB resident`,
     )
   }
-  for (const other of [exporter, floor]) {
+  for (const other of [exporter, hostmetrics, floor]) {
     if (other === undefined) continue
     printRatio(costs, agent, other)
     printRatio(costs, thorough, other)
   }
+  if (hostmetrics === undefined) print('  the Collector can not be built: no comparison with it')
   if (exporter === undefined) print('  process-exporter is not installed: no comparison with it')
   const text = await agent.collect()
   print(

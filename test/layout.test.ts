@@ -9,10 +9,11 @@ const SOURCE = fileURLToPath(new URL('../src', import.meta.url))
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   workloads: ['kernel'],
-  telemetry: [],
+  files: [],
+  telemetry: ['files'],
   config: [],
   collectors: ['kernel', 'workloads', 'telemetry'],
-  web: ['telemetry'],
+  web: ['telemetry', 'files'],
   'version.ts': [],
   agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
   'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],

@@ -1,13 +1,14 @@
 /** The programs that are measured: each collects once when it is told to, and its CPU time is known. */
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { buildCollector } from '../collector/build.ts'
 import { startAgent } from '../support/agent.ts'
 import type { Scope } from '../support/children.ts'
 import { freePort, get, untilReady } from '../support/http.ts'
-import { isInstalled } from '../support/packages.ts'
+import { isInstalled, MissingPeer } from '../support/packages.ts'
 import type { Crowd } from './crowd.ts'
 
 export interface Subject {
@@ -46,6 +47,42 @@ export async function exporterSubject(scope: Scope, crowd: Crowd): Promise<Subje
     collect: () => get(`http://${address}/metrics`),
   }
 }
+
+/** The real Collector with its `process` scraper, which reads on its own, once a second; undefined where it can't be had. */
+export async function hostmetricsSubject(
+  scope: Scope,
+  print: (line: string) => void,
+): Promise<Subject | undefined> {
+  let program: string
+  try {
+    program = await buildCollector(scope, print)
+  } catch (error) {
+    if (!(error instanceof MissingPeer)) throw error
+    return undefined
+  }
+  const file = join(scope.directory(), 'collector.yaml')
+  writeFileSync(file, HOSTMETRICS)
+  const child = scope.spawn(program, [`--config=${file}`], { stdio: ['ignore', 'ignore', 'pipe'] })
+  if (child.stderr === null) throw new Error('the Collector has no log')
+  const lines = createInterface({ input: child.stderr })
+  return {
+    name: 'hostmetrics',
+    pid: child.pid as number,
+    collect: async () => {
+      for await (const [line] of on(lines, 'line')) if (line.includes('data points')) break
+      return ''
+    },
+  }
+}
+
+/** The debug exporter writes one line for each collection, and nothing of what is in it. */
+const HOSTMETRICS = `
+receivers: {hostmetrics: {collection_interval: 1s, scrapers: {process: {mute_process_all_errors: true}}}}
+exporters: {debug: {verbosity: basic}}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines: {metrics: {receivers: [hostmetrics], exporters: [debug]}}
+`
 
 /** A plain loop over the same files. */
 export function floorSubject(scope: Scope, crowd: Crowd, threads: number): Subject {

@@ -7,7 +7,9 @@ import { buildCollector } from '../collector/build.ts'
 import { Collector, writtenRequests } from '../collector/collector.ts'
 import { checkConfigurations } from '../collector/configurations.ts'
 import { checkFailures } from '../collector/failures.ts'
+import { checkHostmetrics } from '../collector/hostmetrics.ts'
 import { compareRoutes } from '../collector/routes.ts'
+import { checkVolume } from '../collector/volume.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
 import { makePods } from '../support/pods.ts'
@@ -27,6 +29,8 @@ export const check: Check = {
     const points = await checkArrival(context, program)
     await checkConfigurations(context, program)
     await compareRoutes(context, program)
+    await checkHostmetrics(context, program)
+    await checkVolume(context, program)
     await checkFailures(context, program)
     return `${points} points equal on both outputs, and delivery outlives the Collector`
   },

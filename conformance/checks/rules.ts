@@ -1,21 +1,34 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Check, require } from '../check.ts'
-import { ALERTS } from '../rules/alerts.ts'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { parse } from 'yaml'
+import { type Check, type CheckContext, require } from '../check.ts'
+import { AGENT_TROUBLES } from '../rules/agent-troubles.ts'
+import { ALERTS, RULES, TO_BE_COPIED } from '../rules/alerts.ts'
+import { PRESSURE_TROUBLES } from '../rules/pressure-troubles.ts'
 import { liveThrough } from '../rules/real-course.ts'
+import { troubleTest } from '../rules/troubles.ts'
 import { COURSES, INTERVAL, recordingTest, unitTest } from '../rules/unit-tests.ts'
 import { run } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
 
-export const check: Check = {
-  title:
-    "the alerts on a group without processes fire a minute after its end, by promtool's judgement",
+const TROUBLES = [...PRESSURE_TROUBLES, ...AGENT_TROUBLES]
 
-  async run({ scope, print }) {
+interface RuleFile {
+  readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[]
+}
+
+export const check: Check = {
+  title: "alerts fire when they must and not otherwise, by promtool's judgement and in Prometheus",
+
+  async run(context) {
+    const { scope, print } = context
     await needPackage('prometheus', 'prometheus', 'promtool')
-    const files = ALERTS.map(({ file }) => file)
+    const files = globSync(join(RULES, '*.yaml')).sort()
     const checked = await run('promtool', ['check', 'rules', ...files])
     require(checked.code === 0, checked.output)
+    const untested = files.flatMap(alertsOf).filter((name) => !isTested(name))
+    require(untested.length === 0, `nothing tests ${untested.join(', ')}`)
+
     const tests: object[] = [recordingTest()]
     for (const alert of ALERTS) {
       for (const course of COURSES) {
@@ -24,16 +37,41 @@ export const check: Check = {
         print(`${alert.name}, ${course.title}: ${values}`)
       }
     }
-    const file = join(scope.directory(), 'tests.yaml')
-    // JSON is YAML.
-    const suite = { rule_files: files, evaluation_interval: `${INTERVAL}s`, tests }
-    writeFileSync(file, JSON.stringify(suite))
-    const { code, output } = await run('promtool', ['test', 'rules', file])
-    require(code === 0, output)
+    const ofGroups = ALERTS.map(({ file }) => file)
+    await judge(context, ofGroups, `${INTERVAL}s`, tests)
+    const troubles: object[] = []
+    for (const trouble of TROUBLES) troubles.push(await troubleTest(trouble))
+    const general = files.filter((file) => basename(file) !== TO_BE_COPIED)
+    await judge(context, general, '1m', troubles)
+    print(`${troubles.length} troubles: each alert alone, after its time and no longer`)
 
     const delays = await Promise.all(ALERTS.map((alert) => liveThrough(scope, alert)))
     for (const [index, { name }] of ALERTS.entries())
       print(`${name}, in Prometheus: fired ${delays[index].toFixed(1)} s after the end`)
-    return `${tests.length} courses of events, and ${ALERTS.length} alerts in a real Prometheus`
+    const courses = tests.length + troubles.length
+    return `${courses} courses of events, and ${ALERTS.length} alerts in a real Prometheus`
   },
+}
+
+/** Lets promtool run tests of rules. */
+async function judge(
+  { scope }: CheckContext,
+  rule_files: readonly string[],
+  evaluation_interval: string,
+  tests: readonly object[],
+): Promise<void> {
+  const file = join(scope.directory(), 'tests.yaml')
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify({ rule_files, evaluation_interval, tests }))
+  const { code, output } = await run('promtool', ['test', 'rules', file])
+  require(code === 0, output)
+}
+
+function alertsOf(file: string): string[] {
+  const { groups } = parse(readFileSync(file, 'utf8')) as RuleFile
+  return groups.flatMap(({ rules }) => rules.flatMap(({ alert }) => alert ?? []))
+}
+
+function isTested(name: string): boolean {
+  return ALERTS.some((alert) => alert.name === name) || TROUBLES.some(({ alert }) => alert === name)
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { ReceivedRequest } from '../../test/support/receiver.ts'
 import { endChild, type Scope } from '../support/children.ts'
@@ -12,15 +13,18 @@ const READY_SECONDS = 30
 
 export class Collector {
   readonly #scope: Scope
-  readonly #program: string
+  readonly #command: readonly string[]
   readonly #file: string
   readonly #log: string[] = []
   #child: ChildProcess | undefined
 
-  /** @param config as an object, or the path of a file. */
-  constructor(scope: Scope, program: string, config: object | string) {
+  /**
+   * @param program with arguments before its own, if any.
+   * @param config as an object, or the path of a file.
+   */
+  constructor(scope: Scope, program: string | readonly string[], config: object | string) {
     this.#scope = scope
-    this.#program = program
+    this.#command = typeof program === 'string' ? [program] : program
     this.#file = typeof config === 'string' ? config : join(scope.directory(), 'collector.yaml')
     if (typeof config !== 'string')
       writeFileSync(this.#file, stringify({ ...config, ...service(config) }))
@@ -33,18 +37,19 @@ export class Collector {
   /**
    * Starts it.
    *
-   * @param port that it listens on when it is ready.
+   * @param address that it listens on when it is ready: a port of loopback, or host and port.
    * @throws Error with the end of its log when it isn't.
    */
-  async start(port: number, environment: NodeJS.ProcessEnv = {}): Promise<void> {
-    const child = this.#scope.spawn(this.#program, [`--config=${this.#file}`], {
+  async start(address: number | string, environment: NodeJS.ProcessEnv = {}): Promise<void> {
+    const [program, ...first] = this.#command
+    const child = this.#scope.spawn(program as string, [...first, `--config=${this.#file}`], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...environment },
     })
     this.#child = child
     child.stderr?.on('data', (chunk) => this.#log.push(String(chunk)))
     const deadline = Date.now() + READY_SECONDS * 1000
-    while (!(await isListening(port))) {
+    while (!(await isListening(address))) {
       if (child.exitCode !== null || Date.now() > deadline) {
         throw new Error(`the Collector does not start: ${this.#log.join('').trim().slice(-1500)}`)
       }
@@ -63,6 +68,11 @@ export class Collector {
   }
 }
 
+/** Path of a configuration of `otel/`. */
+export function configuration(name: string): string {
+  return fileURLToPath(new URL(`../../otel/${name}`, import.meta.url))
+}
+
 /** Its own metrics would want a port. */
 function service(config: object): object {
   const given = (config as { service?: object }).service
@@ -71,9 +81,10 @@ function service(config: object): object {
   }
 }
 
-function isListening(port: number): Promise<boolean> {
+function isListening(address: number | string): Promise<boolean> {
+  const [host, port] = typeof address === 'number' ? ['127.0.0.1', address] : address.split(':')
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(Number(port), host)
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)

@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { makeCertificates } from '../../test/support/certificates.ts'
 import { somePod } from '../../test/support/kube-objects.ts'
 import { startKubeServer } from '../../test/support/kube-server.ts'
@@ -13,7 +12,7 @@ import { startAgent } from '../support/agent.ts'
 import type { Scope } from '../support/children.ts'
 import { freePort } from '../support/http.ts'
 import { type MadePods, makePods } from '../support/pods.ts'
-import { Collector } from './collector.ts'
+import { Collector, configuration } from './collector.ts'
 
 const PATIENCE = 30_000
 
@@ -87,10 +86,6 @@ async function checkScrape({ scope, print }: CheckContext, program: string): Pro
   }
   await collector.stop()
   print(`scrape.yaml: ${pods.containers.length} containers have Resources again`)
-}
-
-function configuration(name: string): string {
-  return fileURLToPath(new URL(`../../otel/${name}`, import.meta.url))
 }
 
 async function startBackend(scope: Scope): Promise<Receiver> {

@@ -4,12 +4,8 @@
  */
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
-
-const RULES = fileURLToPath(new URL('../../deploy/rules', import.meta.url))
-/** To be copied for groups that a cluster has; as it is, it would fire everywhere. */
-const TO_BE_COPIED = 'missing-groups.yaml'
+import { RULES, TO_BE_COPIED } from '../rules/alerts.ts'
 
 const files = globSync('*.yaml', { cwd: RULES })
   .filter((file) => basename(file) !== TO_BE_COPIED)

@@ -1,5 +1,5 @@
 /** What the collector may say of processes, each in a group of its own: at most what their files have said so far. */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
@@ -44,6 +44,14 @@ const HELD: Readonly<Record<string, Holding>> = {
   'open_filedesc ': 'descriptors',
 }
 
+/** What children have used that a process has waited for. */
+const WAITED: Readonly<Partial<Record<Counter, Counter>>> = {
+  utime: 'waitedUtime',
+  stime: 'waitedStime',
+  minflt: 'waitedMinflt',
+  majflt: 'waitedMajflt',
+}
+
 export class Ledger {
   readonly #root: string
   #processes = new Map<string, ProcessFacts>()
@@ -64,6 +72,13 @@ export class Ledger {
       process.add(facts)
     }
     for (const [pid, process] of this.#seen) if (!this.#processes.has(pid)) process.end()
+  }
+
+  /** Takes those for ended whose `stat` has gone: what the kernel shows again later is another one. */
+  endVanished(): void {
+    for (const [pid, process] of this.#seen) {
+      if (!existsSync(join(this.#root, pid, 'stat'))) process.end()
+    }
   }
 
   /** @throws Error when a process that could not be read as a whole is not told of. */
@@ -153,7 +168,9 @@ class Process {
       (total, account) => total + account.most(counter),
       0n,
     )
-    const own = this.#own.most(counter)
+    const waited = isThread ? undefined : WAITED[counter]
+    const ofOthers = waited === undefined ? 0n : this.#own.most(waited)
+    const own = this.#own.most(counter) + ofOthers
     // A process with one thread is that thread; context switches are those of all threads.
     const isOfAll = isThread || counter === 'voluntary' || counter === 'nonvoluntary'
     return isOfAll ? own + threads : own

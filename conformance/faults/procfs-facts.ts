@@ -14,6 +14,10 @@ const COUNTERS = [
   'nonvoluntary',
   'readBytes',
   'writeBytes',
+  'waitedUtime',
+  'waitedStime',
+  'waitedMinflt',
+  'waitedMajflt',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
@@ -87,6 +91,10 @@ function readTask(directory: string): TaskFacts {
     nonvoluntary: lineNumber(status, 'nonvoluntary_ctxt_switches:'),
     readBytes: lineNumber(io, 'read_bytes:'),
     writeBytes: lineNumber(io, 'write_bytes:'),
+    waitedUtime: unsigned(stat?.[13]),
+    waitedStime: unsigned(stat?.[14]),
+    waitedMinflt: unsigned(stat?.[8]),
+    waitedMajflt: unsigned(stat?.[10]),
   }
   const start = unsigned(stat?.[19])
   return {

@@ -95,6 +95,7 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
       await watch.over(() => (isNobody ? asNobody(groups.text) : groups.text())),
       new Set(ODD),
     )
+    ledger.endVanished()
     require(groups.errors.length === 0, `a collection failed: ${groups.errors[0]}`)
     if (!strict) {
       if (before !== undefined) requireNoFall(before, page)
@@ -177,6 +178,10 @@ class Node {
       stime: more(before.stime),
       minflt: more(before.minflt),
       majflt: more(before.majflt),
+      cutime: more(before.cutime),
+      cstime: more(before.cstime),
+      cminflt: more(before.cminflt),
+      cmajflt: more(before.cmajflt),
       voluntary: more(before.voluntary),
       nonvoluntary: more(before.nonvoluntary),
       readBytes: more(before.readBytes),

@@ -1,8 +1,8 @@
 /** Tests for `promtool test rules`: what the agent itself says of a course of events, and when an alert must fire. */
-import { parseSamples } from '../../test/support/exposition.ts'
 import { processGroups } from '../../test/support/process-groups.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
 import { type Alert, GROUP } from './alerts.ts'
+import { type InputSeries, inputSeries, NODE } from './input-series.ts'
 
 /** Whether the program runs in a minute; or that the agent itself does not. */
 type Minute = 'runs' | 'absent' | 'agent is away'
@@ -14,14 +14,8 @@ export interface Course {
   readonly alerts: readonly (readonly [seconds: number, fires: boolean])[]
 }
 
-interface InputSeries {
-  readonly series: string
-  readonly values: string
-}
-
 /** Seconds between two scrapes, and between two evaluations. */
 export const INTERVAL = 15
-const NODE = { job: 'node-agent', instance: 'node-1' }
 const NUM_PROCS = 'namedprocess_namegroup_num_procs'
 const WATCHED = [NUM_PROCS, 'namedprocess_scrape_errors']
 
@@ -84,7 +78,8 @@ export async function unitTest(alert: Alert, { title, minutes, alerts }: Course)
       exp_alerts: fires ? [expected] : [],
     })),
   }
-  return { test, values: input.find(({ series }) => series.startsWith(NUM_PROCS))?.values }
+  const found = input.find(({ series }) => series.startsWith(NUM_PROCS))
+  return { test, values: found?.values ?? 'no sample' }
 }
 
 /** Two CPU counters of a process of the host and of one in a pod, and what the recording rules make of them. */
@@ -127,19 +122,12 @@ async function observe({ rule }: Alert, minutes: readonly Minute[]): Promise<Inp
   const tree = new ProcfsTree()
   using _end = { [Symbol.dispose]: () => tree.dispose() }
   const groups = processGroups(tree.root, { rules: [{ ...rule, comm: [GROUP] }] })
-  const texts: string[] = []
+  const scrapes: string[] = []
   for (const minute of minutes) {
     if (minute === 'runs') tree.set(100, { comm: GROUP })
     else tree.remove(100)
-    texts.push(minute === 'agent is away' ? '' : await groups.text())
+    const text = minute === 'agent is away' ? '' : await groups.text()
+    scrapes.push(...Array<string>(60 / INTERVAL).fill(text))
   }
-  return WATCHED.map((name) => {
-    const found = texts.map((text) => parseSamples(text).find((sample) => sample.name === name))
-    const labels = { ...found.find((sample) => sample !== undefined)?.labels, ...NODE }
-    const pairs = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
-    const scrapes = found.flatMap((sample) =>
-      Array<string>(60 / INTERVAL).fill(sample === undefined ? '_' : String(sample.value)),
-    )
-    return { series: `${name}{${pairs.join(',')}}`, values: scrapes.join(' ') }
-  })
+  return inputSeries(scrapes, ({ name }) => WATCHED.includes(name))
 }

@@ -19,26 +19,27 @@ export interface RunningAgent {
  * Starts the agent with Prometheus output only, and waits for its first collection.
  *
  * @param config the text of its configuration file.
+ * @param launcher a command that executes the one after it, such as `setpriv` with its options.
  */
 export async function startAgent(
   scope: Scope,
   flags: readonly string[] = [],
   config = '',
+  launcher: readonly string[] = [],
 ): Promise<RunningAgent> {
   const port = await freePort()
   const file = join(scope.directory(), 'agent.yaml')
   writeFileSync(file, config)
-  const child = scope.spawn(
+  const [command, ...args] = [
+    ...launcher,
     process.execPath,
-    [
-      ...startArguments(),
-      `--config=${file}`,
-      '--exporters=prometheus',
-      `--web.listen-address=127.0.0.1:${port}`,
-      ...flags,
-    ],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+    ...startArguments(),
+    `--config=${file}`,
+    '--exporters=prometheus',
+    `--web.listen-address=127.0.0.1:${port}`,
+    ...flags,
+  ]
+  const child = scope.spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   const log: string[] = []
   if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => log.push(line))
   const url = `http://127.0.0.1:${port}`

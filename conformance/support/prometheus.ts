@@ -18,16 +18,9 @@ export interface Series {
  *
  * @param rules the path of a rule file.
  */
-export async function startPrometheus(
-  scope: Scope,
-  target: string,
-  rules?: string,
-): Promise<Prometheus> {
-  const directory = scope.directory()
-  const port = await freePort()
-  const file = join(directory, 'prometheus.yml')
-  writeFileSync(
-    file,
+export function startPrometheus(scope: Scope, target: string, rules?: string): Promise<Prometheus> {
+  return start(
+    scope,
     `global: { scrape_interval: 1s, evaluation_interval: 1s }
 rule_files: ${JSON.stringify(rules === undefined ? [] : [rules])}
 scrape_configs:
@@ -35,10 +28,27 @@ scrape_configs:
     static_configs: [{ targets: ['${target}'] }]
 `,
   )
+}
+
+/** Starts a server that scrapes nothing, and takes what is written to `/api/v1/write`. */
+export function startRemoteStore(scope: Scope): Promise<Prometheus> {
+  return start(scope, '', ['--web.enable-remote-write-receiver'])
+}
+
+async function start(
+  scope: Scope,
+  config: string,
+  flags: readonly string[] = [],
+): Promise<Prometheus> {
+  const directory = scope.directory()
+  const port = await freePort()
+  const file = join(directory, 'prometheus.yml')
+  writeFileSync(file, config)
   scope.spawn('prometheus', [
     `--config.file=${file}`,
     `--storage.tsdb.path=${join(directory, 'data')}`,
     `--web.listen-address=127.0.0.1:${port}`,
+    ...flags,
   ])
   const url = `http://127.0.0.1:${port}`
   await untilReady(`${url}/-/ready`)

@@ -49,7 +49,7 @@ async function collectOnce(
   }
   const own = Number(readlinkSync(`${procfs.root}/self`))
   const silent = pino({ level: 'silent' })
-  const agent = await startAgent(alone, version, silent, new Procfs(procfs.root, own))
+  const agent = await startAgent(alone, version, silent, new Procfs(procfs.root, { only: own }))
   try {
     return await agent.scrape()
   } finally {

@@ -24,6 +24,8 @@ export interface Config {
     readonly smaps: boolean
     readonly regroup: 'exec' | 'title' | 'off'
     readonly refresh: number
+    readonly open_files: number
+    readonly short_lived: boolean
     readonly remove_empty: boolean
   }
   readonly workloads: {

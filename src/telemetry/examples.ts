@@ -1,6 +1,6 @@
 /** Metrics with an example each, found in the Prometheus text of a collection. */
 import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
-import { labelName, prometheusName } from './prometheus/names.ts'
+import { namesOf, type ShownName, shownName } from './shown-names.ts'
 
 /** A measurement, as programs read of it. */
 export interface CatalogueEntry {
@@ -17,13 +17,6 @@ export interface CatalogueEntry {
   readonly prometheus: Readonly<Partial<Record<Naming, string>>>
   /** A line of /metrics; absent where this machine has none. */
   readonly example?: string
-}
-
-interface Name {
-  readonly naming: Naming
-  readonly family: string
-  /** Labels that every sample has. */
-  readonly labels: readonly [label: string, value: string][]
 }
 
 export class Examples {
@@ -44,7 +37,7 @@ export class Examples {
 
   /** A line of the measurement; undefined where there is none. */
   of(definition: MetricDefinition): string | undefined {
-    const { family, labels } = this.#shown(definition)
+    const { family, labels } = shownName(definition, this.#namings)
     return this.#lines
       .get(family)
       ?.find((line) => labels.every(([label, value]) => line.includes(`${label}="${value}"`)))
@@ -54,9 +47,10 @@ export class Examples {
   withOthers(tables: readonly MetricTable[]): string {
     const missing = new Map<string, string>()
     for (const definition of tables.flatMap(({ metrics }) => Object.values(metrics))) {
-      const { family } = this.#shown(definition)
+      const name = shownName(definition, this.#namings)
+      const { family } = name
       if (this.#lines.has(family) || missing.has(family)) continue
-      const type = kindOf(definition, this.#shown(definition)) === 'counter' ? 'counter' : 'gauge'
+      const type = kindOf(definition, name) === 'counter' ? 'counter' : 'gauge'
       missing.set(family, `# HELP ${family} ${definition.description}\n# TYPE ${family} ${type}\n`)
     }
     return this.#text + [...missing.values()].join('')
@@ -83,30 +77,8 @@ export class Examples {
       }),
     )
   }
-
-  /** As it appears: without a name in any of the vocabularies under that of OpenTelemetry. */
-  #shown(definition: MetricDefinition): Name {
-    const names = namesOf(definition)
-    return names.find(({ naming }) => this.#namings.includes(naming)) ?? (names.at(-1) as Name)
-  }
 }
 
-function kindOf({ kind, classic }: MetricDefinition, { naming }: Name) {
+function kindOf({ kind, classic }: MetricDefinition, { naming }: ShownName) {
   return naming === 'classic' ? (classic?.kind ?? kind) : kind
-}
-
-/** OpenTelemetry's last. */
-function namesOf({ otel, classic, cadvisor, kind }: MetricDefinition): Name[] {
-  const names: Name[] = []
-  const add = (naming: Naming, family: string, attributes: object = {}) => {
-    const labels = Object.entries(attributes).map(([key, value]): [string, string] => [
-      labelName(key),
-      String(value),
-    ])
-    names.push({ naming, family, labels })
-  }
-  if (classic !== undefined) add('classic', classic.name, classic.attributes)
-  if (cadvisor !== undefined) add('cadvisor', cadvisor.name, cadvisor.attributes)
-  add('otel', prometheusName(otel.name, otel.unit, kind), otel.attributes)
-  return names
 }

@@ -27,6 +27,7 @@ export interface GroupOptions {
   smaps?: boolean
   remove_empty?: boolean
   refresh?: number
+  short_lived?: boolean
   recheck?: boolean
   recheck_time_limit?: number
   strict?: boolean
@@ -75,6 +76,7 @@ export function processGroups(
       smaps: true,
       remove_empty: false,
       refresh: 0,
+      short_lived: true,
       recheck: false,
       recheck_time_limit: 0,
       strict: false,

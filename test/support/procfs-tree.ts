@@ -10,8 +10,12 @@ export interface Task {
   ppid?: number
   minflt?: number | bigint
   majflt?: number | bigint
+  cminflt?: number
+  cmajflt?: number
   utime?: number
   stime?: number
+  cutime?: number
+  cstime?: number
   starttime?: number
   vsize?: number
   /** Pages. */
@@ -25,6 +29,8 @@ export interface Task {
   readBytes?: number | bigint
   writeBytes?: number | bigint
   wchan?: string
+  /** Times that it came onto a CPU; without it there is no `schedstat`. */
+  runs?: number
 }
 
 export interface Process extends Task {
@@ -48,7 +54,12 @@ const BOOT_TIME = 1_600_000_000
 export class ProcfsTree {
   readonly root = mkdtempSync(join(tmpdir(), 'procfs-'))
 
-  constructor() {
+  /** @param hasSchedstat whether the kernel says how often a task has run. */
+  constructor(hasSchedstat = false) {
+    if (hasSchedstat) {
+      mkdirSync(join(this.root, 'self'))
+      writeFileSync(join(this.root, 'self/schedstat'), '1 1 1\n')
+    }
     writeFileSync(join(this.root, 'stat'), `cpu  0 0 0 0\nbtime ${BOOT_TIME}\n`)
     writeFileSync(join(this.root, 'uptime'), '1000000.00 0.00\n')
   }
@@ -127,13 +138,13 @@ export class ProcfsTree {
       -1,
       0,
       task.minflt ?? 0,
-      0,
+      task.cminflt ?? 0,
       task.majflt ?? 0,
-      0,
+      task.cmajflt ?? 0,
       task.utime ?? 0,
       task.stime ?? 0,
-      0,
-      0,
+      task.cutime ?? 0,
+      task.cstime ?? 0,
       20,
       0,
       threads,
@@ -181,6 +192,8 @@ export class ProcfsTree {
     const words = (process.argv ?? ['/usr/bin/app']).flatMap((word) => [word, '\0'])
     this.#write(directory, 'cmdline', Buffer.concat(words.map((part) => Buffer.from(part))))
     this.#write(directory, 'wchan', task.wchan ?? '0')
+    if (task.runs !== undefined)
+      this.#write(directory, 'schedstat', `${task.runs * 1000} 0 ${task.runs}\n`)
   }
 
   #write(directory: string, name: string, content: string | Buffer): void {

@@ -1,8 +1,8 @@
 /** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
 import type { HrTime } from '@opentelemetry/api'
 import { NO_FIGURES } from '../../kernel/cgroupfs/figures.ts'
-import type { KeptFileReader } from '../../kernel/cgroupfs/kept-file-reader.ts'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import type { KeptFileReader } from '../../kernel/kept-file-reader.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import { ownerKey } from '../../workloads/cgroup-path.ts'

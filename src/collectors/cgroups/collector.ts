@@ -1,10 +1,10 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
-import { KeptFileReader } from '../../kernel/cgroupfs/kept-file-reader.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import { KeptFileReader } from '../../kernel/kept-file-reader.ts'
 import type { Machine } from '../../kernel/machine.ts'
 import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'

@@ -174,7 +174,9 @@ function levelRows(level: Level): LevelRows {
 }
 
 /** The name of a row in its table. */
-export function rowKey(row: FigureRow | PressureRow): string {
+export function rowKey(
+  row: Pick<FigureRow, 'field'> | Pick<PressureRow, 'resource' | 'type' | 'field'>,
+): string {
   return 'resource' in row ? `${row.resource} ${row.type} ${row.field}` : row.field
 }
 

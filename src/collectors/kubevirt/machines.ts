@@ -43,6 +43,8 @@ export class Machines {
   readonly #seen = new Map<number, Seen>()
   readonly #machines = new Map<string, Machine>()
   #pass = 0
+  /** In one collection the list that process groups were given will do. */
+  #listedAt = Number.POSITIVE_INFINITY
   #uptime = 0
 
   constructor(parts: MachinesParts) {
@@ -60,7 +62,8 @@ export class Machines {
     this.#pass++
     this.#uptime = uptimeOf(procfs)
     slice.begin()
-    const present = new Set(procfs.pids())
+    const present = new Set(procfs.pids(this.#listedAt))
+    this.#listedAt = performance.now()
     for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
     for (const pid of present) {
       if (slice.isOver()) await slice.next()

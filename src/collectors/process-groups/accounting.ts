@@ -9,6 +9,7 @@ import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { add, increase } from '../../kernel/u64.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
+import { LastLook } from './last-look.ts'
 import type { KnownProcess, KnownThread } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ReadingErrors } from './reading-errors.ts'
@@ -99,10 +100,11 @@ export class Accounting {
       let thread = threads.get(tid)
       // One that can't be read for once stays known: else all it has used would count again.
       if (thread !== undefined) thread.pass = pass.number
-      if (!reader.readThread(directory, thread?.comm)) continue
+      const look = thread?.look ?? new LastLook()
+      if (!reader.readThread(directory, tid, look, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
         const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
-        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account }
+        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, look }
         threads.set(tid, thread)
       }
       thread.comm = reader.comm
@@ -144,6 +146,7 @@ function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownT
     comm: process.comm,
     pass: 0,
     account: openAccount(account.last, account.hasIo),
+    look: new LastLook(),
   }
   return new Map([[process.pid, leader]])
 }

@@ -4,6 +4,7 @@
 import type { HrTime } from '@opentelemetry/api'
 import { toSeconds } from '../../telemetry/time.ts'
 import type { Accounting, Pass } from './accounting.ts'
+import { ancestorsGroup } from './ancestors.ts'
 import { Group } from './group.ts'
 import {
   type CensusOptions,
@@ -13,6 +14,7 @@ import {
   isJudgedAgain,
   type Outcome,
 } from './group-census.ts'
+import { LastLook } from './last-look.ts'
 import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
@@ -20,12 +22,16 @@ import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
+import { Ledger, WaitedFor } from './waited-for.ts'
 
 export interface CensusParts extends CensusSources {
   readonly reader: ProcessReader
   readonly accounting: Accounting
   readonly placement: Placement
 }
+
+/** A promise only where there is something to wait for: for most processes there is nothing. */
+type Pending = Promise<void> | undefined
 
 /** The boot time has whole seconds only, so a start time may be early by as much. */
 const START_TIME_ERROR_SECONDS = 1
@@ -36,6 +42,7 @@ export class Census implements GroupCensus {
   readonly #parts: CensusParts
   readonly #options: CensusOptions
   readonly #processes = new Map<number, KnownProcess>()
+  readonly #waitedFor: WaitedFor | undefined
   #first: HrTime | undefined
   #previous: HrTime
   #number = 0
@@ -44,6 +51,7 @@ export class Census implements GroupCensus {
   constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
+    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
     this.#previous = created
   }
 
@@ -69,8 +77,10 @@ export class Census implements GroupCensus {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       await this.#inherit(process, unmatched, pass)
     }
+    this.#settle()
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
+    this.#parts.procfs.closeUnused()
     this.#previous = time
   }
 
@@ -81,8 +91,7 @@ export class Census implements GroupCensus {
     }
   }
 
-  /** @returns a promise only where there is something to wait for, and so do the others: most have nothing. */
-  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Promise<void> | undefined {
+  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Pending {
     const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
@@ -90,8 +99,9 @@ export class Census implements GroupCensus {
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
-    if (!isKnown && known?.group !== undefined) known.group.exits++
+    if (!isKnown && known !== undefined) this.#bury(known)
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
+    this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
     const counted =
       this.#isSettled(process) && !this.#isAnother(process)
@@ -102,11 +112,7 @@ export class Census implements GroupCensus {
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
-  #judge(
-    process: KnownProcess,
-    pass: Pass,
-    unmatched: Set<KnownProcess>,
-  ): Promise<void> | undefined {
+  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): Pending {
     const { placement } = this.#parts
     process.tally = placement.tally(process.directory)
     process.awaits = undefined
@@ -145,6 +151,8 @@ export class Census implements GroupCensus {
       pass: pass.number,
       account: undefined,
       slow: undefined,
+      look: new LastLook(),
+      ledger: new Ledger(),
       threads: undefined,
       tally: undefined,
       awaits: undefined,
@@ -187,13 +195,11 @@ export class Census implements GroupCensus {
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
-  #inherit(
-    process: KnownProcess,
-    unmatched: ReadonlySet<KnownProcess>,
-    pass: Pass,
-  ): Promise<void> | undefined {
+  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): Pending {
     const { reader } = this.#parts
-    const ancestors = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
+    const ancestors = this.#options.children
+      ? ancestorsGroup(process, this.#processes, unmatched)
+      : undefined
     if (ancestors !== undefined) {
       const own = this.#parts.placement.place(ancestors.assignment, process.tally)
       process.group = this.#group(own, pass.since)
@@ -207,19 +213,8 @@ export class Census implements GroupCensus {
     return isSame ? this.#count(process, pass) : undefined
   }
 
-  /** A parent that was judged before and belongs to no group ends the search. */
-  #ancestorsGroup(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>): Group | undefined {
-    let ancestor = this.#processes.get(process.ppid)
-    // Bounded, for a procfs that is read while it changes may show a circle.
-    for (let steps = 0; steps <= unmatched.size && ancestor !== undefined; steps++) {
-      if (ancestor.group !== undefined || !unmatched.has(ancestor)) return ancestor.group
-      ancestor = this.#processes.get(ancestor.ppid)
-    }
-    return undefined
-  }
-
   /** Adds the process that the reader holds to its group. */
-  #count(process: KnownProcess, pass: Pass): Promise<void> | undefined {
+  #count(process: KnownProcess, pass: Pass): Pending {
     const { reader, accounting } = this.#parts
     const { group } = process
     if (group === undefined) {
@@ -227,8 +222,8 @@ export class Census implements GroupCensus {
       return undefined
     }
     process.slow ??= new SlowFigures()
-    const { directory, pid, slow } = process
-    const hasRest = this.#attempt('status', () => reader.readRest(directory, pid, slow))
+    const { slow } = process
+    const hasRest = this.#attempt('status', () => reader.readRest(process, slow))
     if (!hasRest) return undefined
     if (process.account !== undefined) group.addSurvivor()
     // It may have been forgotten while no member could be read.
@@ -257,8 +252,31 @@ export class Census implements GroupCensus {
     for (const [pid, process] of this.#processes) {
       if (process.pass === pass.number) continue
       this.#processes.delete(pid)
-      if (process.group !== undefined) process.group.exits++
+      this.#bury(process)
     }
+  }
+
+  #bury(process: KnownProcess): void {
+    if (process.group !== undefined) process.group.exits++
+    this.#waitedFor?.end(process)
+  }
+
+  /** Counts what processes used that lived between two passes. */
+  #settle(): void {
+    const { reader } = this.#parts
+    const isThere = ({ directory, start }: KnownProcess) => {
+      try {
+        reader.readStat(directory)
+        return reader.stat.starttime === start
+      } catch (error) {
+        return !isGone(error)
+      }
+    }
+    for (const process of this.#waitedFor?.findEnded(this.#processes.values(), isThere) ?? []) {
+      this.#processes.delete(process.pid)
+      this.#bury(process)
+    }
+    this.#waitedFor?.settle(this.#processes)
   }
 
   /** Whether `read` succeeded; a process that ended meanwhile is no failure. */

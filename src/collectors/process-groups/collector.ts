@@ -41,6 +41,8 @@ export interface ProcessGroupsOptions {
   readonly regroup: 'exec' | 'title' | 'off'
   /** Whether the numbers are those of process-exporter also where it is wrong. */
   readonly strict: boolean
+  /** Whether what processes used that lived between two collections counts in their parents' groups. */
+  readonly short_lived: boolean
   /** Whether groups without members are forgotten. */
   readonly remove_empty: boolean
 }
@@ -74,7 +76,7 @@ export function registerProcessGroups(
   const errors = new ReadingErrors()
   const placement = new Placement(procfs, workloads, errors, options)
   const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { placement }) }
-  const census = createCensus(options, placement, {
+  const census = createCensus({ ...options, ...machine }, placement, {
     procfs,
     errors,
     slice,
@@ -116,7 +118,7 @@ export function registerProcessGroups(
 }
 
 function createCensus(
-  options: ProcessGroupsOptions,
+  options: ProcessGroupsOptions & Machine,
   placement: Placement,
   sources: CensusSources,
 ): GroupCensus {

@@ -58,7 +58,7 @@ export function explainProcess(
 /** Every process with its group: PID, name, group, and how it came there. */
 export function explainAll(sources: ExplainSources): string[][] {
   const rows = [['PID', 'COMM', 'GROUP', 'HOW']]
-  for (const pid of sources.procfs.pids().sort((a, b) => a - b)) {
+  for (const pid of [...sources.procfs.pids()].sort((a, b) => a - b))
     try {
       const process = readProcess(sources, pid)
       const { group, how } = place(sources, process)
@@ -66,7 +66,6 @@ export function explainAll(sources: ExplainSources): string[][] {
     } catch {
       // It has ended, or can't be seen: then no group has it either.
     }
-  }
   return rows
 }
 

@@ -20,6 +20,8 @@ export interface CensusOptions {
    * its command line, or never.
    */
   readonly regroup: 'exec' | 'title' | 'off'
+  /** Whether what processes used that lived between two collections counts in their parents' groups. */
+  readonly short_lived: boolean
   /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
   readonly recheck_time_limit: number
 }

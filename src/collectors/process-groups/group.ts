@@ -2,15 +2,17 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
-import type { Status } from '../../kernel/procfs/status.ts'
+import { add } from '../../kernel/u64.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import type { Assignment } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
 
 /** What one look at a process shows that it holds. */
 export interface Holdings {
-  readonly stat: Pick<Stat, 'state' | 'threads' | 'rss' | 'vsize' | 'starttime'>
-  readonly status: Pick<Status, 'swap'>
+  readonly stat: Pick<Stat, 'state' | 'threads' | 'vsize' | 'starttime'>
+  /** Bytes. */
+  readonly resident: number
+  readonly swap: number
   readonly slow: ProportionalMemory
   readonly openDescriptors: number
   readonly descriptorRatio: number
@@ -48,14 +50,13 @@ export class Group {
   processes = 0
   threadCount = 0
   /** Bytes. */
+  resident = 0
   virtual = 0
   swapped = 0
   proportional = 0
   proportionalSwapped = 0
   unique = 0
   shared = 0
-  /** Pages. */
-  resident = 0
   openDescriptors = 0
   worstDescriptorRatio = 0
   /** Clock ticks after boot; Infinity without members. */
@@ -142,9 +143,9 @@ export class Group {
     const { stat } = process
     this.processes++
     this.threadCount += stat.threads
-    this.resident += stat.rss
+    this.resident += process.resident
     this.virtual += stat.vsize
-    this.swapped += process.status.swap
+    this.swapped += process.swap
     if (stat.starttime < this.oldestStart) this.oldestStart = stat.starttime
     // What was known of the last members stands until there are others.
     const isFirst = this.processes === 1
@@ -161,6 +162,14 @@ export class Group {
       this.unique += process.slow.unique
       this.shared += process.slow.shared
     }
+  }
+
+  /** Adds what processes used that nobody saw. */
+  addSpent(spent: Pick<Usage, 'utime' | 'stime' | 'minflt' | 'majflt'>): void {
+    this.total.utime = add(this.total.utime, spent.utime)
+    this.total.stime = add(this.total.stime, spent.stime)
+    this.total.minflt = add(this.total.minflt, spent.minflt)
+    this.total.majflt = add(this.total.majflt, spent.majflt)
   }
 
   /** Adds what another group holds. */

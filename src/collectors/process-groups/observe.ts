@@ -46,7 +46,7 @@ export function observeGroup(
   m.minorFaults.observe(result, entity, Number(total.minflt))
   m.voluntarySwitches.observe(result, entity, Number(total.voluntary))
   m.involuntarySwitches.observe(result, entity, Number(total.nonvoluntary))
-  m.memoryResident.observe(result, entity, group.resident * units.pageSize)
+  m.memoryResident.observe(result, entity, group.resident)
   m.memoryVirtual.observe(result, entity, group.virtual)
   m.memorySwapped.observe(result, entity, group.swapped)
   if (group.knowsMemory) {

@@ -1,9 +1,11 @@
 /** Reads what the metrics need of one process, file by file: what can't be read is left out and counted. */
 import { emptyIo } from '../../kernel/procfs/io.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
+import { copyLook, type LastLook, type Look } from './last-look.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
 import { noUsage } from './usage.ts'
@@ -13,17 +15,21 @@ export interface ProcessReaderOptions {
   readonly smaps: boolean
   /** Longest age in milliseconds of the figures that are not read every time. */
   readonly refresh: number
+  /** Bytes. */
+  readonly pageSize: number
 }
 
 const ZOMBIE = 0x5a
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
-export class ProcessReader {
+export class ProcessReader implements Look {
   readonly stat = emptyStat()
-  readonly status = emptyStatus()
   /** Proportional memory and the limit of open files. */
   slow = new SlowFigures()
   readonly usage = noUsage()
+  /** Bytes. */
+  resident = 0
+  swap = 0
   openDescriptors = 0
   /** Open descriptors as a part of the soft limit. */
   descriptorRatio = 0
@@ -37,9 +43,12 @@ export class ProcessReader {
   readonly #procfs: Procfs
   readonly #options: ProcessReaderOptions
   readonly #errors: ReadingErrors
+  readonly #status = emptyStatus()
   readonly #io = emptyIo()
+  readonly #schedstat = emptySchedstat()
   /** Of the process that is being read. */
   #maxAge = 0
+  #hasSign = false
   #now = 0
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadingErrors) {
@@ -60,17 +69,24 @@ export class ProcessReader {
   }
 
   /**
-   * Reads the other files of the process whose `stat` was read just now.
+   * Reads the other files of the process whose `stat` was read just now, or recalls what they say.
    *
    * @param slow what is remembered of the process.
    * @throws whatever Procfs.status throws: without it the process is gone or not to be seen.
    */
-  readRest(directory: string, pid: number, slow: SlowFigures): void {
-    this.#procfs.status(directory, this.status)
+  readRest(process: { directory: string; pid: number; look: LastLook }, slow: SlowFigures): void {
+    const { directory, pid, look } = process
     this.slow = slow
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
-    this.#takeUsage()
+    // With several threads, the sign is the main one's only.
+    if (this.stat.threads === 1 && this.#isAsRemembered(directory, look)) {
+      this.#recall(look)
+      this.hasDescriptors = true
+      this.hasMemory = this.#options.smaps
+      return
+    }
+    this.#readStatus(directory)
     this.hasIo = this.#attempt('io', directory, this.#readIo)
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
@@ -79,37 +95,81 @@ export class ProcessReader {
     const isWhole =
       this.hasIo && this.hasDescriptors && hasWchan && this.hasMemory === this.#options.smaps
     if (!isWhole) this.#errors.omissions++
+    if (isWhole && this.stat.threads === 1) this.#remember(look)
+    else look.forget()
   }
 
   /**
    * Reads a thread; false when it has ended meanwhile. Its I/O is left at zero where it can't be read,
    * which the process's own reading has counted already.
+   *
+   * @param look what is remembered of the thread.
+   * @param comm the name it had last.
    */
-  readThread(directory: string, comm?: string): boolean {
+  readThread(directory: string, tid: number, look: LastLook, comm?: string): boolean {
+    this.#now = performance.now()
+    this.#maxAge = spreadAge(this.#options.refresh, tid)
     try {
       this.readStat(directory, comm)
-      this.#procfs.status(directory, this.status)
+      if (this.#isAsRemembered(directory, look)) {
+        this.#recall(look)
+        return true
+      }
+      this.#readStatus(directory)
     } catch (error) {
       if (!isGone(error)) this.#errors.count('task', error)
       return false
     }
-    this.#takeUsage()
     this.hasIo = this.#quietly(directory, this.#readIo)
     this.wchan = ''
-    this.#quietly(directory, this.#readWchan)
+    const isWhole = this.#quietly(directory, this.#readWchan) && this.hasIo
+    if (isWhole) this.#remember(look)
+    else look.forget()
     return true
   }
 
-  #takeUsage(): void {
-    const { usage, stat, status } = this
+  /** Whether the task of which `stat` was read just now has not run since the look that is remembered. */
+  #isAsRemembered(directory: string, look: LastLook): boolean {
+    this.#hasSign = this.#maxAge > 0 && this.#procfs.hasSchedstat
+    if (!this.#hasSign) return false
+    try {
+      this.#procfs.schedstat(directory, this.#schedstat)
+    } catch {
+      // Where the task has gone the next file says so.
+      this.#hasSign = false
+    }
+    return this.#hasSign && look.stands(this.stat, this.#schedstat, this.#now, this.#maxAge)
+  }
+
+  #recall(look: LastLook): void {
+    copyLook(look, this)
+    this.#takeStat()
+    this.hasIo = true
+  }
+
+  #remember(look: LastLook): void {
+    if (this.#hasSign) look.remember(this, this.stat, this.#schedstat, this.#now)
+  }
+
+  #readStatus(directory: string): void {
+    const status = this.#status
+    this.#procfs.status(directory, status)
+    // `stat` tells what each CPU has added up, and leaves out what it has not yet: some MiB where CPUs are many.
+    this.resident = status.resident ?? this.stat.rss * this.#options.pageSize
+    this.swap = status.swap
+    this.#takeStat()
+    this.usage.voluntary = status.voluntary
+    this.usage.nonvoluntary = status.nonvoluntary
+    this.usage.readBytes = 0
+    this.usage.writeBytes = 0
+  }
+
+  #takeStat(): void {
+    const { usage, stat } = this
     usage.utime = stat.utime
     usage.stime = stat.stime
     usage.minflt = stat.minflt
     usage.majflt = stat.majflt
-    usage.voluntary = status.voluntary
-    usage.nonvoluntary = status.nonvoluntary
-    usage.readBytes = 0
-    usage.writeBytes = 0
   }
 
   #attempt(file: ProcessFile, directory: string, read: (directory: string) => void): boolean {
@@ -141,8 +201,10 @@ export class ProcessReader {
 
   readonly #readDescriptors = (directory: string): void => {
     this.openDescriptors = this.#procfs.openDescriptors(directory)
-    this.descriptorRatio =
-      this.openDescriptors === 0 ? 0 : this.openDescriptors / this.#procfs.openFilesLimit(directory)
+    this.descriptorRatio = 0
+    if (this.openDescriptors === 0) return
+    this.slow.refreshLimit(this.#procfs, directory, this.#now, this.#maxAge)
+    this.descriptorRatio = this.openDescriptors / this.slow.openFilesLimit
   }
 
   readonly #readWchan = (directory: string): void => {
@@ -154,7 +216,9 @@ export class ProcessReader {
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
       Object.assign(this.slow, emptyProportionalMemory())
     } else {
-      this.slow.refreshMemory(this.#procfs, directory, this, this.#now, this.#maxAge)
+      const { stat, usage } = this
+      const [now, maxAge] = [this.#now, this.#maxAge]
+      this.slow.refreshMemory(this.#procfs, directory, stat, usage.voluntary, now, maxAge)
     }
   }
 }

@@ -1,8 +1,10 @@
 /** Processes that the collector knows, from their first sight to their end. */
 import type { Group } from './group.ts'
+import type { LastLook } from './last-look.ts'
 import type { SlowFigures } from './slow-figures.ts'
 import type { Tally } from './tally.ts'
 import type { Account } from './usage.ts'
+import type { Ledger } from './waited-for.ts'
 
 /** What is known of a process when rules judge it. */
 export interface JudgedProcess {
@@ -35,6 +37,8 @@ export interface KnownProcess extends JudgedProcess {
   account: Account | undefined
   /** Figures of it that are not read every time; undefined for one that belongs to no group. */
   slow: SlowFigures | undefined
+  readonly look: LastLook
+  readonly ledger: Ledger
   /** Its threads, by id, once it was seen with more than one. */
   threads: Map<number, KnownThread> | undefined
 }
@@ -45,4 +49,5 @@ export interface KnownThread {
   comm: string
   pass: number
   readonly account: Account
+  readonly look: LastLook
 }

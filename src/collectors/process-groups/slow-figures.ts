@@ -8,7 +8,6 @@
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
-import type { Status } from '../../kernel/procfs/status.ts'
 import type { U64 } from '../../kernel/u64.ts'
 
 /** What is remembered of a process. */
@@ -49,12 +48,13 @@ export class SlowFigures implements ProportionalMemory {
   refreshMemory(
     procfs: Procfs,
     directory: string,
-    { stat, status }: { readonly stat: Stat; readonly status: Status },
+    stat: Stat,
+    voluntary: U64,
     now: number,
     maxAge: number,
   ): void {
     const age = now - this.#memoryReadAt
-    if (age < maxAge && !this.#hasRun(stat, status)) return
+    if (age < maxAge && !this.#hasRun(stat, voluntary)) return
     const isDear = maxAge > 0 && this.#memoryCost > CHEAP_MILLISECONDS
     if (isDear && age < this.#memoryCost * COST_FACTOR) return
     this.#memoryReadAt = Number.NEGATIVE_INFINITY
@@ -63,14 +63,14 @@ export class SlowFigures implements ProportionalMemory {
     this.#memoryCost = performance.now() - now
     this.#ticks = stat.utime + stat.stime
     this.#faults = stat.minflt
-    this.#switches = status.voluntary
+    this.#switches = voluntary
     this.#resident = stat.rss
     this.#virtual = stat.vsize
   }
 
-  #hasRun(stat: Stat, status: Status): boolean {
+  #hasRun(stat: Stat, voluntary: U64): boolean {
     return (
-      this.#switches !== status.voluntary ||
+      this.#switches !== voluntary ||
       this.#faults !== stat.minflt ||
       this.#ticks !== stat.utime + stat.stime ||
       this.#resident !== stat.rss ||

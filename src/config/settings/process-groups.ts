@@ -1,5 +1,5 @@
 /** Settings of process groups. */
-import { BOOLEAN, BOOLEAN_OR_AUTO, duration, oneOf, TEXT } from '../types.ts'
+import { BOOLEAN, BOOLEAN_OR_AUTO, duration, integer, oneOf, TEXT } from '../types.ts'
 import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
 
 export const PROCESS_GROUP_SETTINGS: SettingTable = {
@@ -61,9 +61,19 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     default: 'exec',
   }),
   'process_groups.refresh': setting({
-    doc: 'Longest age of what is not read every time: the limit of open files, and the proportional memory of a process that has not run since. Memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
+    doc: 'Longest age of what is not read every time: the limit of open files, and of a task that has not run since everything but its stat. Proportional memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
     type: duration(0, HOUR),
     default: 60 * SECOND,
+  }),
+  'process_groups.open_files': setting({
+    doc: 'How many files of processes and threads stay open between collections, two for each: to read one again costs a third of opening it, and 5 kB of kernel memory. At most a quarter of what the agent may open.',
+    type: integer(0, 1_000_000),
+    default: 4096,
+  }),
+  'process_groups.short_lived': setting({
+    doc: "Whether CPU time and page faults of processes that lived between two collections count in the group of the parent that waited for them. A group's CPU time is more than its threads' then.",
+    type: BOOLEAN,
+    default: true,
   }),
   'process_groups.remove_empty': setting({
     doc: 'Whether a group without processes is forgotten, with its counters.',

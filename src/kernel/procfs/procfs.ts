@@ -5,11 +5,13 @@
  * record handed in is overwritten. Methods throw NodeJS.ErrnoException for what the kernel refuses
  * (`ENOENT` and `ESRCH`: the process is gone) and KernelFormatError for what they can't read.
  */
-import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { ByteScanner, isDigit } from '../byte-scanner.ts'
 import { FileReader } from '../file-reader.ts'
+import { KeptFileReader } from '../kept-file-reader.ts'
 import { type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
+import { parseSchedstat, type Schedstat } from './schedstat.ts'
 import { type ProportionalMemory, parseSmaps } from './smaps.ts'
 import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
 import { parseStatm, type Statm } from './statm.ts'
@@ -28,22 +30,39 @@ const MOST_TEXT = 1024 * 1024
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
 const MOST_SMAPS = 64 * 1024 * 1024
 
+export interface ProcfsOptions {
+  /** A process that is to be the only one; undefined for all. */
+  readonly only?: number
+  /** How many files stay open at most, of tasks whose `stat` and `schedstat` are read again and again. */
+  readonly openFiles?: number
+}
+
 export class Procfs {
   readonly root: string
+  /** Whether the kernel says how often a task has run (`CONFIG_SCHED_INFO`). */
+  readonly hasSchedstat: boolean
   readonly #reader = new FileReader()
+  /** Of what is read at every collection; apart, for the name is taken from the `stat` read last. */
+  readonly #stats: KeptFileReader
+  readonly #schedstats: KeptFileReader
   readonly #scanner = new ByteScanner()
   readonly #names = new NameCache()
-  readonly #countsDescriptors: boolean
+  /** Whether it is the kernel's own, and not made up or recorded. */
+  readonly #isReal: boolean
   readonly #only: number | undefined
+  #pids: number[] = []
+  #listedAt = Number.NEGATIVE_INFINITY
 
-  /**
-   * @param only a process that is to be the only one; undefined for all.
-   * @throws NodeJS.ErrnoException when `root` isn't there or can't be read.
-   */
-  constructor(root = '/proc', only?: number) {
+  /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
+  constructor(root = '/proc', { only, openFiles = 0 }: ProcfsOptions = {}) {
     this.root = root
     this.#only = only
-    this.#countsDescriptors = statfsSync(root).type === PROC_SUPER_MAGIC
+    this.hasSchedstat = existsSync(`${root}/self/schedstat`)
+    this.#isReal = statfsSync(root).type === PROC_SUPER_MAGIC
+    // Other file systems keep what has been replaced.
+    const kept = this.#isReal ? openFiles / 2 : 0
+    this.#stats = new KeptFileReader(kept)
+    this.#schedstats = new KeptFileReader(kept)
   }
 
   /** The directory of a process, or of one of its tasks; what the other methods take. */
@@ -55,9 +74,18 @@ export class Procfs {
     return `${processDirectory}task/${tid}/`
   }
 
-  /** The PIDs of all processes, in the order of the directory. */
-  pids(): number[] {
-    return this.#only === undefined ? numericEntries(this.root) : [this.#only]
+  /**
+   * The PIDs of all processes, in the order of the directory.
+   *
+   * @param after a list that somebody else was given after this time will do (performance.now()).
+   */
+  pids(after = Number.POSITIVE_INFINITY): readonly number[] {
+    if (this.#only !== undefined) return [this.#only]
+    if (this.#listedAt <= after) {
+      this.#listedAt = performance.now()
+      this.#pids = numericEntries(this.root)
+    }
+    return this.#pids
   }
 
   /** The ids of all threads of a process. */
@@ -78,18 +106,35 @@ export class Procfs {
   }
 
   stat(directory: string, into: Stat): void {
-    this.#reader.read(`${directory}stat`)
-    parseStat(this.#reader, this.#scanner, into)
+    this.#stats.read(`${directory}stat`)
+    parseStat(this.#stats, this.#scanner, into)
   }
 
   /** The name in the `stat` read last. */
   comm(): string {
-    return statComm(this.#reader)
+    return statComm(this.#stats)
   }
 
   /** The name in the `stat` read last: `known` itself when it is still the same. */
   commOr(known: string): string {
-    return statCommIs(this.#reader, known) ? known : statComm(this.#reader)
+    return statCommIs(this.#stats, known) ? known : statComm(this.#stats)
+  }
+
+  schedstat(directory: string, into: Schedstat): void {
+    this.#schedstats.read(`${directory}schedstat`)
+    parseSchedstat(this.#schedstats, this.#scanner, into)
+  }
+
+  /** Closes the files of tasks that nobody has read since the last call. */
+  closeUnused(): void {
+    this.#stats.closeUnused()
+    this.#schedstats.closeUnused()
+  }
+
+  /** Closes all files; they are opened again when they are read. */
+  close(): void {
+    this.#stats.close()
+    this.#schedstats.close()
   }
 
   status(directory: string, into: Status): void {
@@ -114,7 +159,7 @@ export class Procfs {
    */
   openDescriptors(directory: string): number {
     const path = `${directory}fd`
-    const size = this.#countsDescriptors ? statSync(path).size : 0
+    const size = this.#isReal ? statSync(path).size : 0
     return size > 0 ? size : readdirSync(path).length
   }
 

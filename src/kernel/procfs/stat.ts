@@ -16,9 +16,15 @@ export interface Stat {
   /** Page faults served without and with reading from storage. */
   minflt: U64
   majflt: U64
+  /** The same of children that have ended and been waited for, and of theirs. */
+  cminflt: U64
+  cmajflt: U64
   /** CPU time in user and kernel mode, in clock ticks. */
   utime: number
   stime: number
+  /** The same of children that have ended and been waited for, and of theirs. */
+  cutime: number
+  cstime: number
   /** Threads in the process. */
   threads: number
   /** Start after boot, in clock ticks: with the PID the identity of a process. */
@@ -49,8 +55,12 @@ export function emptyStat(): Stat {
     flags: 0,
     minflt: 0,
     majflt: 0,
+    cminflt: 0,
+    cmajflt: 0,
     utime: 0,
     stime: 0,
+    cutime: 0,
+    cstime: 0,
     threads: 0,
     starttime: 0,
     vsize: 0,
@@ -79,12 +89,14 @@ export function parseStat(reader: FileReader, scanner: ByteScanner, into: Stat):
   scanner.skipFields(4)
   into.flags = scanner.number()
   into.minflt = scanner.u64()
-  scanner.skipFields(1)
+  into.cminflt = scanner.u64()
   into.majflt = scanner.u64()
-  scanner.skipFields(1)
+  into.cmajflt = scanner.u64()
   into.utime = scanner.number()
   into.stime = scanner.number()
-  scanner.skipFields(4)
+  into.cutime = scanner.signed()
+  into.cstime = scanner.signed()
+  scanner.skipFields(2)
   into.threads = scanner.number()
   scanner.skipFields(1)
   into.starttime = scanner.number()

@@ -10,6 +10,8 @@ import type { U64 } from '../u64.ts'
 export interface Status {
   /** Effective user id. */
   euid: number
+  /** Resident memory in bytes (`VmRSS`); undefined where the line is absent (kernel threads). */
+  resident: number | undefined
   /** Swapped-out private memory in bytes (`VmSwap`); 0 where the line is absent (kernel threads). */
   swap: number
   /** Times the task gave up the CPU by itself, and was taken off it. For this task only, not its threads. */
@@ -21,7 +23,7 @@ const KIB = 1024
 const NONVOLUNTARY = 'nonvoluntary_ctxt_switches:'
 
 export function emptyStatus(): Status {
-  return { euid: 0, swap: 0, voluntary: 0, nonvoluntary: 0 }
+  return { euid: 0, resident: undefined, swap: 0, voluntary: 0, nonvoluntary: 0 }
 }
 
 /**
@@ -31,6 +33,7 @@ export function emptyStatus(): Status {
  */
 export function parseStatus(reader: FileReader, scanner: ByteScanner, into: Status): void {
   scanner.reset(reader)
+  into.resident = undefined
   into.swap = 0
   let hasUser = false
   let hasVoluntary = false
@@ -44,7 +47,8 @@ export function parseStatus(reader: FileReader, scanner: ByteScanner, into: Stat
         }
         break
       case V:
-        if (scanner.accept('VmSwap:')) into.swap = scanner.number() * KIB
+        if (scanner.accept('VmRSS:')) into.resident = scanner.number() * KIB
+        else if (scanner.accept('VmSwap:')) into.swap = scanner.number() * KIB
         break
       case v:
         if (scanner.accept('voluntary_ctxt_switches:')) {

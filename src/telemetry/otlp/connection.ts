@@ -32,9 +32,10 @@ const SERVICE = 'MetricsExportService'
 const PATH = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const COMPONENT = 'otlp_grpc_metric_exporter'
 
-/** @throws NodeJS.ErrnoException when a certificate can't be read. */
+/** @throws NodeJS.ErrnoException when a certificate can't be read or used. */
 export function connect(settings: OtlpSettings): Connection {
   const { address, isSecure } = target(settings)
+  const channel = isSecure ? secure(settings) : credentials.createInsecure()
   let rejection = NOTHING_REJECTED
   const delegate = createOtlpGrpcExportDelegate<EncodedRequest, unknown>(
     {
@@ -43,7 +44,7 @@ export function connect(settings: OtlpSettings): Connection {
       concurrencyLimit: 1,
       compression:
         settings.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
-      credentials: () => (isSecure ? secure(settings) : credentials.createInsecure()),
+      credentials: () => channel,
       metadata: () => metadata(settings.headers),
     },
     {

@@ -6,11 +6,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { type Connection, connect } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { deliver } from './delivery.ts'
 import { Deltas } from './deltas.ts'
 import { EntityResources } from './entities.ts'
 import { ExportCounts } from './export-counts.ts'
+import { RenewedConnection } from './renewal.ts'
 import { type OtlpLogger, Report } from './report.ts'
 import { RequestEncoder } from './request-encoder.ts'
 import type { OtlpSettings } from './settings.ts'
@@ -47,12 +48,12 @@ export class OtlpReader extends MetricReader {
   constructor(options: OtlpReaderOptions) {
     super({ metricProducers: [options.producer] })
     this.#options = { random: Math.random, sleep, ...options }
-    this.#connection = connect(options.settings)
     this.#encoder = new RequestEncoder(options.settings.max_request_size)
     const { temporality, resources } = options.settings
     this.#deltas = temporality === 'delta' ? new Deltas() : undefined
     this.#entities = resources === 'entity' ? new EntityResources() : undefined
     this.#report = new Report(options.logger, options.settings.endpoint)
+    this.#connection = new RenewedConnection(options.settings, this.#report)
   }
 
   protected override onInitialized(): void {

@@ -1,5 +1,6 @@
 /** What is said of pushes: one line when something begins to go wrong, and one when it is well again. */
 import type { Rejection } from './connection.ts'
+import type { RenewalEvents } from './renewal.ts'
 import { reasonOf } from './retry.ts'
 
 /** What the reader needs of a logger such as pino. */
@@ -8,7 +9,7 @@ export interface OtlpLogger {
   warn(fields: object, message: string): void
 }
 
-export class Report {
+export class Report implements RenewalEvents {
   readonly #logger: OtlpLogger
   readonly #endpoint: string
   /** Undefined before the first push: that it arrives is worth a line too. */
@@ -46,6 +47,14 @@ export class Report {
   notCollected(error: unknown): void {
     if (this.#isCollected) this.#warn(describe(error), 'there is nothing to push: no collection')
     this.#isCollected = false
+  }
+
+  renewed(): void {
+    this.#info('pushing with the new certificates')
+  }
+
+  notRenewed(error: unknown): void {
+    this.#warn(describe(error), 'the new certificates can not be used; the old ones stay in use')
   }
 
   stoppedEarly(): void {

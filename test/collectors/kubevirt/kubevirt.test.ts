@@ -6,10 +6,10 @@ import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
 import { Directory } from '../../../src/workloads/directory.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
-import { classicText } from '../../support/classic-text.ts'
 import { type LauncherPod, launcherPod } from '../../support/launcher-pod.ts'
 import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
 import { type Process, ProcfsTree } from '../../support/procfs-tree.ts'
+import { servedText } from '../../support/served-text.ts'
 
 const CPU = 'kubevirt_pod_infra_cpu_seconds_total'
 const MEMORY = 'kubevirt_pod_infra_memory_amount_bytes'
@@ -55,7 +55,7 @@ function setUp(
   const source = new TestSource()
   const directory = new Directory({ sources: [source] })
   const naming = { host: 'node-1', strict: options.strict ?? false }
-  const scrape = classicText('kubevirt', kubevirtTables(naming), (meter) =>
+  const scrape = servedText('kubevirt', kubevirtTables(naming), (meter) =>
     registerKubevirt(
       meter,
       { targets: [], info: false, ...options, ...naming },

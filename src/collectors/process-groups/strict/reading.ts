@@ -36,17 +36,22 @@ export interface Reading extends Holdings {
 export class StrictReader {
   readonly #procfs: Procfs
   readonly #hasMemory: boolean
+  readonly #pageSize: number
   readonly #errors: ReadingErrors
   readonly #slice: TimeSlice
   #isPartial = false
 
-  /** @param smaps whether proportional memory is read. */
+  /**
+   * @param smaps whether proportional memory is read.
+   * @param pageSize bytes.
+   */
   constructor(
     procfs: Procfs,
-    { smaps }: { readonly smaps: boolean },
+    { smaps, pageSize }: { readonly smaps: boolean; readonly pageSize: number },
     errors: ReadingErrors,
     slice: TimeSlice,
   ) {
+    this.#pageSize = pageSize
     this.#procfs = procfs
     this.#hasMemory = smaps
     this.#errors = errors
@@ -74,8 +79,9 @@ export class StrictReader {
     if (threads.length > 0) sumSwitches(usage, threads)
     return {
       stat,
-      status,
       slow,
+      resident: stat.rss * this.#pageSize,
+      swap: status.swap,
       usage,
       openDescriptors,
       descriptorRatio: openDescriptors === 0 ? 0 : openDescriptors / limit,

@@ -1,7 +1,7 @@
-/** What a collector gives, as a scrape in the classic names has it. */
+/** What a collector gives, as a scrape has it. */
 import type { Meter } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
-import type { MetricTable } from '../../src/telemetry/definitions.ts'
+import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
@@ -9,10 +9,11 @@ import { now } from '../../src/telemetry/time.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 /** @returns what collects and gives the text. */
-export function classicText(
+export function servedText(
   name: string,
   tables: readonly MetricTable[],
   register: (meter: Meter) => void,
+  namings: readonly Naming[] = ['classic'],
 ): () => Promise<string> {
   const meter = new ObservableMeter({ name }, now())
   register(meter)
@@ -23,7 +24,7 @@ export function classicText(
     const { scopes } = await sampler.snapshot()
     return serializer.serialize({
       resource: emptyResource(),
-      scopeMetrics: vocabulary.translate(scopes, ['classic']),
+      scopeMetrics: vocabulary.translate(scopes, namings),
     })
   }
 }

@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { KeptFileReader } from '../../../src/kernel/cgroupfs/kept-file-reader.ts'
-import { CGROUP2, makeCgroup, noCgroups } from '../../support/cgroup2.ts'
-import { skip } from '../../support/skip.ts'
+import { KeptFileReader } from '../../src/kernel/kept-file-reader.ts'
+import { CGROUP2, makeCgroup, noCgroups } from '../support/cgroup2.ts'
+import { skip } from '../support/skip.ts'
 
 const FILE = 'cgroup.stat'
 

@@ -1,0 +1,120 @@
+/** What may go wrong with an agent itself. */
+import { registerAgent } from '../../src/collectors/agent/collector.ts'
+import { AGENT_TABLES } from '../../src/collectors/agent/definitions.ts'
+import { READING_METRICS } from '../../src/collectors/process-groups/reading-definitions.ts'
+import { Entity } from '../../src/telemetry/entity.ts'
+import { createInstruments } from '../../src/telemetry/instruments.ts'
+import { ExportCounts } from '../../src/telemetry/otlp/export-counts.ts'
+import { now } from '../../src/telemetry/time.ts'
+import { SourceCache } from '../../src/workloads/source-cache.ts'
+import { TestSource } from '../../test/support/name-source.ts'
+import { servedText } from '../../test/support/served-text.ts'
+import type { Trouble } from './troubles.ts'
+
+/** All that an agent's health depends on. */
+class Node {
+  /** Minutes, of the last collection. */
+  collected = 0
+  isAway = false
+  dropped = 0
+  errors: Error[] = []
+  readonly exports = new ExportCounts()
+  readonly source = new TestSource('cri')
+  /** Collections without any process. */
+  unread = 0
+  readonly #cache = new SourceCache(this.source, 0)
+  readonly #text = servedText('agent', [...AGENT_TABLES, READING_METRICS], (meter) => {
+    registerAgent(meter, {
+      version: '1.0.0',
+      runs: () => [this.#run()],
+      exports: () => this.exports,
+      nameSources: [this.#cache],
+    })
+    const { measurements, observables } = createInstruments(meter, READING_METRICS)
+    const all = new Entity({}, now())
+    meter.addBatchObservableCallback(
+      (result) => measurements.collectionErrors.observe(result, all, this.unread),
+      observables,
+    )
+  })
+
+  async serve(): Promise<string> {
+    if (this.isAway) return ''
+    this.exports.exported += 1000
+    await this.#cache.refresh(AbortSignal.timeout(1000))
+    return this.#text()
+  }
+
+  #run() {
+    const { dropped, errors } = this
+    const time: [number, number] = [this.collected * 60, 0]
+    return { name: 'cgroups', time, duration: 0.1, series: 100, dropped, errors }
+  }
+}
+
+/** @param act makes a minute what it is. */
+function trouble(
+  rest: Omit<Trouble, 'serve'>,
+  act: (node: Node, isTrouble: boolean, minute: number) => void,
+): Trouble {
+  const node = new Node()
+  return {
+    ...rest,
+    serve: async (minute, isTrouble) => {
+      node.collected = minute
+      act(node, isTrouble, minute)
+      return await node.serve()
+    },
+  }
+}
+
+export const AGENT_TROUBLES: readonly Trouble[] = [
+  trouble(
+    { title: 'it does not answer', alert: 'AgentIsDown', window: 0, waits: 5 },
+    (node, isTrouble) => {
+      node.isAway = isTrouble
+    },
+  ),
+  trouble(
+    { title: 'a collector fails', alert: 'AgentCollectorFails', window: 0, waits: 10 },
+    (node, isTrouble) => {
+      node.errors = isTrouble ? [new Error('no such file')] : []
+    },
+  ),
+  trouble(
+    { title: 'its Collector is away', alert: 'AgentPushFails', window: 10, waits: 15 },
+    (node, isTrouble) => {
+      node.exports.countFailed('UNAVAILABLE', isTrouble ? 1000 : 0)
+    },
+  ),
+  trouble(
+    { title: 'too many series', alert: 'AgentLeavesSeriesOut', window: 0, waits: 10 },
+    (node, isTrouble) => {
+      node.dropped = isTrouble ? 5 : 0
+    },
+  ),
+  trouble(
+    { title: 'the runtime does not answer', alert: 'AgentKnowsNoNames', window: 0, waits: 15 },
+    ({ source }, isTrouble) => {
+      source.failure = isTrouble ? new Error('connection refused') : undefined
+    },
+  ),
+  trouble(
+    { title: 'the clock is behind', alert: 'AgentSnapshotIsStale', window: 0, waits: 5 },
+    (node, isTrouble, minute) => {
+      if (isTrouble) node.collected = minute - 4
+    },
+  ),
+  trouble(
+    { title: 'the clock is ahead', alert: 'AgentSnapshotIsStale', window: 0, waits: 5 },
+    (node, isTrouble, minute) => {
+      if (isTrouble) node.collected = minute + 4
+    },
+  ),
+  trouble(
+    { title: 'procfs is away', alert: 'ProcessesAreNotRead', window: 5, waits: 5 },
+    (node, isTrouble) => {
+      if (isTrouble) node.unread++
+    },
+  ),
+]

@@ -1,0 +1,157 @@
+/**
+ * What processes used that lived between two collections, and what others used after the last one that saw them.
+ *
+ * When a process waits for a child that has ended, the kernel adds all that the child and its own waited-for children
+ * have used to the parent's `cutime`, `cstime`, `cminflt` and `cmajflt` (proc_pid_stat(5)). What of that was seen, and so
+ * counted where it belongs, is taken off again; the rest counts in the parent's group. It can't be known in which of
+ * several children's groups it would belong. A child that nobody waits for (`SIGCHLD` ignored) is lost.
+ */
+import type { Stat } from '../../kernel/procfs/stat.ts'
+import type { Group } from './group.ts'
+
+/** Clock ticks, and page faults. */
+interface Spent {
+  utime: number
+  stime: number
+  minflt: number
+  majflt: number
+}
+
+const KINDS = ['utime', 'stime', 'minflt', 'majflt'] as const satisfies (keyof Spent)[]
+
+/** What the kernel said of a process last. */
+export class Ledger {
+  /** Who waits for it. */
+  parent = 0
+  readonly own: Spent = nothing()
+  readonly waited: Spent = nothing()
+
+  /** Whether `stat` says the same as before. */
+  isUpToDate(stat: Stat): boolean {
+    const { own, waited } = this
+    return (
+      own.utime === stat.utime &&
+      own.stime === stat.stime &&
+      own.minflt === stat.minflt &&
+      waited.utime === stat.cutime &&
+      waited.stime === stat.cstime &&
+      waited.minflt === stat.cminflt &&
+      this.parent === stat.ppid
+    )
+  }
+
+  /** Takes over what `stat` says; gives by how much more it has waited for. */
+  update(stat: Stat): Spent {
+    const before = { ...this.waited }
+    this.parent = stat.ppid
+    this.own.utime = stat.utime
+    this.own.stime = stat.stime
+    this.own.minflt = Number(stat.minflt)
+    this.own.majflt = Number(stat.majflt)
+    this.waited.utime = stat.cutime
+    this.waited.stime = stat.cstime
+    this.waited.minflt = Number(stat.cminflt)
+    this.waited.majflt = Number(stat.cmajflt)
+    for (const kind of KINDS) before[kind] = Math.max(0, this.waited[kind] - before[kind])
+    return before
+  }
+}
+
+/** A process, as far as this file goes. */
+export interface Parent {
+  readonly pid: number
+  readonly ledger: Ledger
+  readonly group: Group | undefined
+}
+
+export class WaitedFor {
+  /** Of this pass: whose children have ended, and what of their usage is not known to be counted. */
+  readonly #grown = new Map<number, { readonly parent: Parent; readonly rest: Spent }>()
+  /** Of this pass: the ledgers of those that have ended. */
+  readonly #ended = new Map<number, Ledger>()
+
+  /**
+   * Takes over what `stat` says of a process.
+   *
+   * @param counts whether what it has waited for since the last reading is to be counted.
+   */
+  look(parent: Parent, stat: Stat, counts: boolean): void {
+    if (parent.ledger.isUpToDate(stat)) return
+    const rest = parent.ledger.update(stat)
+    if (counts && KINDS.some((kind) => rest[kind] > 0)) {
+      this.#grown.set(parent.pid, { parent, rest })
+    }
+  }
+
+  /** Says that a known process has ended. */
+  end({ pid, ledger }: Parent): void {
+    this.#ended.set(pid, ledger)
+  }
+
+  /**
+   * Says of children that are thought to be there whether they have ended meanwhile: those whose parent was read after
+   * them, and has waited for somebody. Each is to be told by `end` before the next is asked for.
+   *
+   * @param all everybody who is thought to be there.
+   * @param isThere looks again.
+   */
+  *findEnded<P extends Parent>(all: Iterable<P>, isThere: (child: P) => boolean): Generator<P> {
+    if (this.#grown.size === 0) return
+    const children = Map.groupBy(all, ({ ledger }) => ledger.parent)
+    const parents = [...this.#grown.keys(), ...this.#ended.keys()]
+    for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
+      for (const child of children.get(pid) ?? []) {
+        if (this.#ended.has(child.pid) || isThere(child)) continue
+        parents.push(child.pid)
+        yield child
+      }
+    }
+  }
+
+  /**
+   * Counts what nobody has counted, and begins the next pass.
+   *
+   * @param known who is there.
+   */
+  settle(known: ReadonlyMap<number, Parent>): void {
+    if (this.#grown.size > 0) {
+      for (const ledger of this.#ended.values()) this.#takeOff(ledger, known)
+    }
+    for (const { parent, rest } of this.#grown.values()) parent.group?.addSpent(rest)
+    this.#grown.clear()
+    this.#ended.clear()
+  }
+
+  /**
+   * Takes what was seen of a process off what its parent has waited for. Where that has ended too, it may have waited
+   * first or not, so it is those above who have it, the nearest or whoever takes in orphans.
+   */
+  #takeOff({ own, waited, parent }: Ledger, known: ReadonlyMap<number, Parent>): void {
+    const seen = nothing()
+    for (const kind of KINDS) seen[kind] = own[kind] + waited[kind]
+    let isOrphan = false
+    for (let pid = parent, steps = 0; pid !== 0 && steps < MOST_STEPS; steps++) {
+      const ended = this.#ended.get(pid)
+      isOrphan ||= ended !== undefined
+      const grown = this.#grown.get(pid)
+      if (grown !== undefined) moveOff(seen, grown.rest)
+      if (!isOrphan) return
+      pid = (ended ?? known.get(pid)?.ledger)?.parent ?? 0
+    }
+  }
+}
+
+function moveOff(seen: Spent, rest: Spent): void {
+  for (const kind of KINDS) {
+    const part = Math.min(seen[kind], rest[kind])
+    rest[kind] -= part
+    seen[kind] -= part
+  }
+}
+
+/** A procfs that is read while it changes may show a circle. */
+const MOST_STEPS = 100
+
+function nothing(): Spent {
+  return { utime: 0, stime: 0, minflt: 0, majflt: 0 }
+}

@@ -1,0 +1,24 @@
+/** `/proc/PID/schedstat` and `/proc/PID/task/TID/schedstat`: Documentation/scheduler/sched-stats.rst. */
+import type { ByteScanner } from '../byte-scanner.ts'
+import type { FileReader } from '../file-reader.ts'
+import type { U64 } from '../u64.ts'
+
+/** Of one task alone: a process's own file is its main thread's. A record is filled again at every reading. */
+export interface Schedstat {
+  /** Nanoseconds on a CPU. */
+  runtime: U64
+  /** Times that it came onto a CPU. Like the rest 0 where the kernel doesn't keep them. */
+  runs: U64
+}
+
+export function emptySchedstat(): Schedstat {
+  return { runtime: 0, runs: 0 }
+}
+
+/** @throws KernelFormatError when the file is cut short. */
+export function parseSchedstat(reader: FileReader, scanner: ByteScanner, into: Schedstat): void {
+  scanner.reset(reader)
+  into.runtime = scanner.u64()
+  scanner.skipFields(1)
+  into.runs = scanner.u64()
+}

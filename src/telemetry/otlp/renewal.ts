@@ -1,0 +1,56 @@
+/** A connection that is made anew when the certificates in its files are: they are replaced long before they expire. */
+import { ChangedFiles } from '../../files/changed-files.ts'
+import { type Connection, connect, type Rejection } from './connection.ts'
+import type { EncodedRequest } from './request-encoder.ts'
+import type { OtlpSettings } from './settings.ts'
+
+export interface RenewalEvents {
+  /** New certificates are in use. */
+  renewed(): void
+  /** The files have changed to something unusable, such as a key without its certificate; the old ones stay. */
+  notRenewed(error: unknown): void
+}
+
+export class RenewedConnection implements Connection {
+  readonly #settings: OtlpSettings
+  readonly #events: RenewalEvents
+  readonly #files = new ChangedFiles()
+  #current: Connection | undefined
+
+  constructor(settings: OtlpSettings, events: RenewalEvents) {
+    this.#settings = settings
+    this.#events = events
+  }
+
+  /** @throws also what is wrong with the certificates, as long as there have never been usable ones. */
+  async send(request: EncodedRequest): Promise<Rejection> {
+    return this.#usable().send(request)
+  }
+
+  async close(): Promise<void> {
+    await this.#current?.close()
+  }
+
+  #usable(): Connection {
+    const before = this.#current
+    if (before !== undefined && !this.#files.haveChanged()) return before
+    const { certificate, client_key, client_certificate } = this.#settings
+    this.#files.clear()
+    for (const path of [certificate, client_key, client_certificate]) {
+      if (path !== undefined) this.#files.note(path)
+    }
+    try {
+      const next = connect(this.#settings)
+      this.#current = next
+      if (before === undefined) return next
+      // Nothing is under way on it: requests are sent one at a time.
+      void before.close()
+      this.#events.renewed()
+      return next
+    } catch (error) {
+      if (before === undefined) throw error
+      this.#events.notRenewed(error)
+      return before
+    }
+  }
+}
