@@ -91,8 +91,8 @@ function readTask(directory: string): TaskFacts {
     nonvoluntary: lineNumber(status, 'nonvoluntary_ctxt_switches:'),
     readBytes: lineNumber(io, 'read_bytes:'),
     writeBytes: lineNumber(io, 'write_bytes:'),
-    waitedUtime: unsigned(stat?.[13]),
-    waitedStime: unsigned(stat?.[14]),
+    waitedUtime: signed(stat?.[13]),
+    waitedStime: signed(stat?.[14]),
     waitedMinflt: unsigned(stat?.[8]),
     waitedMajflt: unsigned(stat?.[10]),
   }
@@ -129,7 +129,7 @@ function unsigned(digits: string | undefined): bigint | undefined {
   return value <= LARGEST ? value : undefined
 }
 
-/** The kernel counts resident pages in parts, whose sum may be below zero for a moment: none, then. */
+/** What is below zero is nothing: the kernel counts resident pages in parts, whose sum may be so for a moment. */
 function signed(digits: string | undefined): bigint | undefined {
   return digits?.startsWith('-') ? unsigned(digits.slice(1)) && 0n : unsigned(digits)
 }
