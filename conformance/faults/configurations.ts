@@ -116,12 +116,14 @@ function use(dice: Dice, config: Config): void {
 
 /** The program itself, as people start it. */
 async function askProgram(words: readonly string[], variables: NodeJS.ProcessEnv): Promise<void> {
+  // No program can be given a NUL.
   const flags = words.filter((word) => word.startsWith('--') && !word.includes('\0'))
+  const given = Object.entries(variables).filter(([, text]) => !text?.includes('\0'))
   const { code, output } = await run(
     process.execPath,
     [MAIN, 'check-config', ...flags],
     '',
-    variables,
+    Object.fromEntries(given),
   )
   require(code === 0 ||
     code === EXIT_CONFIG, `check-config ends with ${code}: ${output.slice(0, 500)}`)

@@ -1,5 +1,5 @@
 /** What the collector may say of processes, each in a group of its own: at most what their files have said so far. */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
@@ -36,19 +36,20 @@ const COUNTED: Readonly<Record<string, readonly [counter: Counter, scale: number
   'thread_context_switches_total voluntary': ['voluntary', 1],
   'thread_context_switches_total nonvoluntary': ['nonvoluntary', 1],
 }
-/** What children used that nobody saw counts in their parent's group, too. */
-const WAITED: ReadonlyMap<Counter, Counter> = new Map([
-  ['utime', 'cutime'],
-  ['stime', 'cstime'],
-  ['minflt', 'cminflt'],
-  ['majflt', 'cmajflt'],
-])
 const HELD: Readonly<Record<string, Holding>> = {
   'num_threads ': 'threads',
   'memory_bytes resident': 'resident',
   'memory_bytes virtual': 'virtual',
   'memory_bytes swapped': 'swapped',
   'open_filedesc ': 'descriptors',
+}
+
+/** What children have used that a process has waited for. */
+const WAITED: Readonly<Partial<Record<Counter, Counter>>> = {
+  utime: 'waitedUtime',
+  stime: 'waitedStime',
+  minflt: 'waitedMinflt',
+  majflt: 'waitedMajflt',
 }
 
 export class Ledger {
@@ -71,6 +72,13 @@ export class Ledger {
       process.add(facts)
     }
     for (const [pid, process] of this.#seen) if (!this.#processes.has(pid)) process.end()
+  }
+
+  /** Takes those for ended whose `stat` has gone: what the kernel shows again later is another one. */
+  endVanished(): void {
+    for (const [pid, process] of this.#seen) {
+      if (!existsSync(join(this.#root, pid, 'stat'))) process.end()
+    }
   }
 
   /** @throws Error when a process that could not be read as a whole is not told of. */
@@ -160,8 +168,9 @@ class Process {
       (total, account) => total + account.most(counter),
       0n,
     )
-    const waited = isThread ? undefined : WAITED.get(counter)
-    const own = this.#own.most(counter) + (waited === undefined ? 0n : this.#own.most(waited))
+    const waited = isThread ? undefined : WAITED[counter]
+    const ofOthers = waited === undefined ? 0n : this.#own.most(waited)
+    const own = this.#own.most(counter) + ofOthers
     // A process with one thread is that thread; context switches are those of all threads.
     const isOfAll = isThread || counter === 'voluntary' || counter === 'nonvoluntary'
     return isOfAll ? own + threads : own

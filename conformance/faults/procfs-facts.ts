@@ -14,10 +14,10 @@ const COUNTERS = [
   'nonvoluntary',
   'readBytes',
   'writeBytes',
-  'cutime',
-  'cstime',
-  'cminflt',
-  'cmajflt',
+  'waitedUtime',
+  'waitedStime',
+  'waitedMinflt',
+  'waitedMajflt',
 ] as const
 export type Counter = (typeof COUNTERS)[number]
 
@@ -87,14 +87,14 @@ function readTask(directory: string): TaskFacts {
     majflt: unsigned(stat?.[9]),
     utime: unsigned(stat?.[11]),
     stime: unsigned(stat?.[12]),
-    cminflt: unsigned(stat?.[8]),
-    cmajflt: unsigned(stat?.[10]),
-    cutime: unsigned(stat?.[13]),
-    cstime: unsigned(stat?.[14]),
     voluntary: lineNumber(status?.slice(0, Math.max(0, end) + 1), 'voluntary_ctxt_switches:'),
     nonvoluntary: lineNumber(status, 'nonvoluntary_ctxt_switches:'),
     readBytes: lineNumber(io, 'read_bytes:'),
     writeBytes: lineNumber(io, 'write_bytes:'),
+    waitedUtime: signed(stat?.[13]),
+    waitedStime: signed(stat?.[14]),
+    waitedMinflt: unsigned(stat?.[8]),
+    waitedMajflt: unsigned(stat?.[10]),
   }
   const start = unsigned(stat?.[19])
   return {
@@ -129,7 +129,7 @@ function unsigned(digits: string | undefined): bigint | undefined {
   return value <= LARGEST ? value : undefined
 }
 
-/** The kernel counts resident pages in parts, whose sum may be below zero for a moment: none, then. */
+/** What is below zero is nothing: the kernel counts resident pages in parts, whose sum may be so for a moment. */
 function signed(digits: string | undefined): bigint | undefined {
   return digits?.startsWith('-') ? unsigned(digits.slice(1)) && 0n : unsigned(digits)
 }

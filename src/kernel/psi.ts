@@ -69,11 +69,14 @@ function parseStall(scanner: ByteScanner, into: Stall): void {
   into.total = value(scanner, 'total=') / MICROSECONDS
 }
 
-/** Two decimals of a percentage, as a part of 1. */
+/** A percentage with two decimals, as a part of 1. */
 function percentage(scanner: ByteScanner, key: string): number {
   const whole = value(scanner, key, DOT)
   if (!scanner.accept('.')) throw new KernelFormatError(`${key} has no decimals`)
-  return (whole * PERCENT + scanner.number()) / (PERCENT * PERCENT)
+  const start = scanner.position
+  const decimals = scanner.number()
+  if (scanner.position - start !== 2) throw new KernelFormatError(`${key} has not two decimals`)
+  return (whole * PERCENT + decimals) / (PERCENT * PERCENT)
 }
 
 function value(scanner: ByteScanner, key: string, terminator?: number): number {

@@ -49,6 +49,13 @@ test('a file that is cut short anywhere is an error, or says less, but never ano
   }
 })
 
+for (const share of ['70. 81', '70.8', '70.811', '70', '.81']) {
+  test(`${share} is no percentage of the kernel`, (t) => {
+    const text = `some avg10=0.00 avg60=${share} avg300=0.00 total=5\n`
+    t.throws(() => parse(text), { name: 'KernelFormatError' })
+  })
+}
+
 test("this node's own pressure, where it has one", (t) => {
   let text: string
   try {

@@ -4,6 +4,7 @@
 import type { HrTime } from '@opentelemetry/api'
 import { toSeconds } from '../../telemetry/time.ts'
 import type { Accounting, Pass } from './accounting.ts'
+import { ancestorsGroup } from './ancestors.ts'
 import { Group } from './group.ts'
 import {
   type CensusOptions,
@@ -28,6 +29,9 @@ export interface CensusParts extends CensusSources {
   readonly accounting: Accounting
   readonly placement: Placement
 }
+
+/** A promise only where there is something to wait for: for most processes there is nothing. */
+type Pending = Promise<void> | undefined
 
 /** The boot time has whole seconds only, so a start time may be early by as much. */
 const START_TIME_ERROR_SECONDS = 1
@@ -87,8 +91,7 @@ export class Census implements GroupCensus {
     }
   }
 
-  /** @returns a promise only where there is something to wait for, and so do the others: most have nothing. */
-  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Promise<void> | undefined {
+  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Pending {
     const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
@@ -109,11 +112,7 @@ export class Census implements GroupCensus {
   }
 
   /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
-  #judge(
-    process: KnownProcess,
-    pass: Pass,
-    unmatched: Set<KnownProcess>,
-  ): Promise<void> | undefined {
+  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): Pending {
     const { placement } = this.#parts
     process.tally = placement.tally(process.directory)
     process.awaits = undefined
@@ -196,13 +195,11 @@ export class Census implements GroupCensus {
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
-  #inherit(
-    process: KnownProcess,
-    unmatched: ReadonlySet<KnownProcess>,
-    pass: Pass,
-  ): Promise<void> | undefined {
+  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): Pending {
     const { reader } = this.#parts
-    const ancestors = this.#options.children ? this.#ancestorsGroup(process, unmatched) : undefined
+    const ancestors = this.#options.children
+      ? ancestorsGroup(process, this.#processes, unmatched)
+      : undefined
     if (ancestors !== undefined) {
       const own = this.#parts.placement.place(ancestors.assignment, process.tally)
       process.group = this.#group(own, pass.since)
@@ -216,19 +213,8 @@ export class Census implements GroupCensus {
     return isSame ? this.#count(process, pass) : undefined
   }
 
-  /** A parent that was judged before and belongs to no group ends the search. */
-  #ancestorsGroup(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>): Group | undefined {
-    let ancestor = this.#processes.get(process.ppid)
-    // Bounded, for a procfs that is read while it changes may show a circle.
-    for (let steps = 0; steps <= unmatched.size && ancestor !== undefined; steps++) {
-      if (ancestor.group !== undefined || !unmatched.has(ancestor)) return ancestor.group
-      ancestor = this.#processes.get(ancestor.ppid)
-    }
-    return undefined
-  }
-
   /** Adds the process that the reader holds to its group. */
-  #count(process: KnownProcess, pass: Pass): Promise<void> | undefined {
+  #count(process: KnownProcess, pass: Pass): Pending {
     const { reader, accounting } = this.#parts
     const { group } = process
     if (group === undefined) {

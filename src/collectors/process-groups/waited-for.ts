@@ -128,7 +128,7 @@ export class WaitedFor {
     const parents = [...this.#grown.keys(), ...this.#ended.keys()]
     for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
       for (const child of children.get(pid) ?? []) {
-        if (this.#ended.has(child.pid) || this.#isThere(child)) continue
+        if (child.ledger.isClosed || this.#isThere(child)) continue
         this.end(child)
         parents.push(child.pid)
       }

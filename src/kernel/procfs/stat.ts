@@ -94,8 +94,9 @@ export function parseStat(reader: FileReader, scanner: ByteScanner, into: Stat):
   into.cmajflt = scanner.u64()
   into.utime = scanner.number()
   into.stime = scanner.number()
-  into.cutime = scanner.signed()
-  into.cstime = scanner.signed()
+  // Printed as signed, but no sum of times is below zero.
+  into.cutime = Math.max(0, scanner.signed())
+  into.cstime = Math.max(0, scanner.signed())
   scanner.skipFields(2)
   into.threads = scanner.number()
   scanner.skipFields(1)

@@ -2,6 +2,7 @@
  * How groups add up, on fabricated procfs trees. Where a case has the same expectation as process-exporter,
  * its figures are those that process-exporter 0.7.10 printed.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { processGroups } from '../../support/process-groups.ts'
 import { ProcfsTree } from '../../support/procfs-tree.ts'
@@ -311,6 +312,8 @@ test('a group without members is forgotten when that is wanted, and begins anew'
   procfs.set(1, { comm: 'job', starttime: LATE, utime: 100 })
   await groups.collect()
   const { time } = await groups.sampler.snapshot()
+  // Times have whole milliseconds.
+  await delay(2)
   procfs.remove(1)
   has(t, await groups.collect(), {
     'cpu_seconds_total{job,user}': undefined,

@@ -53,6 +53,11 @@ test('children that nobody saw count in the group of who waited for them', async
   )
 })
 
+test('a time below zero is none', async (t) => {
+  const states = [0, -(2 ** 63), 50].map((cutime) => ({ 1: INIT, 2: { ...SHELL, cutime } }))
+  t.is((await cpuAfter(t, {}, ...states)).get('shell'), 0.5)
+})
+
 test('what was seen of a child stays with its group; only the rest is the parents', async (t) => {
   const cpu = await cpuAfter(
     t,
