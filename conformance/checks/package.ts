@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseSamples } from '../../test/support/exposition.ts'
+import { type Check, require } from '../check.ts'
+import { run } from '../support/children.ts'
+import { MissingPeer } from '../support/packages.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const WANTED = [
+  /^dist\/[\w/-]+\.js$/,
+  /^docs\/[\w-]+\.md$/,
+  /^(README|CHANGELOG)\.md$/,
+  /^LICENSE$/,
+]
+const NAME = 'otel-interrogator'
+
+export const check: Check = {
+  title: 'the npm package has what is needed and nothing else, and its program runs',
+
+  async run({ scope, print }) {
+    const directory = scope.directory()
+    // What it is made of was compiled before the checks began.
+    const packing = ['--prefix', ROOT, 'pack', ROOT, '--ignore-scripts', '--json']
+    const packed = await run('npm', [...packing, '--pack-destination', directory])
+    require(packed.code === 0, `npm can not pack: ${packed.output}`)
+    const archive = /"filename": "(.+)"/.exec(packed.output)?.[1] ?? ''
+    const { output } = await run('tar', ['--list', '--gzip', '--file', join(directory, archive)])
+    const files = output
+      .trim()
+      .split('\n')
+      .map((path) => path.replace('package/', ''))
+    const odd = files.filter(
+      (path) => path !== 'package.json' && !WANTED.some((wanted) => wanted.test(path)),
+    )
+    require(odd.length === 0, `the package has ${odd.slice(0, 5).join(', ')}`)
+    print(`${archive}: ${files.length} files`)
+
+    writeFileSync(join(directory, 'package.json'), '{}')
+    const options = ['--prefix', directory, '--no-audit', '--no-fund', '--omit=dev']
+    const installed = await run('npm', ['install', ...options, join(directory, archive)])
+    if (installed.code !== 0)
+      throw new MissingPeer(`its dependencies can't be had: ${installed.output}`)
+    const program = join(directory, 'node_modules', '.bin', NAME)
+    const { code, output: text } = await run(program, ['--once', '--log.level=silent'])
+    require(code === 0, `${NAME} --once ended with ${code}: ${text.slice(-500)}`)
+    const groups = parseSamples(text).filter(
+      ({ name }) => name === 'namedprocess_namegroup_num_procs',
+    )
+    require(groups.length > 0, `${NAME} --once prints no group of processes`)
+    return `installed, it prints ${groups.length} groups of processes`
+  },
+}
