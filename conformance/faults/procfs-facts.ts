@@ -47,13 +47,14 @@ export type Holding =
   | 'proportional'
 
 const PAGE = 4096n
+const ONE_READ = 64 * 1024
 const KIB = 1024n
 const LARGEST = 2n ** 64n - 1n
 
 export function readProcess(directory: string): ProcessFacts {
   const task = readTask(directory)
   const stat = statFields(directory)
-  const status = text(directory, 'status')
+  const status = firstRead(directory, 'status')
   const swap = /(?:^|\n)VmSwap:/.test(status ?? '') ? lineNumber(status, 'VmSwap:') : 0n
   const smaps = text(directory, 'smaps_rollup')
   const holdings = {
@@ -78,10 +79,10 @@ export function readProcess(directory: string): ProcessFacts {
 
 function readTask(directory: string): TaskFacts {
   const stat = statFields(directory)
-  const status = text(directory, 'status')
+  const status = firstRead(directory, 'status')
   // Whatever stands behind the last line that counts is not looked at.
   const end = status?.search(/(?:^|\n)nonvoluntary_ctxt_switches:/) ?? -1
-  const io = text(directory, 'io')
+  const io = firstRead(directory, 'io')
   const counters = {
     minflt: unsigned(stat?.[7]),
     majflt: unsigned(stat?.[9]),
@@ -107,7 +108,7 @@ function readTask(directory: string): TaskFacts {
 
 /** What follows the name in `stat`. */
 function statFields(directory: string): string[] | undefined {
-  const stat = text(directory, 'stat')
+  const stat = firstRead(directory, 'stat')
   if (stat === undefined) return undefined
   const fields = stat.slice(stat.lastIndexOf(')') + 2)
   // What has no newline behind it may be a part of a number.
@@ -136,6 +137,11 @@ function signed(digits: string | undefined): bigint | undefined {
 
 function times(value: bigint | undefined, factor: bigint): bigint | undefined {
   return value === undefined ? undefined : value * factor
+}
+
+/** What the kernel hands over in one piece is read in one, and nothing behind it. */
+function firstRead(directory: string, name: string): string | undefined {
+  return text(directory, name)?.slice(0, ONE_READ)
 }
 
 function text(directory: string, name: string): string | undefined {
