@@ -93,11 +93,25 @@ function isListening(address: number | string): Promise<boolean> {
   })
 }
 
-/** What its file exporter has written so far: one request in each line; the last one may not be whole yet. */
-export function writtenRequests(file: string): ReceivedRequest[] {
+/**
+ * What its file exporter has written so far: one request in each line; the last one may not be whole yet.
+ *
+ * @param kills how many lines may be broken: one that was killed in the middle of a line leaves the next one to go on in it.
+ * @throws SyntaxError when more of them are.
+ */
+export function writtenRequests(file: string, kills = 0): ReceivedRequest[] {
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
-  return lines.map((line) => JSON.parse(line, withAttributes) as ReceivedRequest)
+  const requests: ReceivedRequest[] = []
+  let broken = 0
+  for (const line of lines) {
+    try {
+      requests.push(JSON.parse(line, withAttributes) as ReceivedRequest)
+    } catch (error) {
+      if (++broken > kills) throw error
+    }
+  }
+  return requests
 }
 
 /** OTLP's JSON leaves out what is empty. */
