@@ -15,11 +15,12 @@ import {
   exporterSubject,
   floorSubject,
   hostmetricsSubject,
-  residentMebibytes,
   type Subject,
 } from './bench/subjects.ts'
 import { measureWorkloads } from './bench/workloads.ts'
 import { Scope } from './support/children.ts'
+import { median } from './support/median.ts'
+import { mebibytes, residentMemory } from './support/memory.ts'
 
 /** Collections between two looks at a clock that ticks every 10 ms. */
 const COLLECTIONS = 5
@@ -54,9 +55,9 @@ async function main(): Promise<void> {
   const costs = await measure(subjects, Number(values.rounds))
   for (const { name, pid } of subjects) {
     const cost = costs.get(name) as number[]
-    const memory = residentMebibytes(pid).toFixed(0)
+    const memory = mebibytes(residentMemory(pid).now)
     print(
-      `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} MiB resident`,
+      `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} resident`,
     )
   }
   for (const other of [exporter, hostmetrics, floor]) {
@@ -102,11 +103,6 @@ function printRatio(costs: ReadonlyMap<string, number[]>, one: Subject, other: S
   const ratios = (costs.get(one.name) as number[]).map((cost, round) => cost / others[round])
   const range = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`
   print(`  ratio ${one.name.trim()} to ${other.name}: ${median(ratios).toFixed(3)} (${range})`)
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)]
 }
 
 function milliseconds(seconds: number): string {

@@ -13,6 +13,7 @@ import { Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
 import { now } from '../../src/telemetry/time.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+import { median } from '../support/median.ts'
 
 const ROUNDS = 40
 const METRICS = 20
@@ -48,13 +49,13 @@ export async function measurePipeline(
     times.encoding.push(encoded - serialized)
   }
   print(`telemetry pipeline with ${series} series`)
-  print(`  collection for both readers: ${median(times.collection)}`)
-  print(`  Prometheus text: ${median(times.text)}`)
+  print(`  collection for both readers: ${milliseconds(times.collection)}`)
+  print(`  Prometheus text: ${milliseconds(times.text)}`)
   print(
-    `  OTLP encoding with a Resource for each of ${Math.ceil(series / METRICS / 2)} containers: ${median(times.encoding)}`,
+    `  OTLP encoding with a Resource for each of ${Math.ceil(series / METRICS / 2)} containers: ${milliseconds(times.encoding)}`,
   )
   print(
-    `  the same points by the official serializer, all in one Resource: ${median(times.official)}`,
+    `  the same points by the official serializer, all in one Resource: ${milliseconds(times.official)}`,
   )
 }
 
@@ -114,7 +115,6 @@ function definition(index: number) {
   } as const
 }
 
-function median(times: number[]): string {
-  const sorted = times.toSorted((a, b) => a - b)
-  return `${sorted[Math.floor(sorted.length / 2)].toFixed(1)} ms`
+function milliseconds(times: readonly number[]): string {
+  return `${median(times).toFixed(1)} ms`
 }

@@ -110,9 +110,3 @@ export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
-
-/** Resident memory of a process, in MiB. */
-export function residentMebibytes(pid: number): number {
-  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1])
-  return (pages * 4096) / 1024 ** 2
-}

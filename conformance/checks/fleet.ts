@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
-import { cpuSeconds, residentMebibytes } from '../bench/subjects.ts'
+import { cpuSeconds } from '../bench/subjects.ts'
 import { type Check, require } from '../check.ts'
 import { buildCollector } from '../collector/build.ts'
 import { Collector, configuration } from '../collector/collector.ts'
 import { type RunningAgent, startAgent } from '../support/agent.ts'
 import type { Scope } from '../support/children.ts'
 import { freePort } from '../support/http.ts'
+import { mebibytes, residentMemory } from '../support/memory.ts'
 import { needPackage } from '../support/packages.ts'
 import { type Prometheus, query, startRemoteStore } from '../support/prometheus.ts'
 
@@ -70,7 +71,7 @@ export const check: Check = {
     print(
       `CPU for a point: ${cost(balancing)} to balance, ${cost(writingAll)} to write to Prometheus`,
     )
-    const sizes = pids.map((pid) => `${residentMebibytes(pid).toFixed(0)} MiB`)
+    const sizes = pids.map((pid) => mebibytes(residentMemory(pid).now))
     print(`resident memory: ${sizes[0]} to balance, ${sizes.slice(1).join(' and ')} to write`)
 
     resolveTo(names, GATEWAYS.slice(0, 1))

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'
-import { residentMebibytes } from '../bench/subjects.ts'
 import { type Check, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { get } from '../support/http.ts'
+import { median } from '../support/median.ts'
+import { residentMemory } from '../support/memory.ts'
 import { needPackage } from '../support/packages.ts'
 
 /** Processes that are born and die. `BIRTHS=1000000` takes some minutes, and is the whole. */
@@ -30,7 +31,7 @@ export const check: Check = {
     const started = performance.now()
     while (storm.exitCode === null && storm.signalCode === null) {
       await get(`${url}/metrics`)
-      memory.push(residentMebibytes(pid))
+      memory.push(residentMemory(pid).now / 1024)
       await Promise.race([ended, delay(SCRAPE_MILLISECONDS)])
     }
     const rate = BIRTHS / ((performance.now() - started) / 1000)
@@ -57,8 +58,4 @@ async function groups(url: string): Promise<string[]> {
   return parseSamples(await get(`${url}/metrics`))
     .filter(({ name }) => name === 'namedprocess_namegroup_num_procs')
     .map(({ labels }) => labels.groupname as string)
-}
-
-function median(numbers: number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 }

@@ -2,10 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
-import { cpuSeconds, residentMebibytes } from '../bench/subjects.ts'
+import { cpuSeconds } from '../bench/subjects.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
+import { mebibytes, residentMemory } from '../support/memory.ts'
 import { Collector } from './collector.ts'
 
 const SERIES = 50_000
@@ -62,8 +63,8 @@ export async function checkVolume({ scope, print }: CheckContext, program: strin
   require(points >= (PUSHES - 1) * SERIES, `only ${points} points arrived`)
   await collector.stop()
   const cost = ((seconds / points) * 1e6).toFixed(1)
-  const memory = residentMebibytes(agent.pid).toFixed(0)
+  const memory = mebibytes(residentMemory(agent.pid).now)
   print(
-    `${after.samples} series every ${INTERVAL_SECONDS} s: none refused, ${cost} µs of CPU a point with reading ${Math.ceil(SERIES / SERIES_OF_A_GROUP)} processes, ${memory} MiB resident`,
+    `${after.samples} series every ${INTERVAL_SECONDS} s: none refused, ${cost} µs of CPU a point with reading ${Math.ceil(SERIES / SERIES_OF_A_GROUP)} processes, ${memory} resident`,
   )
 }

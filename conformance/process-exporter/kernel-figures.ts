@@ -75,11 +75,6 @@ export function readFigures(pid: number): number[] | undefined {
   }
 }
 
-/** Resident memory in bytes: `VmRSS` of proc_pid_status(5), for the number in `stat` is behind by what CPUs have not added yet. */
-export function readResident(pid: number): number {
-  return field(readFileSync(`/proc/${pid}/status`, 'latin1'), 'VmRSS') * 1024
-}
-
 /** The most that can be read of a stopped process while it is killed. */
 export function withItsEnd(figures: readonly number[]): number[] {
   const threads = figures[1]

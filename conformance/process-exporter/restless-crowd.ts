@@ -6,9 +6,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { run, type Scope } from '../support/children.ts'
+import { residentMemory } from '../support/memory.ts'
 import { generator } from '../support/random.ts'
 import { Bounds, type Range } from './bounds.ts'
-import { FIGURES, isStopped, readFigures, readResident, withItsEnd } from './kernel-figures.ts'
+import { FIGURES, isStopped, readFigures, withItsEnd } from './kernel-figures.ts'
 
 const COUNTS = { idle: 440, busy: 32, write: 16, read: 8, threads: 4, brief: 0 }
 export type Kind = keyof typeof COUNTS
@@ -118,11 +119,11 @@ export class RestlessCrowd {
     }
   }
 
-  /** Resident memory of its processes, in bytes, as the kernel has it to the page. */
+  /** Resident memory of its processes, in bytes, as the kernel has it to the page: `stat` is behind by what CPUs have not added yet. */
   resident(kind: Kind): number {
     return this.#members
       .filter((member) => member.kind === kind)
-      .reduce((sum, { pid }) => sum + readResident(pid), 0)
+      .reduce((sum, { pid }) => sum + residentMemory(pid).now * 1024, 0)
   }
 
   /** The bounds of the sums over the group in the last scrape, in the order of `FIGURES`. */

@@ -7,7 +7,7 @@ import type { Rules } from '../collectors/process-groups/rules/matcher.ts'
 import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { Config } from '../config/config.ts'
-import { ownOpenFilesLimit } from '../kernel/own-limit.ts'
+import { mostKeptFiles } from '../kernel/own-limit.ts'
 import { Procfs } from '../kernel/procfs/procfs.ts'
 import { OtlpReader } from '../telemetry/otlp/reader.ts'
 import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
@@ -33,8 +33,6 @@ export interface Agent {
   stop(milliseconds: number): Promise<void>
 }
 
-/** Of the files that the agent may open, for those of processes that stay open. */
-const OPEN_FILES_SHARE = 0.25
 /** How long the first collection waits for names. */
 const NAMES_MILLISECONDS = 2000
 /** The longest that a timer of Node can wait for. */
@@ -50,7 +48,7 @@ export async function startAgent(
   version: string,
   logger: Logger,
   procfs = new Procfs(config.procfs.root, {
-    openFiles: Math.min(config.process_groups.open_files, ownOpenFilesLimit() * OPEN_FILES_SHARE),
+    openFiles: mostKeptFiles(config.process_groups.open_files),
   }),
 ): Promise<Agent> {
   const hasServer = config.exporters.includes('prometheus')

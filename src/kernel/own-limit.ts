@@ -5,3 +5,11 @@ import { Procfs } from './procfs/procfs.ts'
 export function ownOpenFilesLimit(): number {
   return new Procfs().openFilesLimit('/proc/self/')
 }
+
+/** Of the files that the agent may open, for those that one collector keeps open. */
+const KEPT_SHARE = 0.25
+
+/** How many files a collector may keep open that wants to keep so many. */
+export function mostKeptFiles(wanted: number): number {
+  return Math.min(wanted, ownOpenFilesLimit() * KEPT_SHARE)
+}

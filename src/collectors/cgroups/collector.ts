@@ -6,7 +6,7 @@ import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { KeptFileReader } from '../../kernel/kept-file-reader.ts'
 import type { Machine } from '../../kernel/machine.ts'
-import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
+import { mostKeptFiles } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -46,9 +46,6 @@ export interface CgroupsSources {
   readonly mounts?: CgroupMounts
 }
 
-/** Of the files that the agent may open. */
-const SHARE = 0.25
-
 const NO_PRESSURE =
   'the kernel gives no pressure of containers: it needs cgroup v2 ' +
   '(systemd.unified_cgroup_hierarchy=1) and pressure stall information (psi=1) on its command line'
@@ -66,7 +63,7 @@ export function registerCgroups(
   const mounts = sources.mounts ?? findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
-  const files = new KeptFileReader(Math.min(options.open_files, ownOpenFilesLimit() * SHARE))
+  const files = new KeptFileReader(mostKeptFiles(options.open_files))
   const steps = planSteps(mounts, machine.ticksPerSecond, files)
   const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
   const cgroups = new Cgroups({
