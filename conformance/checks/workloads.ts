@@ -94,7 +94,7 @@ export const check: Check = {
     print(`without containerd ${left.length} containers keep their names; one line, and a counter`)
 
     await containerd.run()
-    while (!lines().some((line) => line.includes('names come again'))) {
+    while (!lines().some((line) => line.includes('source of names has recovered'))) {
       await scrape()
       await delay(100)
     }

@@ -57,8 +57,13 @@ export async function startAgent(
   let otlp: OtlpReader | undefined
   const rules = new ReplaceableRules(createRules(config))
   const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
-    if (failure === undefined) logger.info({ source }, 'names come again')
-    else logger.warn({ source, reason: failure.message }, 'no names from here; known ones stay')
+    if (failure === undefined) logger.info({ source }, 'source of names has recovered')
+    else {
+      logger.warn(
+        { source, reason: failure.message },
+        'source of names fails: names already known stay, new containers and pods have none',
+      )
+    }
   })
   const observed = {
     version,

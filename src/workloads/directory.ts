@@ -46,7 +46,12 @@ export class Directory {
       grace: grace ?? GRACE,
       onChange: onChange ?? (() => {}),
     }
-    this.#caches = sources.map((source) => new SourceCache(source, this.#options.grace))
+    this.#caches = sources.map((source) => {
+      const report = (failure: Error | undefined) => {
+        if (!this.#closing.signal.aborted) this.#options.onChange(source.name, failure)
+      }
+      return new SourceCache(source, this.#options.grace, report)
+    })
   }
 
   /** The sources, and how they did. */
@@ -113,13 +118,7 @@ export class Directory {
     await new Promise((resolve) => setImmediate(resolve))
     for (const cache of this.#caches) {
       if (signal.aborted) return
-      const hadFailed = cache.failure !== undefined
-      const isChanged = await cache.refresh(signal)
-      if (isChanged) this.version++
-      const hasFailed = cache.failure !== undefined
-      if (hadFailed !== hasFailed && !signal.aborted) {
-        this.#options.onChange(cache.source.name, cache.failure)
-      }
+      if (await cache.refresh(signal)) this.version++
     }
     this.#refreshedAt = performance.now()
     this.#settleWanted(this.#refreshedAt)

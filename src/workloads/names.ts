@@ -53,8 +53,23 @@ export interface NameSource {
    * @throws Error that says what was asked of whom, what came back and what to do; no secrets in it.
    */
   list(signal: AbortSignal): Promise<Listing>
+  /**
+   * Only of a source that keeps its listing current between calls of `list`, as a watch does: how that goes. Whether
+   * `list` succeeds says nothing then, for it gives the listing that is at hand.
+   */
+  observe?(observer: SourceObserver): void
   /** Ends connections and watches; called once. */
   close(): void
+}
+
+/** Follows how a source is doing. */
+export interface SourceObserver {
+  /** A complete listing arrived. */
+  listed(): void
+  /** An attempt to list or to watch failed. Names become stale until `recovered`. */
+  failed(error: Error): void
+  /** Names are current again. Also called when nothing had failed. */
+  recovered(): void
 }
 
 /** Which labels and annotations of pods are kept: all others are dropped where they arrive. */

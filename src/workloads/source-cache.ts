@@ -1,8 +1,8 @@
 /** What one source of names said last: containers by id, pods by the uid in cgroup paths. */
-import type { Container, Listing, NameSource, Pod } from './names.ts'
+import type { Container, Listing, NameSource, Pod, SourceObserver } from './names.ts'
 
 export interface SourceCounts {
-  /** Complete answers, and questions that failed. */
+  /** Complete listings, and attempts to list or to watch that failed. */
   lists: number
   failures: number
 }
@@ -16,16 +16,42 @@ interface Seen<T> {
 export class SourceCache {
   readonly source: NameSource
   readonly counts: SourceCounts = { lists: 0, failures: 0 }
-  /** Why the last question failed; undefined when it didn't. */
+  /** Why the last attempt failed; undefined when it didn't. */
   failure: Error | undefined
   readonly #grace: number
+  readonly #onChange: (failure: Error | undefined) => void
   readonly #containers = new Map<string, Seen<Container>>()
   readonly #pods = new Map<string, Seen<Pod>>()
+  readonly #observer: SourceObserver = {
+    listed: () => {
+      this.counts.lists++
+    },
+    failed: (error) => {
+      this.counts.failures++
+      const hadFailed = this.failure !== undefined
+      this.failure = error
+      if (!hadFailed) this.#onChange(error)
+    },
+    recovered: () => {
+      const hadFailed = this.failure !== undefined
+      this.failure = undefined
+      if (hadFailed) this.#onChange(undefined)
+    },
+  }
 
-  /** @param grace milliseconds for which a name outlives its absence. */
-  constructor(source: NameSource, grace: number) {
+  /**
+   * @param grace milliseconds for which a name outlives its absence.
+   * @param onChange told when the source fails after it did not, and when it has recovered (undefined).
+   */
+  constructor(
+    source: NameSource,
+    grace: number,
+    onChange: (failure: Error | undefined) => void = () => {},
+  ) {
     this.source = source
     this.#grace = grace
+    this.#onChange = onChange
+    source.observe?.(this.#observer)
   }
 
   container(id: string): Container | undefined {
@@ -47,14 +73,16 @@ export class SourceCache {
    * @returns whether anything changed.
    */
   async refresh(signal: AbortSignal): Promise<boolean> {
+    const isPolled = this.source.observe === undefined
     try {
       const listing = await this.source.list(signal)
-      this.counts.lists++
-      this.failure = undefined
+      if (isPolled) {
+        this.#observer.listed()
+        this.#observer.recovered()
+      }
       return this.#take(listing, performance.now())
     } catch (error) {
-      this.counts.failures++
-      this.failure = error as Error
+      if (isPolled && !signal.aborted) this.#observer.failed(error as Error)
       return false
     }
   }

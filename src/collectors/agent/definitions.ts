@@ -69,19 +69,20 @@ export const NAME_SOURCE_METRICS = metricTable({
   },
   metrics: {
     lists: {
-      description: 'Times that the source told all its names',
+      description: 'Complete listings that the source gave',
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'otel_interrogator.name_source.lists', unit: '{list}' },
     },
     errors: {
-      description: 'Times that the source was asked and did not tell; known names stay then',
+      description: 'Attempts to list or to watch that failed; names already known stay',
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'otel_interrogator.name_source.errors', unit: '{error}' },
     },
     success: {
-      description: '1 unless the source was asked last without success, else 0',
+      description:
+        '1 while names from the source are current, 0 from a failed attempt to the next that succeeds',
       kind: 'gauge',
       valueType: 'int',
       otel: { name: 'otel_interrogator.name_source.success', unit: '' },

@@ -13,6 +13,8 @@ export interface GetOptions {
   readonly deadline?: number
   /** Bytes of the body. */
   readonly largest?: number
+  /** Called when the answer begins with status 200, before its body. */
+  readonly onOpen?: () => void
   /** What to do about a status code. */
   readonly hints?: Readonly<Record<number, string>>
 }
@@ -60,6 +62,7 @@ export class Client {
         const hint = hints[status]
         throw refusal({ url, status, statusMessage, headers, body, hint, token: credentials.token })
       }
+      options.onOpen?.()
       let length = 0
       for await (const chunk of response as AsyncIterable<Buffer>) {
         length += chunk.length

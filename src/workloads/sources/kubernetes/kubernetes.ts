@@ -1,6 +1,6 @@
 /** Names from the API server: a list of this node's pods, kept current by a watch. */
-import { setTimeout } from 'node:timers/promises'
-import type { KeptKeys, Listing, NameSource } from '../../names.ts'
+import { setTimeout as delayed } from 'node:timers/promises'
+import type { KeptKeys, Listing, NameSource, SourceObserver } from '../../names.ts'
 import { backOff } from './back-off.ts'
 import { Client } from './client.ts'
 import type { Peer } from './credentials.ts'
@@ -14,8 +14,6 @@ export interface KubernetesOptions {
   /** `metadata.name` of this node's Node. */
   readonly nodeName: string
   readonly kept: KeptKeys
-  /** Told of each failure and of the milliseconds until the next attempt; no secrets in it. */
-  readonly onFailure?: (error: Error, delay: number) => void
   /** Pods in one answer. */
   readonly pageSize?: number
   /** Milliseconds without a byte after which a list is given up. */
@@ -24,6 +22,8 @@ export interface KubernetesOptions {
   readonly watchTimeout?: number
   /** Milliseconds over a watch's time after which it is given up. */
   readonly watchMargin?: number
+  /** Milliseconds after which an accepted watch counts as working although no event came. */
+  readonly settleTime?: number
   readonly random?: () => number
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>
 }
@@ -43,6 +43,9 @@ export interface KubernetesCounts {
 
 const GONE = '410'
 
+/** Milliseconds. */
+const SETTLE_TIME = 5000
+
 /** After these it would not help to ask for the same again: only a list goes on. After others the watch does. */
 const LOST: ReadonlySet<string> = new Set([GONE, '400', 'garbage', 'too-large'])
 
@@ -61,6 +64,7 @@ export class KubernetesSource implements NameSource {
   readonly #random: () => number
   readonly #sleep: NonNullable<KubernetesOptions['sleep']>
   readonly #closing = new AbortController()
+  #observer: SourceObserver | undefined
   #isStarted = false
   /** Undefined until the first list is complete. */
   #store: PodStore | undefined
@@ -69,6 +73,8 @@ export class KubernetesSource implements NameSource {
   /** From where to watch on; undefined when only a list will do. */
   #version: string | undefined
   #isExact = false
+  /** Whether the server answered 410 since a watch last worked. */
+  #hasExpired = false
   #failuresInARow = 0
 
   constructor(options: KubernetesOptions) {
@@ -79,7 +85,7 @@ export class KubernetesSource implements NameSource {
     this.#client = client
     this.#random = random
     this.#sleep =
-      options.sleep ?? ((delay, signal) => setTimeout(delay, undefined, { signal, ref: false }))
+      options.sleep ?? ((delay, signal) => delayed(delay, undefined, { signal, ref: false }))
     this.#api = new PodApi({
       client,
       nodeName,
@@ -92,8 +98,8 @@ export class KubernetesSource implements NameSource {
   }
 
   /**
-   * The picture that the watch keeps; the first call starts it and waits for the first list. While the
-   * server is away the picture stays what it was: see `counts` and `onFailure`.
+   * The listing that the watch keeps; the first call starts it and waits for the first list. While the
+   * server is away the listing stays what it was, and the observer is told.
    *
    * @throws PeerError of the last attempt, as long as there was no list; the signal's reason.
    */
@@ -106,6 +112,10 @@ export class KubernetesSource implements NameSource {
     }
     if (this.#store === undefined) await settledOrAborted(this.#firstList.promise, signal)
     return (this.#store as PodStore).listing
+  }
+
+  observe(observer: SourceObserver): void {
+    this.#observer = observer
   }
 
   close(): void {
@@ -125,19 +135,33 @@ export class KubernetesSource implements NameSource {
 
   /** Lists where that is needed, and watches until the watch ends. Milliseconds to wait before the next time. */
   async #goOn(signal: AbortSignal): Promise<number> {
+    let settled: NodeJS.Timeout | undefined
+    const recovered = () => {
+      this.#hasExpired = false
+      this.#observer?.recovered()
+    }
+    // A watch that is accepted and then ended by an error has brought nothing: not yet a recovery.
+    const onOpen = () => {
+      settled = setTimeout(recovered, this.#options.settleTime ?? SETTLE_TIME)
+      settled.unref()
+    }
     try {
       this.#version ??= await this.#list(signal)
       let hasEvents = false
-      for await (const event of this.#api.watch(this.#version, signal)) {
+      for await (const event of this.#api.watch(this.#version, signal, onOpen)) {
         this.#take(event)
         hasEvents = true
         this.#failuresInARow = 0
+        recovered()
       }
       this.counts.watches++
+      recovered()
       // A server that only ends watches shall not be asked without end; a good one sends bookmarks.
       return hasEvents ? 0 : backOff(++this.#failuresInARow, this.#random())
     } catch (error) {
       return signal.aborted ? 0 : this.#fail(error as Error)
+    } finally {
+      clearTimeout(settled)
     }
   }
 
@@ -151,6 +175,7 @@ export class KubernetesSource implements NameSource {
     this.#isExact = false
     this.#store = store
     this.counts.lists++
+    this.#observer?.listed()
     this.counts.omitted += store.omitted
     this.#firstList.resolve()
     return version
@@ -170,11 +195,14 @@ export class KubernetesSource implements NameSource {
     const { reason, retryAfter } =
       error instanceof PeerError ? error : { reason: error.name, retryAfter: 0 }
     this.counts.failures.set(reason, (this.counts.failures.get(reason) ?? 0) + 1)
+    // A version that expired once is how watches work, no failure: the list that follows brings everything.
+    const isRoutine = reason === GONE && this.#version !== undefined && !this.#hasExpired
+    if (reason === GONE) this.#hasExpired = true
     if (LOST.has(reason)) this.#version = undefined
     if (reason === GONE) this.#isExact = true
     const delay = Math.max(retryAfter, backOff(++this.#failuresInARow, this.#random()))
     this.#firstList.reject(error)
-    this.#options.onFailure?.(error, delay)
+    if (!isRoutine) this.#observer?.failed(error)
     return delay
   }
 }

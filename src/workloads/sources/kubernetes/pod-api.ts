@@ -75,11 +75,13 @@ export class PodApi {
   /**
    * What changes after a version, until the server ends it.
    *
+   * @param onOpen called when the server has accepted the watch.
    * @throws PeerError `410` when the server doesn't know that version any more.
    */
   async *watch(
     resourceVersion: string,
     signal: AbortSignal,
+    onOpen: () => void,
   ): AsyncGenerator<WatchEvent, void, undefined> {
     const { client, watchTimeout, watchMargin, random } = this.#options
     const timeoutSeconds = Math.ceil(watchTimeout * (1 + random()))
@@ -93,6 +95,7 @@ export class PodApi {
     const chunks = client.get(`${PATH}?${query}`, {
       signal,
       silence: timeoutSeconds * 1000 + watchMargin,
+      onOpen,
       hints: { 401: UNAUTHORIZED, 403: forbidden('watch') },
     })
     for await (const chunk of chunks) yield* parser.push(chunk)

@@ -62,12 +62,13 @@ export function watchPods(
     peer,
     nodeName: 'node-a',
     kept: KEPT,
-    onFailure: ({ message }, delay) => {
-      errors.push(message)
-      delays.push(delay)
-    },
-    sleep: async () => {},
+    sleep: async (delay) => delays.push(delay),
     ...options,
+  })
+  source.observe({
+    listed: () => {},
+    failed: ({ message }) => errors.push(message),
+    recovered: () => {},
   })
   t.teardown(() => {
     source.close()
