@@ -7,6 +7,7 @@ import { type Agent, startAgent } from './agent/agent.ts'
 import { loadConfiguration } from './agent/configuration.ts'
 import { explain } from './agent/explain.ts'
 import { listMetrics } from './agent/list-metrics.ts'
+import { StartError } from './agent/procfs.ts'
 import { protectionFile, readProtectionFiles } from './agent/server.ts'
 import { createRules } from './collectors/process-groups/rules/rules.ts'
 import { COLLECTORS } from './collectors/registry.ts'
@@ -100,6 +101,9 @@ async function run(
     formatters: { level: (level) => ({ level }) },
   })
   for (const warning of warnings) logger.warn(warning)
+  logger.debug(
+    'to see which rule puts a process into its group: otel-interrogator explain PID, or explain --all',
+  )
   const agent = await startAgent(config, version, logger)
   logger.info({ version, node: process.version, exporters: config.exporters }, 'started')
   const reloadNow = () => reloadRules(agent, logger, reload)
@@ -113,7 +117,11 @@ async function run(
 /** Takes the rules anew; when they are wrong, the old ones stay. */
 function reloadRules(agent: Agent, logger: Logger, reload: () => LoadedConfig): void {
   try {
-    agent.reloadRules(() => createRules(reload().config))
+    agent.reloadRules(() => {
+      const { config, warnings } = reload()
+      for (const warning of warnings) logger.warn(warning)
+      return createRules(config)
+    })
     logger.info('rules are reloaded; other settings take effect at the next start')
   } catch (error) {
     logger.error(
@@ -148,7 +156,8 @@ function explainFailure(error: unknown): number {
   }
   const hint =
     code === 'EADDRINUSE' ? '; another program has the port: choose one with --prometheus.port' : ''
-  const trace = syscall === undefined && error instanceof Error ? error.stack : message
+  const isExpected = syscall !== undefined || error instanceof StartError
+  const trace = !isExpected && error instanceof Error ? error.stack : message
   process.stderr.write(`otel-interrogator: ${trace}${hint}\n`)
   return EXIT_FAILURE
 }

@@ -99,6 +99,31 @@ test('a wrong configuration ends with 2, and says where', async (t) => {
   t.like(await finish(t, 'check-config'), { code: 0, output: 'the configuration is right\n' })
 })
 
+test('a field that no process has is warned of, by check-config and at the start', async (t) => {
+  const path = file(
+    t,
+    'process_names:\n  - name: "{{.ExecBase}}"\n    cmdline: [.+]\n    labels: {a: "{{if .Comm}}{{$.Nope}}{{end}}"}\n' +
+      '  - name: "{{with .Matches}}{{.Anything}}{{end}}"\n    cmdline: [.+]\n',
+  )
+  const { code, output } = await finish(t, 'check-config', '-config.path', path)
+  t.is(code, 0)
+  t.deepEqual(
+    output
+      .replaceAll(/\S*\/agent/g, 'agent')
+      .trim()
+      .split('\n')
+      .sort(),
+    [
+      'agent.yaml:2: label a ends at {{.Nope}}, a field that no process has',
+      'agent.yaml:2: name ends at {{.ExecBase}}, a field that no process has; did you mean "ExeBase"?',
+      'the configuration is right',
+    ],
+  )
+  const running = start(t, '-config.path', path, '-debug', '--exporters=none')
+  await says(running, /name ends at \{\{\.ExecBase\}\}/)
+  await says(running, /otel-interrogator explain PID/)
+})
+
 test('a wrong web configuration ends with 2, before anything is served', async (t) => {
   const wrong = file(t, 'tls_server_config:\n  cert_file: a\n  key_fil: b\n')
   for (const words of [['check-config'], ['--exporters=prometheus', '--prometheus.port=0']]) {
@@ -158,9 +183,18 @@ test('whether there is TLS takes a restart', async (t) => {
 })
 
 test('a procfs that is none ends with 1 and a sentence, not a trace', async (t) => {
-  const { code, output } = await finish(t, '--procfs.root=/nowhere')
-  t.is(code, 1)
-  t.regex(output, /^otel-interrogator: ENOENT: .*'\/nowhere'\n$/)
+  for (const words of [
+    ['--procfs.root=/nowhere'],
+    ['-procfs', '/tmp'],
+    ['explain', '1', '-procfs=/tmp'],
+  ]) {
+    const { code, output } = await finish(t, ...words)
+    t.is(code, 1)
+    t.regex(
+      output,
+      /^otel-interrogator: procfs\.root \(.*HOST_PROC\) is \/\w+, which is no procfs that can be read: ENOENT\n$/,
+    )
+  }
 })
 
 test('without a server the agent goes on until it is stopped', async (t) => {

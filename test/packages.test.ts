@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
@@ -9,4 +9,14 @@ test('each OpenTelemetry package is there once, so that their classes are the sa
     const copies = globSync(`**/@opentelemetry/${name}/package.json`, { cwd: MODULES })
     t.deepEqual(copies, [`@opentelemetry/${name}/package.json`])
   }
+})
+
+test('the README names the version of Node.js that the package needs', (t) => {
+  const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+  const { engines, devDependencies } = JSON.parse(read('package.json'))
+  const least = engines.node.replace('>=', '')
+  t.true(read('README.md').includes(`the npm package needs ${least} or newer`), least)
+  t.true(read('deploy/host/README.md').includes(`version ${least} or newer`), least)
+  // From a checkout the scripts run with the version that npm ci brings, whatever started npm.
+  t.regex(devDependencies.node, /^\d+\.\d+\.\d+$/)
 })

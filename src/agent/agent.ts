@@ -8,13 +8,13 @@ import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { Config } from '../config/config.ts'
 import { mostKeptFiles } from '../kernel/own-limit.ts'
-import { Procfs } from '../kernel/procfs/procfs.ts'
 import { OtlpReader } from '../telemetry/otlp/reader.ts'
 import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
 import { type CollectorRun, Sampler } from '../telemetry/sampler.ts'
 import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { createCollectors } from './collectors.ts'
+import { openProcfs } from './procfs.ts'
 import { createRoutes, readProtection, webLimits } from './server.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
@@ -47,7 +47,7 @@ export async function startAgent(
   config: Config,
   version: string,
   logger: Logger,
-  procfs = new Procfs(config.procfs.root, {
+  procfs = openProcfs(config, {
     openFiles: mostKeptFiles(config.process_groups.open_files),
   }),
 ): Promise<Agent> {

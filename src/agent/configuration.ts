@@ -1,10 +1,12 @@
 /** The configuration of a command line, with all that is checked before anything is started. */
 import { compileTargets, PatternError } from '../collectors/kubevirt/targets.ts'
+import type { UnknownField } from '../collectors/process-groups/rules/matcher.ts'
+import { TEMPLATE_FIELDS } from '../collectors/process-groups/rules/name-template.ts'
 import { RuleError } from '../collectors/process-groups/rules/rule-error.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { CommandLine } from '../config/command-line.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
-import { ConfigError } from '../config/problems.ts'
+import { ConfigError, suggestion } from '../config/problems.ts'
 
 /** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
 export function loadConfiguration(
@@ -12,8 +14,10 @@ export function loadConfiguration(
   environment: NodeJS.ProcessEnv,
 ): LoadedConfig {
   const loaded = loadConfig({ file, kubevirtFile, flags, environment })
+  const warnings = [...loaded.warnings]
   try {
-    createRules(loaded.config)
+    const { unknownFields } = createRules(loaded.config)
+    warnings.push(...unknownFields.map((unknown) => fieldWarning(file, unknown)))
     compileTargets(loaded.config.kubevirt.targets)
   } catch (error) {
     if (error instanceof PatternError) {
@@ -26,5 +30,11 @@ export function loadConfiguration(
     }))
     throw new ConfigError(problems)
   }
-  return loaded
+  return { ...loaded, warnings }
+}
+
+/** A template ends at a field that doesn't exist: `{{.ExecBase}}` puts all processes into the group "". */
+function fieldWarning(file: string | undefined, { line, template, field }: UnknownField): string {
+  const hint = suggestion(field, TEMPLATE_FIELDS)
+  return `${file}:${line}: ${template} ends at {{.${field}}}, a field that no process has${hint}`
 }

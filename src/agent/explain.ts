@@ -9,8 +9,8 @@ import { ReadingErrors } from '../collectors/process-groups/reading-errors.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { Config } from '../config/config.ts'
 import { readMachine } from '../kernel/machine.ts'
-import { Procfs } from '../kernel/procfs/procfs.ts'
 import { userNames } from '../workloads/users.ts'
+import { openProcfs } from './procfs.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
 export interface ExplanationText {
@@ -27,7 +27,7 @@ const NAMES_MILLISECONDS = 5000
  * @throws NodeJS.ErrnoException when the process can't be read.
  */
 export async function explain(config: Config, pid: number | undefined): Promise<ExplanationText> {
-  const procfs = new Procfs(config.procfs.root)
+  const procfs = openProcfs(config)
   const { directory, workloads } = configuredWorkloads(config, procfs, () => {})
   await waitForNames(directory, NAMES_MILLISECONDS)
   directory.close()

@@ -3,11 +3,11 @@ import { readlinkSync } from 'node:fs'
 import { pino } from 'pino'
 import { COLLECTORS } from '../collectors/registry.ts'
 import type { Config } from '../config/config.ts'
-import { Procfs } from '../kernel/procfs/procfs.ts'
 import { Examples } from '../telemetry/examples.ts'
 import { metricsReference } from '../telemetry/reference.ts'
 import { startAgent } from './agent.ts'
 import { collectorSettings } from './collectors.ts'
+import { openProcfs } from './procfs.ts'
 
 /** Every metric with its help, type, unit, its names and an example, in one of the forms. */
 export async function listMetrics(
@@ -37,7 +37,7 @@ async function collectOnce(
   version: string,
   naming: Config['prometheus']['naming'],
 ): Promise<string> {
-  const { procfs, kubevirt, process_groups, prometheus } = config
+  const { kubevirt, process_groups, prometheus } = config
   const self = { name: 'self', argv: [process.argv0.replace(/[*?[\\]/g, '\\$&')] }
   const alone: Config = {
     ...config,
@@ -47,9 +47,11 @@ async function collectOnce(
     kubevirt: { ...kubevirt, targets: [self] },
     prometheus: { ...prometheus, naming },
   }
+  const procfs = openProcfs(config)
   const own = Number(readlinkSync(`${procfs.root}/self`))
+  procfs.close()
   const silent = pino({ level: 'silent' })
-  const agent = await startAgent(alone, version, silent, new Procfs(procfs.root, { only: own }))
+  const agent = await startAgent(alone, version, silent, openProcfs(config, { only: own }))
   try {
     return await agent.scrape()
   } finally {

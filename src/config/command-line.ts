@@ -2,7 +2,7 @@
  * The command line, in the spelling of Go's flag package: one dash or two, `-name=value` or `-name value`,
  * and a boolean takes a value only with `=`.
  */
-import { ConfigError, suggestion } from './problems.ts'
+import { ConfigError, nearestOf, suggestion } from './problems.ts'
 import { HOUR } from './settings/setting.ts'
 import { flagOf, SETTINGS } from './settings.ts'
 import { BOOLEAN, duration, parseAddress } from './types.ts'
@@ -188,7 +188,10 @@ function takeFlag(rest: string[]): { name: string; flag: string; text: string } 
   const name = ALIASES.get(written) ?? written
   const isBoolean = BOOLEAN_FLAGS.has(name)
   if (!isBoolean && !VALUE_FLAGS.has(name)) {
-    throw failure(flag, `unknown flag${suggestion(name, [...BOOLEAN_FLAGS, ...VALUE_FLAGS])}`)
+    const known = [...BOOLEAN_FLAGS, ...VALUE_FLAGS, ...ALIASES.keys()]
+    const nearest = nearestOf(name, known)
+    const hint = nearest === undefined ? '; --help lists all' : `; did you mean --${nearest}?`
+    throw failure(flag, `unknown flag${hint}`)
   }
   if (value !== undefined) {
     if (isBoolean && BOOLEAN.parse(value) === undefined) {
@@ -215,7 +218,7 @@ function readOnceDelay(text: string): number {
 function setListenAddress(flags: Map<string, FlagValue>, flag: string, text: string): void {
   const address = parseAddress(text)
   if (address === undefined)
-    throw failure(flag, `is ${JSON.stringify(text)} but must be HOST:PORT or :PORT`)
+    throw failure(flag, `is ${JSON.stringify(text)} but must be HOST:PORT, :PORT or *:PORT`)
   flags.set('prometheus.host', { flag, text: address.host })
   flags.set('prometheus.port', { flag, text: address.port })
 }

@@ -9,23 +9,43 @@ import { YamlFile } from './yaml-file.ts'
 /**
  * Sets what the file says; what is wrong with it is among the layers' problems.
  *
+ * process-exporter ignores every key but `process_names`. In a file that has it and no setting of the agent, other keys
+ * are therefore only warned of.
+ *
+ * @returns the warnings.
  * @throws ConfigError when the file can't be read or isn't YAML.
  */
-export function readFile(layers: Layers, path: string): void {
+export function readFile(layers: Layers, path: string): string[] {
   const file = new YamlFile(path)
   const { root } = file
-  if (root === null || (isScalar(root) && root.value === null)) return
+  if (root === null || (isScalar(root) && root.value === null)) return []
   if (!isMap(root)) {
     layers.problems.push(file.problem(root, 'the top of the file must be a map of settings'))
-    return
+    return []
   }
-  for (const { key, keyNode, value } of file.entries(root)) {
+  const entries = file.entries(root)
+  const isOfProcessExporter =
+    entries.some(({ key }) => key === 'process_names') && !entries.some(({ key }) => isKnown(key))
+  const warnings: string[] = []
+  for (const { key, keyNode, value } of entries) {
     if (key === 'process_names') {
       layers.processNames = readProcessNames(file, value, layers.problems)
+    } else if (isOfProcessExporter) {
+      const { source } = file.problem(keyNode, '')
+      warnings.push(`${source}: ${unknownSetting(key)}; it is ignored, as process-exporter does`)
     } else {
       readNode(layers, file, key, keyNode, value)
     }
   }
+  return warnings
+}
+
+function isKnown(key: string): boolean {
+  return Object.hasOwn(SETTINGS, key) || SECTIONS.has(key)
+}
+
+function unknownSetting(path: string): string {
+  return `unknown setting ${JSON.stringify(path)}${suggestion(path, KNOWN)}`
 }
 
 function readNode(
@@ -46,8 +66,7 @@ function readNode(
       layers.problems.push(file.problem(node, notAllowed(path, value)))
     }
   } else if (!SECTIONS.has(path)) {
-    const message = `unknown setting ${JSON.stringify(path)}${suggestion(path, KNOWN)}`
-    layers.problems.push(file.problem(keyNode, message))
+    layers.problems.push(file.problem(keyNode, unknownSetting(path)))
   } else if (isMap(node)) {
     for (const entry of file.entries(node)) {
       readNode(layers, file, `${path}.${entry.key}`, entry.keyNode, entry.value)

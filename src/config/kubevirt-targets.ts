@@ -20,13 +20,14 @@ export const KUBEVIRT_TARGETS: SettingType<KubevirtTarget[]> = {
 }
 
 function targets(value: unknown): KubevirtTarget[] | undefined {
-  if (!Array.isArray(value)) return undefined
-  const list = value.map(target)
+  const entries: unknown[] = Array.isArray(value) ? value : [value]
+  const list = entries.map(target)
   return list.includes(undefined) ? undefined : (list as KubevirtTarget[])
 }
 
 function target(value: unknown): KubevirtTarget | undefined {
-  const { name = '', argv } = (value ?? {}) as { name?: unknown; argv?: unknown }
+  const { name = '', argv: given } = (value ?? {}) as { name?: unknown; argv?: unknown }
+  const argv: unknown = typeof given === 'string' ? [given] : given
   const isText = (word: unknown) => typeof word === 'string'
   if (typeof name !== 'string' || !Array.isArray(argv)) return undefined
   return argv.length > 0 && argv.every(isText) ? { name, argv } : undefined

@@ -26,8 +26,8 @@ export interface LoadedConfig {
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { file, kubevirtFile, flags, environment } = sources
   const layers = new Layers()
-  if (file !== undefined) readFile(layers, file)
-  const warnings = kubevirtFile === undefined ? [] : readKubevirtFile(layers, kubevirtFile)
+  const warnings = file === undefined ? [] : readFile(layers, file)
+  if (kubevirtFile !== undefined) warnings.push(...readKubevirtFile(layers, kubevirtFile))
   warnings.push(...readEnvironment(layers, environment))
   for (const [path, { flag, text }] of flags) layers.setText(path, text, `flag ${flag}`)
   return { config: layers.finish(), warnings }

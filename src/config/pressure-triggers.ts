@@ -25,21 +25,28 @@ export const PRESSURE_TRIGGERS: SettingType<PressureTrigger[]> = {
   allowed:
     'a list such as [{resource: memory, type: some, stall: 150ms, window: 2s, pod: "db-*"}], in text ' +
     'memory:some:150ms:2s,…; windows from 500ms to 10s, and stalls shorter than them',
-  parse: (text) =>
-    all(
-      text
-        .split(',')
-        .filter((part) => part !== '')
-        .map((part) => {
-          const [resource, type, stall, window, ...rest] = part.trim().split(':')
-          return rest.length > 0 ? undefined : trigger({ resource, type, stall, window })
-        }),
-    ),
-  check: (value) =>
-    Array.isArray(value)
-      ? all(value.map((entry) => (typeof entry === 'object' ? trigger(entry ?? {}) : undefined)))
-      : undefined,
+  parse: parseTriggers,
+  check: (value) => {
+    if (typeof value === 'string') return parseTriggers(value)
+    const entries: unknown[] = Array.isArray(value) ? value : [value]
+    return all(entries.map(readTrigger))
+  },
   show: (triggers) => (triggers.length === 0 ? 'none' : JSON.stringify(triggers)),
+}
+
+function parseTriggers(text: string): PressureTrigger[] | undefined {
+  const parts = text.split(',').filter((part) => part !== '')
+  return all(parts.map(parseTrigger))
+}
+
+function parseTrigger(text: string): PressureTrigger | undefined {
+  const [resource, type, stall, window, ...rest] = text.trim().split(':')
+  return rest.length > 0 ? undefined : trigger({ resource, type, stall, window })
+}
+
+function readTrigger(value: unknown): PressureTrigger | undefined {
+  if (typeof value === 'string') return parseTrigger(value)
+  return typeof value === 'object' ? trigger({ ...value }) : undefined
 }
 
 function all(triggers: readonly (PressureTrigger | undefined)[]): PressureTrigger[] | undefined {

@@ -32,18 +32,43 @@ function describe({ source, message, excerpt }: ConfigProblem): string {
 
 /** `; did you mean "x"?` when one of the known words is near, else nothing. */
 export function suggestion(word: string, known: Iterable<string>): string {
+  const nearest = nearestOf(word, known)
+  return nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+}
+
+/**
+ * The known word that the given one is most likely a misspelling of: the one that it begins, else the one with the
+ * fewest changes. Where both share their first part (`config.file`, `config.path`), more changes are allowed.
+ */
+export function nearestOf(word: string, known: Iterable<string>): string | undefined {
+  const candidates = [...known]
+  const started = candidates.filter(
+    (candidate) => word.length >= SHORTEST_START && candidate.startsWith(word),
+  )
+  if (started.length === 1) return started[0]
   let nearest: string | undefined
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1
-  for (const candidate of known) {
-    // Whole files may be taken for a word.
-    if (Math.abs(candidate.length - word.length) >= least) continue
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const isSibling = firstPart(word) !== word && firstPart(word) === firstPart(candidate)
+    const most = Math.max(2, Math.floor(word.length / (isSibling ? 2 : 3)))
+    // A whole file may be given as a word: the length alone rules most candidates out.
+    if (Math.abs(candidate.length - word.length) > most) continue
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < least) {
-      least = distance
+    // Among equals the sibling is the likelier one.
+    const rank = isSibling ? distance - 0.5 : distance
+    if (distance <= most && rank < least) {
+      least = rank
       nearest = candidate
     }
   }
-  return nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+  return nearest
+}
+
+/** Characters from which on a word is taken for the start of another. */
+const SHORTEST_START = 4
+
+function firstPart(word: string): string {
+  return word.split('.', 1)[0]
 }
 
 function editDistance(a: string, b: string): number {

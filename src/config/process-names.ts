@@ -50,7 +50,10 @@ function readItem(
     )
     return item
   }
+  const before = problems.length
   if (isMap(node)) for (const entry of file.entries(node)) readKey(file, entry, item, problems)
+  // A rule with a wrong selector has one problem, not two.
+  if (problems.length > before) return item
   if (item.not === undefined && SELECTORS.every((selector) => item[selector] === undefined)) {
     problems.push(file.problem(place, `the rule matches nothing: it needs ${SELECTORS.join(', ')}`))
   }
@@ -71,7 +74,7 @@ function readKey(
     delete item[key as Exclude<keyof ProcessNameItem, 'line'>]
   } else if (key === 'name') {
     if (isScalar(value)) item.name = scalarText(value)
-    else problems.push(file.problem(value, 'name must be a text'))
+    else problems.push(file.problem(value, 'name must be a text; quote a template: "{{.Comm}}"'))
   } else if (key === 'not') {
     if (isMap(value)) item.not = readNot(file, value, problems)
     else problems.push(file.problem(value, 'not must be a map of selectors: not: {comm: [...]}'))

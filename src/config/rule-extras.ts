@@ -67,6 +67,7 @@ export function readLabels(
 
 export function readLimit(file: YamlFile, value: Node, problems: ConfigProblem[]): Limit {
   const limit: Limit = { top: 0, by: 'cpu', other: 'other' }
+  const before = problems.length
   if (!isMap(value)) {
     problems.push(file.problem(value, 'limit must be a map: limit: {top: 20, by: cpu}'))
     return limit
@@ -87,7 +88,8 @@ export function readLimit(file: YamlFile, value: Node, problems: ConfigProblem[]
       problems.push(file.problem(keyNode, message))
     }
   }
-  if (limit.top < 1) problems.push(file.problem(value, 'limit needs top: how many groups to show'))
+  if (limit.top < 1 && problems.length === before)
+    problems.push(file.problem(value, 'limit needs top: how many groups to show'))
   return limit
 }
 

@@ -1,4 +1,4 @@
-/** The selectors of a rule: lists of words or of numbers. */
+/** The selectors of a rule: lists of words or of numbers, where a list of one may be written without brackets. */
 import { isScalar, isSeq, type Node } from 'yaml'
 import type { ConfigProblem } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
@@ -39,8 +39,9 @@ export function readSelector(
   const words = WORDS.find((name) => name === key)
   if (numbers !== undefined) {
     into[numbers] = readNumbers(file, key, value, problems)
-  } else if (words !== undefined && isSeq(value)) {
-    into[words] = readWords(file, key, value.items as (Node | null)[], problems)
+  } else if (words !== undefined && (isSeq(value) || isScalar(value))) {
+    const nodes = isSeq(value) ? (value.items as (Node | null)[]) : [value]
+    into[words] = readWords(file, key, nodes, problems)
   } else {
     problems.push(file.problem(value, `${key} must be a list: ${key}: [...]`))
   }

@@ -1,4 +1,5 @@
 /** The types of settings: what is allowed, how text becomes a value, how a value is checked. */
+import { resolve } from 'node:path'
 
 export interface SettingType<T> {
   /** What is allowed, to complete "must be …". */
@@ -33,6 +34,13 @@ export const BOOLEAN_OR_AUTO: SettingType<boolean | 'auto'> = {
 }
 
 export const TEXT: SettingType<string> = textLike('a text', () => true)
+
+/** The path of a directory, absolute and without a slash at its end. */
+export const DIRECTORY: SettingType<string> = {
+  allowed: 'the path of a directory',
+  parse: (text) => (text === '' ? undefined : resolve(text)),
+  check: (value) => (typeof value === 'string' ? DIRECTORY.parse(value) : undefined),
+}
 
 /** Text of a certain form. */
 export function textLike(
@@ -79,16 +87,19 @@ export function size(least: number, most: number): SettingType<number> {
   }
 }
 
-/** A list, in text separated by commas. */
+/** A list, in text separated by commas; a file may give it as such a text, too. */
 export function listOf<T>(item: SettingType<T>): SettingType<T[]> {
   const all = (values: readonly (T | undefined)[]) =>
     values.includes(undefined) ? undefined : (values as T[])
+  const parse = (text: string) =>
+    text === '' ? [] : all(text.split(',').map((word) => item.parse(word.trim())))
   return {
     allowed: `a list of: ${item.allowed}`,
-    parse: (text) =>
-      text === '' ? [] : all(text.split(',').map((word) => item.parse(word.trim()))),
-    check: (value) =>
-      Array.isArray(value) ? all(value.map((entry) => item.check(entry))) : undefined,
+    parse,
+    check: (value) => {
+      if (Array.isArray(value)) return all(value.map((entry) => item.check(entry)))
+      return typeof value === 'string' ? parse(value) : undefined
+    },
   }
 }
 
@@ -157,10 +168,21 @@ function formatDuration(milliseconds: number): string {
   return milliseconds === 0 ? '0s' : `${milliseconds}ms`
 }
 
-/** `host:port`, `:port` or `[address]:port`. */
+/** `host:port`, or `:port` and `*:port` for every address, or `[address]:port`. The host of every address is ''. */
 export function parseAddress(text: string): { host: string; port: string } | undefined {
   const [, address, host = '', port] = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(text) ?? []
-  return port === undefined ? undefined : { host: address ?? host, port }
+  return port === undefined ? undefined : { host: address ?? everyAddress(host), port }
+}
+
+/** The address of a server, where `*` is every address, as '' is. */
+export const HOST: SettingType<string> = {
+  allowed: 'a host name or an address',
+  parse: everyAddress,
+  check: (value) => (typeof value === 'string' ? everyAddress(value) : undefined),
+}
+
+function everyAddress(host: string): string {
+  return host === '*' ? '' : host
 }
 
 const BYTES: Readonly<Record<string, number>> = {

@@ -58,13 +58,15 @@ export class YamlFile {
     }
     const documents = parseAllDocuments(text, options)
     this.#document = Array.isArray(documents) ? documents[0] : undefined
-    const errors = this.#document?.errors ?? []
-    if (errors.length > 0) {
-      throw new ConfigError(
-        errors.map(({ pos, code, message }) =>
-          this.problemAt(pos[0], code === 'RESOURCE_EXHAUSTION' ? TOO_DEEP : message),
-        ),
+    // Only the first: the parser's further errors are mostly consequences of it.
+    const [error] = this.#document?.errors ?? []
+    if (error !== undefined) {
+      const { pos, code, message } = error
+      const isAfterAlias = /(?:^|[\s[,])\*\S*\s*$/.test(
+        text.slice(0, pos[0]).split('\n').at(-1) ?? '',
       )
+      const meaning = isAfterAlias ? QUOTE_STAR : SYNTAX[code]
+      throw new ConfigError([this.problemAt(pos[0], meaning ?? `is not YAML: ${message}`)])
     }
   }
 
@@ -82,7 +84,7 @@ export class YamlFile {
     if (!isAlias(node) || this.#document === undefined) return node
     const refuse = (message: string) => new ConfigError([this.problem(node, message)])
     const anchored = this.#anchored(node)
-    if (anchored === undefined) throw refuse(`there is no anchor &${node.source}`)
+    if (anchored === undefined) throw refuse(`there is no anchor &${node.source}; ${QUOTE_STAR}`)
     if (isWithin(node, anchored)) throw refuse(`*${node.source} is a part of itself`)
     if (++this.#aliases > MOST_ALIASES) throw refuse('there are too many aliases of aliases')
     return anchored
@@ -162,6 +164,15 @@ export class YamlFile {
 }
 
 const TOO_DEEP = 'values are nested too deeply'
+const QUOTE_STAR = `a text that begins with * must be quoted, such as '*.slice'`
+
+/** What the parser's less telling errors mean. */
+const SYNTAX: Readonly<Record<string, string>> = {
+  RESOURCE_EXHAUSTION: TOO_DEEP,
+  BAD_ALIAS: QUOTE_STAR,
+  BAD_DQ_ESCAPE: `in double quotes \\ begins an escape; put regular expressions in single quotes, such as '\\d+'`,
+  TAB_AS_INDENT: 'lines must be indented by blanks, not by tabs',
+}
 
 /** The part of a long line around a place, and where the place is in it. */
 function around(line: string, at: number): { text: string; at: number } {

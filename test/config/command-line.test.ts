@@ -29,7 +29,8 @@ test('a listen address is host and port', (t) => {
   t.deepEqual(address(':9256'), ['', '9256'])
   t.deepEqual(address('127.0.0.1:1'), ['127.0.0.1', '1'])
   t.deepEqual(address('[::1]:1'), ['::1', '1'])
-  t.throws(() => address('9256'), { message: /must be HOST:PORT or :PORT/ })
+  t.deepEqual(address('*:9256'), ['', '9256'])
+  t.throws(() => address('9256'), { message: /must be HOST:PORT, :PORT or \*:PORT/ })
 })
 
 test('commands and what is no setting', (t) => {
@@ -58,7 +59,11 @@ test('a second collection after a time, in the words of Go', (t) => {
 test('what can not be meant is said', (t) => {
   const said = (message: RegExp, ...words: string[]) =>
     t.throws(() => flags(...words), { name: 'ConfigError', message })
-  said(/^--procsf: unknown flag; did you mean "procfs"\?/, '--procsf=/a')
+  said(/^--procsf: unknown flag; did you mean --procfs\?/, '--procsf=/a')
+  said(/^-config\.file: unknown flag; did you mean --config\.path\?/, '-config.file', 'x')
+  said(/^-once-to-stdout: .*; did you mean --once-to-stdout-delay\?/, '-once-to-stdout')
+  said(/^-web\.listen: .*; did you mean --web\.listen-address\?/, '-web.listen', ':1')
+  said(/^-zzz: unknown flag; --help lists all$/, '-zzz')
   said(/^--constructor: unknown flag/, '--constructor')
   said(/^false: is no flag; a value of a boolean flag needs "="/, '-children', 'false', '-threads')
   said(/^-children: is "maybe" but must be true or false/, '-children=maybe')

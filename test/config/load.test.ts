@@ -234,7 +234,6 @@ test('process_names that mean nothing are refused', (t) => {
     /agent\.yaml:2:5: the rule matches nothing: it needs comm, exe, cmdline, exe_path/,
   )
   t.regex(first('\n  - comm:\n'), /matches nothing/)
-  t.regex(first('\n  - comm: bash\n'), /agent\.yaml:2:11: comm must be a list/)
   t.regex(first('\n  - comm: {a: b}\n'), /must be a list/)
   t.regex(first('\n  - comm: [[a]]\n'), /an entry of comm must be a text/)
   t.regex(first('\n  - name: [a]\n    comm: [b]\n'), /name must be a text/)
@@ -245,6 +244,89 @@ test('process_names that mean nothing are refused', (t) => {
     first('\n  - cmdlin: [a]\n    comm: [b]\n'),
     /unknown key "cmdlin" in a rule; did you mean "cmdline"/,
   )
+})
+
+test('a list of one may be written as a word, everywhere', (t) => {
+  const { config } = load(t, {
+    file: [
+      'exporters: prometheus',
+      'prometheus: {naming: otel}',
+      'workloads: {labels: app, sources: none}',
+      'cgroups: {include: system.slice/*}',
+      'perf: {scopes: pod, hardware: "CPUCycles,Instructions"}',
+      'pressure: {triggers: {resource: cpu, stall: 100ms}}',
+      'kubevirt: {targets: {name: vm, argv: /usr/bin/qemu*}}',
+      'process_names: [{comm: bash, cmdline: "a,b", not: {username: root}}]',
+    ].join('\n'),
+  })
+  t.deepEqual(config.exporters, ['prometheus'])
+  t.deepEqual(config.prometheus.naming, ['otel'])
+  t.deepEqual(config.workloads.labels, ['app'])
+  t.deepEqual(config.workloads.sources, ['none'])
+  t.deepEqual(config.cgroups.include, ['system.slice/*'])
+  t.deepEqual(config.perf.scopes, ['pod'])
+  t.deepEqual(config.perf.hardware, ['CPUCycles', 'Instructions'])
+  t.like(config.pressure.triggers[0], { resource: 'cpu', stall: 100 })
+  t.deepEqual(config.kubevirt.targets, [{ name: 'vm', argv: ['/usr/bin/qemu*'] }])
+  t.like(config.process_names?.[0], {
+    comm: ['bash'],
+    cmdline: ['a,b'],
+    not: { username: ['root'] },
+  })
+  const text = load(t, { file: 'pressure: {triggers: "cpu:some:100ms:2s"}' }).config.pressure
+  t.is(text.triggers.length, 1)
+})
+
+test('one mistake in a file is one problem, which says how to mend it', (t) => {
+  const only = (file: string, message: RegExp) => {
+    const all = t.throws(() => load(t, { file }), { instanceOf: ConfigError })
+    t.is(all.problems.length, 1, all.message)
+    t.regex(all.message.split('\n')[0], message)
+  }
+  only(
+    'process_names: [{cmdlin: [a]}]',
+    /:18: unknown key "cmdlin" in a rule; did you mean "cmdline"/,
+  )
+  only('process_names: [{comm: {a: b}}]', /:24: comm must be a list/)
+  only('process_names: [{comm: a, limit: {top: x}}]', /top must be a whole number/)
+  only('log:\n  - b\n c: 1\n d: 2\n', /^\S+:3:1: is not YAML: All mapping items must start/)
+  only('log: {level: "warn\nweb: {}\n', /is not YAML: Missing closing "quote/)
+  const star = /a text that begins with \* must be quoted, such as '\*\.slice'/
+  only('process_names: [{comm: [*.arg]}]', star)
+  only('process_names: [{cmdline: [*]}]', star)
+  only('process_names:\n- cmdline:\n  - *.jar --port\n', star)
+  only('cgroups: {include: [*.slice]}', star)
+  only('process_names: [{cmdline: ["\\d+"]}]', /put regular expressions in single quotes/)
+  only('process_names: [{name: {{.Comm}}, comm: a}]', /quote a template: "\{\{\.Comm\}\}"/)
+  only('log:\n\tlevel: warn\n', /must be indented by blanks, not by tabs/)
+})
+
+test("unknown keys in a file of process-exporter's are warned of, others are refused", (t) => {
+  const file = [
+    'enabled: true',
+    'metrics: {path: /metrics}',
+    'x-common: &common {comm: [a]}',
+    'process_names: [{<<: *common}]',
+  ].join('\n')
+  const { config, warnings } = load(t, { file })
+  t.deepEqual(config.process_names?.[0]?.comm, ['a'])
+  const places = warnings.map((line) => line.replace(/^\S*\//, ''))
+  t.deepEqual(places, [
+    'agent.yaml:1:1: unknown setting "enabled"; it is ignored, as process-exporter does',
+    'agent.yaml:2:1: unknown setting "metrics"; it is ignored, as process-exporter does',
+    'agent.yaml:3:1: unknown setting "x-common"; it is ignored, as process-exporter does',
+  ])
+  const ours = `log: {level: warn}\n${file}`
+  t.is(problems(t, { file: ours }).filter((line) => line.startsWith('agent.yaml')).length, 3)
+  t.regex(problems(t, { file: 'enabled: true\n' })[0], /unknown setting "enabled"/)
+})
+
+test('a directory may end with a slash', (t) => {
+  const { config } = load(t, { flags: ['--cgroups.root=/sys/fs/cgroup/', '-procfs=/proc//'] })
+  t.is(config.cgroups.root, '/sys/fs/cgroup')
+  t.is(config.procfs.root, '/proc')
+  t.is(load(t, { file: 'cgroups: {root: /a/b/}' }).config.cgroups.root, '/a/b')
+  t.regex(problems(t, { flags: ['-procfs='] })[0], /must be the path of a directory/)
 })
 
 test('the examples are right', (t) => {

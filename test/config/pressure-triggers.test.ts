@@ -35,6 +35,6 @@ test('what the kernel would refuse, or nobody can mean', (t) => {
   ]) {
     t.is(PRESSURE_TRIGGERS.check([entry]), undefined, JSON.stringify(entry))
   }
-  t.is(PRESSURE_TRIGGERS.check('cpu:some:1s:2s'), undefined)
+  t.is(PRESSURE_TRIGGERS.check('cpu:some:2s:1s'), undefined)
   t.is(PRESSURE_TRIGGERS.parse('cpu:some:1s:2s:x'), undefined)
 })

@@ -1,6 +1,6 @@
 /** Settings of what is read of cgroups: pressure and usage of containers, pods and slices. */
 import { PRESSURE_TRIGGERS } from '../pressure-triggers.ts'
-import { BOOLEAN, integer, listOf, oneOf, TEXT } from '../types.ts'
+import { BOOLEAN, DIRECTORY, integer, listOf, oneOf, TEXT } from '../types.ts'
 import { type SettingTable, setting } from './setting.ts'
 
 export const CGROUP_SETTINGS: SettingTable = {
@@ -11,7 +11,7 @@ export const CGROUP_SETTINGS: SettingTable = {
   }),
   'cgroups.root': setting({
     doc: "Where the node's cgroup hierarchies are mounted; by default /sys/fs/cgroup.",
-    type: TEXT,
+    type: DIRECTORY,
     default: undefined,
     variables: ['HOST_SYS_FS_CGROUP'],
   }),

@@ -1,5 +1,5 @@
 /** Settings of the agent as a whole: what it reads and how metrics leave it. */
-import { duration, integer, listOf, oneOf, TEXT } from '../types.ts'
+import { DIRECTORY, duration, integer, listOf, oneOf } from '../types.ts'
 import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
 
 export const GENERAL_SETTINGS: SettingTable = {
@@ -11,7 +11,7 @@ export const GENERAL_SETTINGS: SettingTable = {
   }),
   'procfs.root': setting({
     doc: 'Where the procfs of the node is mounted.',
-    type: TEXT,
+    type: DIRECTORY,
     default: '/proc',
     variables: ['HOST_PROC'],
     flags: ['procfs'],

@@ -1,13 +1,13 @@
 /** Settings of what is served. */
-import { BOOLEAN, duration, integer, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
+import { BOOLEAN, duration, HOST, integer, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
 import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
 
 const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
 export const PROMETHEUS_SETTINGS: SettingTable = {
   'prometheus.host': setting({
-    doc: 'Address to serve metrics on; an empty text means every address.',
-    type: TEXT,
+    doc: 'Address to serve metrics on; an empty text or * means every address.',
+    type: HOST,
     default: 'localhost',
     variables: ['OTEL_EXPORTER_PROMETHEUS_HOST'],
   }),

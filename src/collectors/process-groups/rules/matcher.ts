@@ -3,7 +3,12 @@
  * of whose selectors match names the group.
  */
 import { baseName, type ProcessFacts } from './facts.ts'
-import { compileNameTemplate, type Matches, type NameTemplate } from './name-template.ts'
+import {
+  compileNameTemplate,
+  EMPTY_TEMPLATE,
+  type Matches,
+  type NameTemplate,
+} from './name-template.ts'
 import { RuleError, type RuleProblem } from './rule-error.ts'
 import { type Attempt, type Condition, compileSelectors, type Selectors } from './selectors.ts'
 import { type Assignment, assignment, type Limit, type Verdict } from './verdict.ts'
@@ -26,8 +31,19 @@ export interface Rules {
   match(facts: ProcessFacts): Verdict
   /** Groups that are known before any process is: those whose names depend on none. */
   readonly constants: readonly Assignment[]
+  /** Fields that templates name and no process has, which end a name where they stand. */
+  readonly unknownFields: readonly UnknownField[]
   /** What each rule says, up to the first that matches. */
   explain(facts: ProcessFacts): readonly Explanation[]
+}
+
+/** A field of a template that no process has. */
+export interface UnknownField {
+  /** Line of the rule in the configuration file. */
+  readonly line: number
+  /** Which template of the rule: `name`, or `label x`. */
+  readonly template: string
+  readonly field: string
 }
 
 /** What one rule says of a process. */
@@ -66,6 +82,7 @@ export function compileRules(
       return undefined
     },
     constants: rules.flatMap(({ constant }) => constant ?? []),
+    unknownFields: rules.flatMap(({ unknownFields }) => unknownFields),
     explain(facts) {
       const last = rules.findIndex((rule) => isSelected(rule, facts, new Map()))
       const asked = last < 0 ? rules : rules.slice(0, last + 1)
@@ -80,6 +97,7 @@ interface Rule {
   readonly excluded: readonly Condition[]
   readonly verdict: (facts: ProcessFacts, matches: Matches) => Verdict
   readonly constant: Assignment | undefined
+  readonly unknownFields: readonly UnknownField[]
 }
 
 function isSelected(rule: Rule, facts: ProcessFacts, matches: Map<string, string>): boolean {
@@ -127,14 +145,25 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
   const conditions = compileSelectors(item, attempt)
   const excluded = compileSelectors(item.not ?? {}, attempt)
   if (item.ignore) {
-    return { line, conditions, excluded, verdict: () => 'ignored', constant: undefined }
+    return {
+      line,
+      conditions,
+      excluded,
+      verdict: () => 'ignored',
+      constant: undefined,
+      unknownFields: [],
+    }
   }
   const source = item.name === undefined || item.name === '' ? DEFAULT_NAME : item.name
-  const name = attempt('name', source, compileNameTemplate, () => '')
+  const name = attempt('name', source, compileNameTemplate, EMPTY_TEMPLATE)
   const labels = Object.entries(item.labels ?? {}).map(([label, text]): [string, NameTemplate] => [
     label,
-    attempt(`label ${label}`, text, compileNameTemplate, () => ''),
+    attempt(`label ${label}`, text, compileNameTemplate, EMPTY_TEMPLATE),
   ])
+  const templates: [string, NameTemplate][] = [
+    ['name', name],
+    ...labels.map(([label, template]): [string, NameTemplate] => [`label ${label}`, template]),
+  ]
   const isConstant =
     limit === undefined && ![source, ...Object.values(item.labels ?? {})].some(isTemplate)
   return {
@@ -146,6 +175,9 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
       return assignment(name(facts, matches), Object.fromEntries(values), limit)
     },
     constant: isConstant ? assignment(source, item.labels) : undefined,
+    unknownFields: templates.flatMap(([template, { unknownFields }]) =>
+      unknownFields.map((field) => ({ line, template, field })),
+    ),
   }
 }
 

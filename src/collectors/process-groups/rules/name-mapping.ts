@@ -26,6 +26,7 @@ export function nameMappingRules(names: string, mapping: string): Rules {
   }
   return {
     match,
+    unknownFields: [],
     constants: [...wanted].filter((name) => !patterns.has(name)).map((name) => assignment(name)),
     explain: (facts) => [
       {

@@ -9,7 +9,11 @@ import { ExecutionError, type GoObject, type Value } from './go-template/values.
 /** What the regular expressions of a rule captured, by group name; '' for groups without one. */
 export type Matches = ReadonlyMap<string, string>
 
-export type NameTemplate = (facts: ProcessFacts, matches: Matches) => string
+export interface NameTemplate {
+  (facts: ProcessFacts, matches: Matches): string
+  /** Fields that it names and no process has: what it gives ends there. */
+  readonly unknownFields: readonly string[]
+}
 
 type Field = (facts: ProcessFacts, matches: Matches) => Value
 
@@ -41,8 +45,17 @@ function podUid(workload: Workload | undefined): string {
 /** @throws TemplateError when the template is not understood. */
 export function compileNameTemplate(source: string): NameTemplate {
   const template = compileTemplate(source)
-  return (facts, matches) => template.execute(processObject(facts, matches))
+  const execute = (facts: ProcessFacts, matches: Matches) =>
+    template.execute(processObject(facts, matches))
+  const unknownFields = [...template.fields].filter((name) => !FIELDS.has(name))
+  return Object.assign(execute, { unknownFields })
 }
+
+/** The template of nothing. */
+export const EMPTY_TEMPLATE: NameTemplate = Object.assign(() => '', { unknownFields: [] })
+
+/** What templates may ask of a process. */
+export const TEMPLATE_FIELDS: readonly string[] = [...FIELDS.keys()]
 
 /** A process as templates see it; each fact is asked for when it is used. */
 function processObject(facts: ProcessFacts, matches: Matches): GoObject {

@@ -1,6 +1,6 @@
 /** Rules that can be replaced while the collector runs. */
 import type { ProcessFacts } from './facts.ts'
-import type { Explanation, Rules } from './matcher.ts'
+import type { Explanation, Rules, UnknownField } from './matcher.ts'
 import type { Assignment, Verdict } from './verdict.ts'
 
 export class ReplaceableRules implements Rules {
@@ -20,6 +20,10 @@ export class ReplaceableRules implements Rules {
 
   get constants(): readonly Assignment[] {
     return this.#rules.constants
+  }
+
+  get unknownFields(): readonly UnknownField[] {
+    return this.#rules.unknownFields
   }
 
   explain(facts: ProcessFacts): readonly Explanation[] {

@@ -3,6 +3,7 @@
  * pipelines, `if`, `range`, `with`, `define`, `template` and the functions.
  */
 import { Evaluation } from './evaluation.ts'
+import { fieldsOf } from './fields.ts'
 import { parse } from './parser.ts'
 import type { Branch, Node, Pipeline, Tree } from './tree.ts'
 import {
@@ -21,12 +22,15 @@ export interface Template {
    * before stays.
    */
   execute(dot: Value): string
+  /** Names of the fields that the template asks of the value it is executed for. */
+  readonly fields: ReadonlySet<string>
 }
 
 /** @throws TemplateError */
 export function compileTemplate(source: string): Template {
   const { root, templates } = parse(source)
   return {
+    fields: fieldsOf(root),
     execute(dot) {
       let output = ''
       const write = (text: string) => {
