@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { sample } from '../test/support/exposition.ts'
 import { measureCgroups } from './bench/cgroups.ts'
 import { startCrowd } from './bench/crowd.ts'
+import { measureIntervals } from './bench/intervals.ts'
 import { measurePerf } from './bench/perf.ts'
 import { measurePipeline } from './bench/pipeline.ts'
 import {
@@ -32,20 +33,53 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '6' },
     series: { type: 'string', default: '20000' },
+    intervals: { type: 'string', default: '2,15,60' },
+    parts: { type: 'string', default: 'loop,intervals,pipeline,workloads,cgroups,perf' },
+    help: { type: 'boolean', default: false },
   },
 })
 
-await main()
+const HELP = `npm run bench -- [options]
+  --processes N    processes in the crowd (${values.processes})
+  --threads N      threads of each, for the part "loop" (${values.threads})
+  --rounds N       rounds of ${COLLECTIONS} collections, for the part "loop" (${values.rounds})
+  --intervals LIST seconds between two collections, for the part "intervals" (${values.intervals});
+                   each kind of process is measured for twice the longest
+  --series N       series of the part "pipeline" (${values.series})
+  --parts LIST     what is measured (${values.parts})`
+
+if (values.help) print(HELP)
+else await main()
 
 async function main(): Promise<void> {
   const processes = Number(values.processes)
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    loop: () => measureLoop(processes),
+    intervals: () =>
+      measureIntervals({ processes, intervals: values.intervals.split(',').map(Number) }, print),
+    pipeline: () => measurePipeline(Number(values.series), print),
+    workloads: () => measureWorkloads(print),
+    cgroups: () => measureCgroups(print),
+    perf: () => measurePerf(print),
+  }
+  for (const name of values.parts.split(',')) {
+    const measurePart = parts[name]
+    if (measurePart === undefined) throw new Error(`there is no part ${name}`)
+    await measurePart()
+  }
+}
+
+/** Collections one right after the other. */
+async function measureLoop(processes: number): Promise<void> {
   const threads = Number(values.threads)
   await using scope = new Scope()
   process.once('SIGINT', () => scope[Symbol.asyncDispose]().then(() => process.exit(1)))
   print(`collection of ${processes} processes with ${threads} thread(s) each`)
   const crowd = await startCrowd(scope, processes, threads)
   const agent = await agentSubject(scope, crowd, 'otel-interrogator')
-  const thorough = await agentSubject(scope, crowd, '  with refresh=0s', '0s')
+  const thorough = await agentSubject(scope, crowd, '  with refresh=0s', [
+    '--process-groups.refresh=0s',
+  ])
   const exporter = await exporterSubject(scope, crowd)
   const floor = floorSubject(scope, crowd, threads)
   const hostmetrics = await hostmetricsSubject(scope, print)
@@ -73,10 +107,6 @@ async function main(): Promise<void> {
   )
   const delay = sample(text, 'nodejs_eventloop_delay_max_seconds')
   print(`  longest delay of the event loop while collecting: ${milliseconds(delay ?? Number.NaN)}`)
-  await measurePipeline(Number(values.series), print)
-  await measureWorkloads(print)
-  await measureCgroups(print)
-  await measurePerf(print)
 }
 
 /** CPU seconds a collection of each subject, round by round. */

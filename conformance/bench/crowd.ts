@@ -25,10 +25,7 @@ time.sleep(86400)
 /** Starts processes, with `threads` threads each, and waits until all of them are there. */
 export async function startCrowd(scope: Scope, processes: number, threads: number): Promise<Crowd> {
   const directory = scope.directory()
-  const names = Array.from(
-    { length: GROUPS },
-    (_, index) => `crowd-${String(index).padStart(2, '0')}`,
-  )
+  const names = groupNames()
   if (threads === 1) for (const name of names) copyFileSync(SLEEP, join(directory, name))
   const leader = scope.spawn('/bin/bash', [
     '-c',
@@ -39,19 +36,48 @@ export async function startCrowd(scope: Scope, processes: number, threads: numbe
     directory,
     THREADS,
   ])
+  const pids = await untilStarted(scope, leader.pid as number, processes)
+  const rules = names.map((name) => `  - name: ${name}\n    exe: [${name}]\n`).join('')
+  return { rules: `process_names:\n${rules}`, pids }
+}
+
+function groupNames(): string[] {
+  return Array.from({ length: GROUPS }, (_, index) => `crowd-${String(index).padStart(2, '0')}`)
+}
+
+/** Waits until a program has so many children; they end with the scope. */
+async function untilStarted(scope: Scope, leader: number, processes: number): Promise<number[]> {
   scope.onEnd(() => {
-    for (const pid of childrenOf(leader.pid as number)) process.kill(pid, 'SIGKILL')
+    for (const pid of childrenOf(leader)) process.kill(pid, 'SIGKILL')
   })
   let pids: number[] = []
   while (pids.length < processes) {
     await delay(100)
-    pids = childrenOf(leader.pid as number)
+    pids = childrenOf(leader)
   }
   // Those started last have not become the program yet that they will be.
   await delay(1000)
-  const rules = names.map((name) => `  - name: ${name}\n    exe: [${name}]\n`).join('')
-  return { rules: `process_names:\n${rules}`, pids }
+  return pids
 }
+
+/** Starts processes that wake once a second, do nothing and sleep again. */
+export async function startWakingCrowd(scope: Scope, processes: number): Promise<Crowd> {
+  const leader = scope.spawn(PYTHON, ['-c', WAKING, String(processes)])
+  const pids = await untilStarted(scope, leader.pid as number, processes)
+  const rules = groupNames().map((name) => `  - name: ${name}\n    comm: [${name}]\n`)
+  return { rules: `process_names:\n${rules.join('')}`, pids }
+}
+
+/** Forked, for programs of their own would take a hundred times the memory. */
+const WAKING = `
+import gc, os, sys, time
+gc.freeze()
+for number in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        with open('/proc/self/comm', 'w') as comm: comm.write(f'crowd-{number % ${GROUPS}:02}')
+        while True: time.sleep(1)
+time.sleep(86400)
+`
 
 const SCRIPT = `
 for ((i = 0; i < $1; i++)); do

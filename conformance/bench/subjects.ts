@@ -1,6 +1,6 @@
 /** The programs that are measured: each collects once when it is told to, and its CPU time is known. */
 import { on, once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -20,14 +20,13 @@ export interface Subject {
 
 const EXPORTER = 'prometheus-process-exporter'
 
-/** The agent; with `refresh` 0s it reads again also what can't have changed. */
+/** @param flags what differs from an agent that collects at every scrape. */
 export async function agentSubject(
   scope: Scope,
   crowd: Crowd,
   name: string,
-  refresh?: string,
+  flags: readonly string[] = [],
 ): Promise<Subject> {
-  const flags = refresh === undefined ? [] : [`--process-groups.refresh=${refresh}`]
   const { pid, url } = await startAgent(scope, ['--collection.max-age=0', ...flags], crowd.rules)
   return { name, pid, collect: () => get(`${url}/metrics`) }
 }
@@ -109,4 +108,13 @@ export function floorSubject(scope: Scope, crowd: Crowd, threads: number): Subje
 export function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '').split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+/** The same without the grain of clock ticks: the time on a CPU of all threads that are there. */
+export function runtimeSeconds(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  const nanoseconds = threads.map((tid) =>
+    Number.parseInt(readFileSync(`/proc/${pid}/task/${tid}/schedstat`, 'latin1'), 10),
+  )
+  return nanoseconds.reduce((sum, value) => sum + value, 0) / 1e9
 }

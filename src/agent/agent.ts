@@ -55,6 +55,7 @@ export async function startAgent(
   const protection = hasServer ? readProtection(config.web, logger) : undefined
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
+  let isStopping = false
   const rules = new ReplaceableRules(createRules(config))
   const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
     if (failure === undefined) logger.info({ source }, 'source of names has recovered')
@@ -91,7 +92,9 @@ export async function startAgent(
   })
   const readers: MetricReader[] = [prometheus]
   if (config.exporters.includes('otlp')) {
-    const producer = snapshotProducer(sampler, vocabulary, config.otlp.naming)
+    // The last push of a stop carries what is true then.
+    const sharedAge = () => (isStopping ? 0 : config.otlp.interval)
+    const producer = snapshotProducer(sampler, vocabulary, config.otlp.naming, sharedAge)
     otlp = new OtlpReader({ producer, settings: config.otlp, logger })
     readers.push(otlp)
   }
@@ -120,6 +123,7 @@ export async function startAgent(
     reloadRules: (read) => rules.reload(read),
     scrape: () => prometheus.scrape(),
     stop: async (milliseconds) => {
+      isStopping = true
       clearInterval(alive)
       directory.close()
       await Promise.all([

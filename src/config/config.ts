@@ -24,6 +24,7 @@ export interface Config {
     readonly smaps: boolean
     readonly regroup: 'exec' | 'title' | 'off'
     readonly refresh: number
+    readonly smaps_interval: number
     readonly open_files: number
     readonly short_lived: boolean
     readonly remove_empty: boolean

@@ -54,11 +54,13 @@ export class Sampler {
   /**
    * A snapshot no older than the maximum age: the last one, the one that is being taken, or a new one.
    * Never rejects: a collector that fails loses its own metrics only.
+   *
+   * @param maxAge milliseconds.
    */
-  snapshot(): Promise<Snapshot> {
+  snapshot(maxAge = this.#options.maxAge): Promise<Snapshot> {
     if (this.#running !== undefined) return this.#running
     const latest = this.#latest
-    if (latest !== undefined && performance.now() - this.#finished < this.#options.maxAge) {
+    if (latest !== undefined && performance.now() - this.#finished < maxAge) {
       return Promise.resolve(latest)
     }
     this.#running = this.#collect().finally(() => {

@@ -8,17 +8,22 @@ import type { Vocabulary } from './vocabulary.ts'
 
 /**
  * @param namings the vocabularies that the reader wants.
+ * @param sharedAge gives how old, in milliseconds, a snapshot may be that another reader caused and this reader has not
+ *   had yet: so two readers that are not in step cause one collection, not two. 0 for as old as for all readers.
  */
 export function snapshotProducer(
   sampler: Sampler,
   vocabulary: Vocabulary,
   namings: readonly Naming[],
+  sharedAge = () => 0,
 ): MetricProducer {
   const resource = emptyResource()
   let translated: { of: Snapshot; scopeMetrics: Promise<ScopeMetrics[]> } | undefined
   return {
     async collect() {
-      const snapshot = await sampler.snapshot()
+      const isUnread = sampler.latest !== undefined && sampler.latest !== translated?.of
+      const maxAge = isUnread ? sharedAge() : 0
+      const snapshot = await sampler.snapshot(maxAge === 0 ? undefined : maxAge)
       if (translated?.of !== snapshot) {
         const work = vocabulary.translating(snapshot.scopes, namings)
         translated = { of: snapshot, scopeMetrics: doInSlices(work) }

@@ -27,6 +27,7 @@ export interface GroupOptions {
   smaps?: boolean
   remove_empty?: boolean
   refresh?: number
+  smaps_interval?: number
   short_lived?: boolean
   recheck?: boolean
   recheck_time_limit?: number
@@ -76,6 +77,7 @@ export function processGroups(
       smaps: true,
       remove_empty: false,
       refresh: 0,
+      smaps_interval: 0,
       short_lived: true,
       recheck: false,
       recheck_time_limit: 0,

@@ -34,6 +34,8 @@ export interface ProcessGroupsOptions {
   readonly smaps: boolean
   /** Longest age in milliseconds of figures that are not read every time. */
   readonly refresh: number
+  /** Shortest age in milliseconds at which proportional memory is read again. */
+  readonly smaps_interval: number
   /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
   readonly recheck: boolean
   readonly recheck_time_limit: number

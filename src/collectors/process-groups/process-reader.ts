@@ -15,6 +15,8 @@ export interface ProcessReaderOptions {
   readonly smaps: boolean
   /** Longest age in milliseconds of the figures that are not read every time. */
   readonly refresh: number
+  /** Shortest age in milliseconds at which proportional memory is read again. */
+  readonly smaps_interval: number
   /** Bytes. */
   readonly pageSize: number
 }
@@ -216,9 +218,9 @@ export class ProcessReader implements Look {
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
       Object.assign(this.slow, emptyProportionalMemory())
     } else {
-      const { stat, usage } = this
-      const [now, maxAge] = [this.#now, this.#maxAge]
-      this.slow.refreshMemory(this.#procfs, directory, stat, usage.voluntary, now, maxAge)
+      const { refresh, smaps_interval } = this.#options
+      const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
+      this.slow.refreshMemory(this.#procfs, directory, this.stat, this.#now, ages)
     }
   }
 }

@@ -1,14 +1,23 @@
 /**
  * Figures that are not read at every collection: they rarely change, and reading them costs the most.
  *
- * The limit of open files is read again when it is old. So is proportional memory while its process shows no
- * sign of having run; of a process that ran it is read every time, unless that takes long: smaps_rollup walks
- * all page tables of a process, which takes seconds where it has hundreds of gigabytes.
+ * The limit of open files is read again when it is old. So is proportional memory while the process has not changed its
+ * own page tables: then only other processes that share its pages can have changed it. Else it is read at its own
+ * interval, unless that takes long: smaps_rollup walks all page tables of a process, which takes seconds where it has
+ * hundreds of gigabytes.
  */
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
 import type { U64 } from '../../kernel/u64.ts'
+
+/** Milliseconds. */
+export interface MemoryAges {
+  /** How old proportional memory may be while the process has not changed its page tables. */
+  readonly longest: number
+  /** How old it is at least before it is read again. */
+  readonly shortest: number
+}
 
 /** What is remembered of a process. */
 export class SlowFigures implements ProportionalMemory {
@@ -22,9 +31,8 @@ export class SlowFigures implements ProportionalMemory {
   /** Milliseconds that the last reading of the memory took. */
   #memoryCost = 0
   // How the process was when its memory was read.
-  #ticks = 0
-  #faults: U64 = 0
-  #switches: U64 = 0
+  #minorFaults: U64 = 0
+  #majorFaults: U64 = 0
   #resident = 0
   #virtual = 0
 
@@ -40,8 +48,8 @@ export class SlowFigures implements ProportionalMemory {
   }
 
   /**
-   * Reads proportional memory if it is older than `maxAge` or the process has run since; but if that takes
-   * long, not before it has taken less than a two-hundredth of the time.
+   * Reads proportional memory if it is due; but if that takes long, not before it has taken less than a two-hundredth
+   * of the time.
    *
    * @throws whatever Procfs.proportionalMemory throws.
    */
@@ -49,30 +57,28 @@ export class SlowFigures implements ProportionalMemory {
     procfs: Procfs,
     directory: string,
     stat: Stat,
-    voluntary: U64,
     now: number,
-    maxAge: number,
+    { longest, shortest }: MemoryAges,
   ): void {
     const age = now - this.#memoryReadAt
-    if (age < maxAge && !this.#hasRun(stat, voluntary)) return
-    const isDear = maxAge > 0 && this.#memoryCost > CHEAP_MILLISECONDS
+    if (age < (this.#hasChanged(stat) ? shortest : longest)) return
+    const isDear = longest > 0 && this.#memoryCost > CHEAP_MILLISECONDS
     if (isDear && age < this.#memoryCost * COST_FACTOR) return
     this.#memoryReadAt = Number.NEGATIVE_INFINITY
     procfs.proportionalMemory(directory, this)
     this.#memoryReadAt = now
     this.#memoryCost = performance.now() - now
-    this.#ticks = stat.utime + stat.stime
-    this.#faults = stat.minflt
-    this.#switches = voluntary
+    this.#minorFaults = stat.minflt
+    this.#majorFaults = stat.majflt
     this.#resident = stat.rss
     this.#virtual = stat.vsize
   }
 
-  #hasRun(stat: Stat, voluntary: U64): boolean {
+  /** Whether the process's page tables can have changed: a page comes by a fault, and goes from what is resident. */
+  #hasChanged(stat: Stat): boolean {
     return (
-      this.#switches !== voluntary ||
-      this.#faults !== stat.minflt ||
-      this.#ticks !== stat.utime + stat.stime ||
+      this.#minorFaults !== stat.minflt ||
+      this.#majorFaults !== stat.majflt ||
       this.#resident !== stat.rss ||
       this.#virtual !== stat.vsize
     )
@@ -87,8 +93,8 @@ export function spreadAge(maxAge: number, pid: number): number {
   return maxAge * (0.5 + (pid % SPREAD) / (2 * SPREAD))
 }
 
-const SPREAD = 16
-/** Memory that is read faster than this is read whenever its process has run. */
+const SPREAD = 64
+/** Memory that is read faster than this is read whenever it is due. */
 const CHEAP_MILLISECONDS = 2
 /** So that reading the memory of one process takes no more than 0.5 % of the time. */
 const COST_FACTOR = 200

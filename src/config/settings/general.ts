@@ -17,7 +17,7 @@ export const GENERAL_SETTINGS: SettingTable = {
     flags: ['procfs'],
   }),
   'collection.max_age': setting({
-    doc: 'How long a collection serves further scrapes and pushes.',
+    doc: 'How long a collection serves further scrapes and pushes. A push also carries the last collection that was made for a scrape since the push before, with its time: only where nothing scrapes a push collects by itself.',
     type: duration(0, HOUR),
     default: SECOND,
   }),

@@ -61,8 +61,13 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     default: 'exec',
   }),
   'process_groups.refresh': setting({
-    doc: 'Longest age of what is not read every time: the limit of open files, and of a task that has not run since everything but its stat. Proportional memory that takes long to read is read less often: one process takes no more than 0.5 % of the time. 0s reads everything every time.',
-    type: duration(0, HOUR),
+    doc: 'Longest age of what only another process can have changed: the limit of open files, proportional memory of a process that has changed none of its own, and of a task that has not run since everything but its stat. 0s reads everything every time.',
+    type: duration(0, 24 * HOUR),
+    default: HOUR / 2,
+  }),
+  'process_groups.smaps_interval': setting({
+    doc: 'How often proportional memory is read at most, of a process whose memory has changed. What takes long to read is read less often: one process takes no more than 0.5 % of the time.',
+    type: duration(0, 24 * HOUR),
     default: 60 * SECOND,
   }),
   'process_groups.open_files': setting({

@@ -489,16 +489,30 @@ test('without smaps there is no proportional memory', async (t) => {
   })
 })
 
-test('proportional memory of a process that has not run is not read again', async (t) => {
+test('proportional memory of a process that has changed none is not read again', async (t) => {
   const procfs = tree(t)
   procfs.set(1, { pss: 10 })
   const groups = processGroups(procfs.root, { refresh: 3_600_000 })
   const pss = 'memory_bytes{app,proportionalResident}'
   has(t, await groups.collect(), { [pss]: 10240 })
-  procfs.set(1, { pss: 20 })
+  procfs.set(1, { pss: 20, voluntary: 1, utime: 5 })
   has(t, await groups.collect(), { [pss]: 10240 })
-  procfs.set(1, { pss: 30, voluntary: 1 })
+  procfs.set(1, { pss: 30, minflt: 1 })
   has(t, await groups.collect(), { [pss]: 30720 })
+  procfs.set(1, { pss: 40, minflt: 1, majflt: 1 })
+  has(t, await groups.collect(), { [pss]: 40960 })
+  procfs.set(1, { pss: 50, minflt: 1, majflt: 1, rss: 7 })
+  has(t, await groups.collect(), { [pss]: 51200 })
+})
+
+test('proportional memory is not read again before its interval is over', async (t) => {
+  const procfs = tree(t)
+  procfs.set(1, { pss: 10 })
+  const groups = processGroups(procfs.root, { refresh: 3_600_000, smaps_interval: 3_600_000 })
+  const pss = 'memory_bytes{app,proportionalResident}'
+  has(t, await groups.collect(), { [pss]: 10240 })
+  procfs.set(1, { pss: 20, minflt: 1 })
+  has(t, await groups.collect(), { [pss]: 10240 })
 })
 
 test('hostile names become labels like all others', async (t) => {
