@@ -273,5 +273,8 @@ test('a port that is taken and a procfs that is none are said clearly', async (t
     start(t, '--exporters=prometheus', `--web.listen-address=127.0.0.1:${port}`),
     { code: 'EADDRINUSE' },
   )
-  await t.throwsAsync(start(t, '--procfs.root=/nowhere'), { name: 'StartError', message: /\/nowhere/ })
+  await t.throwsAsync(start(t, '--procfs.root=/nowhere'), {
+    name: 'StartError',
+    message: /\/nowhere/,
+  })
 })

@@ -11,7 +11,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   workloads: ['kernel'],
   files: [],
   telemetry: ['files'],
-  config: [],
+  config: ['telemetry'],
   collectors: ['kernel', 'workloads', 'telemetry'],
   web: ['telemetry', 'files'],
   'version.ts': [],

@@ -1,6 +1,4 @@
 /** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
-import { hostname } from 'node:os'
-import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
 import type { Rules } from '../collectors/process-groups/rules/matcher.ts'
@@ -15,6 +13,7 @@ import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { createCollectors } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
+import { createResource } from './resource.ts'
 import { createRoutes, readProtection, webLimits } from './server.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
@@ -98,7 +97,10 @@ export async function startAgent(
     otlp = new OtlpReader({ producer, settings: config.otlp, logger })
     readers.push(otlp)
   }
-  const provider = new MeterProvider({ resource: createResource(config, version), readers })
+  const provider = new MeterProvider({
+    resource: createResource(config, version, process.env),
+    readers,
+  })
 
   // The first collection sets the baseline of all counters; it also shows at once what can't be read. With the names
   // of what runs already no series begins without them.
@@ -134,24 +136,6 @@ export async function startAgent(
     },
   }
 }
-
-function createResource(config: Config, version: string) {
-  const host = config.node.name ?? hostname()
-  const isInCluster = process.env.KUBERNETES_SERVICE_HOST !== undefined
-  return resourceFromAttributes({
-    'host.name': host,
-    'host.arch': ARCHITECTURES[process.arch] ?? process.arch,
-    'os.type': 'linux',
-    ...(isInCluster && { 'k8s.node.name': host }),
-    'service.instance.id': host,
-    ...Object.fromEntries(config.resource.attributes),
-    'service.name': config.service.name,
-    'service.version': version,
-  })
-}
-
-/** What OpenTelemetry calls them, by Node's names. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm: 'arm32' }
 
 /** One line when a collector begins to fail or to have too many series, and one when it is well again. */
 function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {

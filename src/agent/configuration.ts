@@ -5,8 +5,10 @@ import { TEMPLATE_FIELDS } from '../collectors/process-groups/rules/name-templat
 import { RuleError } from '../collectors/process-groups/rules/rule-error.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { CommandLine } from '../config/command-line.ts'
+import type { Config } from '../config/config.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { ConfigError, suggestion } from '../config/problems.ts'
+import { EndpointError, endpointWarning, parseEndpoint } from '../telemetry/otlp/endpoint.ts'
 
 /** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
 export function loadConfiguration(
@@ -14,7 +16,7 @@ export function loadConfiguration(
   environment: NodeJS.ProcessEnv,
 ): LoadedConfig {
   const loaded = loadConfig({ file, kubevirtFile, flags, environment })
-  const warnings = [...loaded.warnings]
+  const warnings = [...loaded.warnings, ...checkEndpoint(loaded.config)]
   try {
     const { unknownFields } = createRules(loaded.config)
     warnings.push(...unknownFields.map((unknown) => fieldWarning(file, unknown)))
@@ -37,4 +39,19 @@ export function loadConfiguration(
 function fieldWarning(file: string | undefined, { line, template, field }: UnknownField): string {
   const hint = suggestion(field, TEMPLATE_FIELDS)
   return `${file}:${line}: ${template} ends at {{.${field}}}, a field that no process has${hint}`
+}
+
+/**
+ * @returns warnings.
+ * @throws ConfigError when the endpoint is none of its protocol.
+ */
+function checkEndpoint({ exporters, otlp }: Config): string[] {
+  if (!exporters.includes('otlp')) return []
+  try {
+    const warning = endpointWarning(parseEndpoint(otlp.endpoint, otlp), otlp.protocol)
+    return warning === undefined ? [] : [warning]
+  } catch (error) {
+    if (!(error instanceof EndpointError)) throw error
+    throw new ConfigError([{ source: 'otlp.endpoint', message: error.message }])
+  }
 }

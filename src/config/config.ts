@@ -109,7 +109,7 @@ export interface Config {
     readonly resources: 'entity' | 'single'
     readonly naming: readonly ('otel' | 'classic' | 'cadvisor')[]
   }
-  readonly service: { readonly name: string }
+  readonly service: { readonly name: string | undefined }
   readonly resource: { readonly attributes: ReadonlyMap<string, string> }
   readonly node: { readonly name: string | undefined }
   readonly log: { readonly level: string }

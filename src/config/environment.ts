@@ -24,16 +24,18 @@ const LOG_LEVELS: Readonly<Record<string, string>> = {
 export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = []
   for (const [path, { variables = [], type }] of Object.entries(SETTINGS)) {
-    const variable = [variableOf(path), ...variables].find((name) => isSet(environment, name))
-    if (variable === undefined) continue
-    const text = environment[variable] as string
-    if (!variable.startsWith('OTEL_') || variable.startsWith('OTEL_INTERROGATOR_')) {
+    const ignored: string[] = []
+    for (const variable of [variableOf(path), ...variables]) {
+      if (!isSet(environment, variable)) continue
+      const text = environment[variable] as string
+      if (isOfOpenTelemetry(variable) && type.parse(text) === undefined) {
+        ignored.push(`${variable} is ignored: ${notAllowed(path, text)}`)
+        continue
+      }
       layers.setText(path, text, `variable ${variable}`)
-    } else if (type.parse(text) === undefined) {
-      warnings.push(`${variable} is ignored: ${notAllowed(path, text)}`)
-    } else {
-      layers.setText(path, text, `variable ${variable}`)
+      break
     }
+    for (const warning of ignored) warnings.push(`${warning}; ${layers.inForce(path)}`)
   }
   readLogLevel(layers, environment, warnings)
   if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true')
@@ -53,6 +55,11 @@ function readLogLevel(layers: Layers, environment: NodeJS.ProcessEnv, warnings: 
     warnings.push(
       `OTEL_LOG_LEVEL=${text} is ignored: it must be ${Object.keys(LOG_LEVELS).join(', ')}`,
     )
+}
+
+/** Whether the variable is one of OpenTelemetry's specification, which other programs read, too. */
+function isOfOpenTelemetry(variable: string): boolean {
+  return variable.startsWith('OTEL_') && !variable.startsWith('OTEL_INTERROGATOR_')
 }
 
 function isSet(environment: NodeJS.ProcessEnv, name: string): boolean {

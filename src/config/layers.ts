@@ -25,6 +25,16 @@ export class Layers {
     return true
   }
 
+  /** Says what a setting is after the layers so far: `… is used`. */
+  inForce(path: string): string {
+    const { type, isSecret, redact } = SETTINGS[path]
+    const value: unknown = this.#config.get(path)
+    if (value === undefined) return 'none is used'
+    if (redact !== undefined) return `${redact(value)} is used`
+    if (isSecret) return 'what is configured otherwise is used'
+    return `${type.show?.(value) ?? shown(value)} is used`
+  }
+
   /** @throws ConfigError when any layer has a problem. */
   finish(): Config {
     if (this.problems.length > 0) throw new ConfigError(this.problems)

@@ -41,7 +41,6 @@ test('nothing has to be configured', (t) => {
     process_groups: { enabled: true, children: true, threads: true, smaps: true },
     prometheus: { host: 'localhost', port: 9464, path: '/metrics' },
     otlp: { endpoint: 'http://localhost:4317', interval: 60_000, max_request_size: 3_145_728 },
-    service: { name: 'otel-interrogator' },
   })
   t.deepEqual(config.exporters, ['prometheus', 'otlp'])
 })
@@ -173,6 +172,25 @@ test("a wrong value in one of OpenTelemetry's variables is a warning", (t) => {
     ),
   )
   t.deepEqual(load(t, { environment: { OTEL_SDK_DISABLED: 'true' } }).config.exporters, ['none'])
+})
+
+test('an endpoint that is not understood is ignored, and what is used instead is said', (t) => {
+  const bad = { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'user:canary' }
+  const first = load(t, { environment: bad })
+  t.is(first.config.otlp.endpoint, 'http://localhost:4317')
+  t.is(first.warnings.length, 1)
+  t.regex(first.warnings[0], /^OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is ignored: .*must be a URL/)
+  t.regex(first.warnings[0], /; http:\/\/localhost:4317 is used$/)
+  t.notRegex(first.warnings[0], /canary/)
+  // The more general variable counts then.
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://me:canary@collector'
+  const second = load(t, { environment: { ...bad, OTEL_EXPORTER_OTLP_ENDPOINT } })
+  t.is(second.config.otlp.endpoint, OTEL_EXPORTER_OTLP_ENDPOINT)
+  t.regex(second.warnings[0], /; http:\/\/collector:4317 is used$/)
+  t.notRegex(second.warnings[0], /canary/)
+  for (const line of problems(t, { flags: ['--otlp.endpoint=user:canary'] })) {
+    t.notRegex(line, /canary/)
+  }
 })
 
 test('what is secret is not shown', (t) => {

@@ -4,9 +4,9 @@ import { type SettingTable, setting } from './setting.ts'
 
 export const IDENTITY_SETTINGS: SettingTable = {
   'service.name': setting({
-    doc: "The agent's service.name.",
+    doc: "The agent's service.name. By default service.name of resource.attributes, else otel-interrogator.",
     type: TEXT,
-    default: 'otel-interrogator',
+    default: undefined,
     variables: ['OTEL_SERVICE_NAME'],
   }),
   'resource.attributes': setting({

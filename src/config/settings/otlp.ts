@@ -1,4 +1,5 @@
 /** Settings of what is pushed. */
+import { ENDPOINT_FORMS, parseEndpoint } from '../../telemetry/otlp/endpoint.ts'
 import { BOOLEAN, duration, KEY_VALUES, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
 import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
 
@@ -11,14 +12,26 @@ const TEMPORALITY: typeof TEMPORALITIES = {
   parse: (text) => TEMPORALITIES.parse(text.toLowerCase()),
 }
 
+/** How the forms of an endpoint are told apart while the protocol is not known: gRPC has more of them. */
+const ANY_ENDPOINT = { protocol: 'grpc', insecure: true } as const
+
+const ENDPOINT = textLike(ENDPOINT_FORMS, (text) => {
+  try {
+    parseEndpoint(text, ANY_ENDPOINT)
+    return true
+  } catch {
+    return false
+  }
+})
+
 export const OTLP_SETTINGS: SettingTable = {
   'otlp.endpoint': setting({
-    doc: 'OTLP/gRPC receiver to push to: http:// is plain text, https:// is TLS.',
-    type: textLike('a URL such as http://localhost:4317, or HOST:PORT', (text) =>
-      /^(https?:\/\/[^\s/]+\/?.*|unix:.+|[^\s/:]+:\d+)$/.test(text),
-    ),
+    doc: 'OTLP receiver to push to: http:// is plain text, https:// is TLS. Without a port http:// means 4317 (gRPC), https:// 443. User and password of a URL are sent as Basic authorization.',
+    type: ENDPOINT,
     default: 'http://localhost:4317',
     variables: ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+    isSecret: true,
+    redact: (text) => parseEndpoint(text, ANY_ENDPOINT).origin,
   }),
   'otlp.protocol': setting({
     doc: 'Transport of OTLP.',

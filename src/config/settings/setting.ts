@@ -11,6 +11,8 @@ export interface Setting<T = unknown> {
   readonly flags?: readonly string[]
   /** Whether values are secret: no message shows them. */
   readonly isSecret?: boolean
+  /** A valid value of a secret setting without what is secret in it. */
+  readonly redact?: (value: NoInfer<T>) => string
 }
 
 /** Settings by their path in a file; `a.b` is the key `b` of the section `a`. */

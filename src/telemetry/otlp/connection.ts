@@ -5,6 +5,7 @@ import { ExportResultCode } from '@opentelemetry/core'
 import { CompressionAlgorithm } from '@opentelemetry/otlp-exporter-base'
 import { createOtlpGrpcExportDelegate } from '@opentelemetry/otlp-grpc-exporter-base'
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
+import { parseEndpoint } from './endpoint.ts'
 import type { EncodedRequest } from './request-encoder.ts'
 import type { OtlpSettings } from './settings.ts'
 
@@ -34,7 +35,10 @@ const COMPONENT = 'otlp_grpc_metric_exporter'
 
 /** @throws NodeJS.ErrnoException when a certificate can't be read or used. */
 export function connect(settings: OtlpSettings): Connection {
-  const { address, isSecure } = target(settings)
+  const { address, isSecure, authorization } = parseEndpoint(settings.endpoint, {
+    protocol: 'grpc',
+    insecure: settings.insecure,
+  })
   const channel = isSecure ? secure(settings) : credentials.createInsecure()
   let rejection = NOTHING_REJECTED
   const delegate = createOtlpGrpcExportDelegate<EncodedRequest, unknown>(
@@ -45,7 +49,7 @@ export function connect(settings: OtlpSettings): Connection {
       compression:
         settings.compression === 'gzip' ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
       credentials: () => channel,
-      metadata: () => metadata(settings.headers),
+      metadata: () => metadata(settings.headers, authorization),
     },
     {
       serializeRequest: ({ bytes }) => bytes,
@@ -78,13 +82,6 @@ export function connect(settings: OtlpSettings): Connection {
   }
 }
 
-function target({ endpoint, insecure }: OtlpSettings): { address: string; isSecure: boolean } {
-  if (endpoint.startsWith('unix:')) return { address: endpoint, isSecure: false }
-  const match = /^(https?):\/\/([^/]+)/.exec(endpoint)
-  if (match === null) return { address: endpoint, isSecure: !insecure }
-  return { address: match[2] as string, isSecure: match[1] === 'https' }
-}
-
 function secure({ certificate, client_key, client_certificate }: OtlpSettings) {
   return credentials.createSsl(read(certificate), read(client_key), read(client_certificate))
 }
@@ -93,8 +90,13 @@ function read(path: string | undefined): Buffer | null {
   return path === undefined ? null : readFileSync(path)
 }
 
-function metadata(headers: ReadonlyMap<string, string>): Metadata {
+/** @param authorization of the endpoint; a header of that name counts instead. */
+function metadata(
+  headers: ReadonlyMap<string, string>,
+  authorization: string | undefined,
+): Metadata {
   const metadata = new Metadata()
+  if (authorization !== undefined) metadata.set('authorization', authorization)
   for (const [key, value] of headers) metadata.set(key, value)
   return metadata
 }

@@ -9,6 +9,7 @@ import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opente
 import type { Connection } from './connection.ts'
 import { deliver } from './delivery.ts'
 import { Deltas } from './deltas.ts'
+import { parseEndpoint } from './endpoint.ts'
 import { EntityResources } from './entities.ts'
 import { ExportCounts } from './export-counts.ts'
 import { RenewedConnection } from './renewal.ts'
@@ -49,10 +50,11 @@ export class OtlpReader extends MetricReader {
     super({ metricProducers: [options.producer] })
     this.#options = { random: Math.random, sleep, ...options }
     this.#encoder = new RequestEncoder(options.settings.max_request_size)
-    const { temporality, resources } = options.settings
+    const { endpoint, insecure, temporality, resources } = options.settings
     this.#deltas = temporality === 'delta' ? new Deltas() : undefined
     this.#entities = resources === 'entity' ? new EntityResources() : undefined
-    this.#report = new Report(options.logger, options.settings.endpoint)
+    const { origin } = parseEndpoint(endpoint, { protocol: 'grpc', insecure })
+    this.#report = new Report(options.logger, origin)
     this.#connection = new RenewedConnection(options.settings, this.#report)
   }
 

@@ -17,6 +17,7 @@ export class Report implements RenewalEvents {
   #isRejected = false
   #isCollected = true
 
+  /** @param endpoint as it may be shown: without user and password. */
   constructor(logger: OtlpLogger, endpoint: string) {
     this.#logger = logger
     this.#endpoint = endpoint
