@@ -33,13 +33,6 @@ test('rooms import one way', (t) => {
   }
 })
 
-test('files stay small', (t) => {
-  for (const file of globSync('**/*.ts', { cwd: SOURCE })) {
-    const lines = readFileSync(join(SOURCE, file), 'utf8').split('\n').length
-    t.true(lines <= 300, `src/${file} has ${lines} lines: divide it`)
-  }
-})
-
 /** The first part of a path below src: a folder, or a file of the top. */
 function roomOf(file: string): string {
   return file.split('/', 1)[0] as string

@@ -1,5 +1,5 @@
 /** Where cgroup hierarchies are mounted: proc_pid_mountinfo(5), cgroups(7). */
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 export interface CgroupMounts {
   /** The mount of cgroup v2: alone, or beside those of v1; undefined where there is none. */
@@ -14,10 +14,30 @@ const NO_CONTROLLERS = new Set(['rw', 'ro', 'relatime', 'xattr', 'none', 'clone_
 /**
  * The mounts that lie at or below `root`, which is `/sys/fs/cgroup` or wherever that of the node is mounted.
  *
+ * A tree that is no mount of its own, such as a copy or a directory inside of a mount, is told by its files.
+ *
  * @throws NodeJS.ErrnoException when the mounts of the agent can't be read.
  */
 export function findCgroupMounts(root: string, mountinfo = '/proc/self/mountinfo'): CgroupMounts {
-  return parseMounts(readFileSync(mountinfo, 'utf8'), root)
+  const mounts = parseMounts(readFileSync(mountinfo, 'utf8'), root)
+  return mounts.v2 === undefined && mounts.v1.size === 0 ? findCgroupTrees(root) : mounts
+}
+
+/**
+ * Hierarchies told by their files: cgroup v2 has `cgroup.controllers` in its root, a hierarchy of v1 `cgroup.procs` in
+ * a directory that is named by its controllers, such as `cpu,cpuacct`.
+ */
+function findCgroupTrees(root: string): CgroupMounts {
+  const isV2 = (directory: string) => existsSync(`${directory}/cgroup.controllers`)
+  const v2 = [root, `${root}/unified`].find(isV2)
+  const v1 = new Map<string, string>()
+  if (v2 === root) return { v2, v1 }
+  for (const entry of existsSync(root) ? readdirSync(root) : []) {
+    const directory = `${root}/${entry}`
+    if (directory === v2 || !existsSync(`${directory}/cgroup.procs`)) continue
+    for (const controller of entry.split(',')) v1.set(controller, directory)
+  }
+  return { v2, v1 }
 }
 
 export function parseMounts(text: string, root: string): CgroupMounts {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type CgroupFigures, NO_FIGURES } from '../../../src/kernel/cgroupfs/figures.ts'
-import { parseMounts } from '../../../src/kernel/cgroupfs/mounts.ts'
+import { findCgroupMounts, parseMounts } from '../../../src/kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../../src/kernel/cgroupfs/reader-v1.ts'
 import { CgroupReaderV2 } from '../../../src/kernel/cgroupfs/reader-v2.ts'
 
@@ -239,4 +239,24 @@ test('mounts: hybrid, pure, of another root, with odd names, none', (t) => {
   t.is(parseMounts(pure, '/sys/fs/cgroup').v2, undefined)
   t.is(parseMounts('1 2 0:1 / /a\\040b rw - cgroup2 x rw\n', '/a b').v2, '/a b')
   t.deepEqual(parseMounts('garbage\n\n- - -', '/'), { v2: undefined, v1: new Map() })
+})
+
+test('a tree that is no mount is told by its files', (t) => {
+  const v2 = directory(t, { 'cgroup.controllers': 'cpu memory\n' }).slice(0, -1)
+  t.deepEqual(findCgroupMounts(v2), { v2, v1: new Map() })
+  const hybrid = directory(t, {
+    'unified/cgroup.controllers': '\n',
+    'unified/cgroup.procs': '\n',
+    'cpu,cpuacct/cgroup.procs': '\n',
+    'systemd/cgroup.procs': '\n',
+    'other/file': '\n',
+  }).slice(0, -1)
+  const mounts = findCgroupMounts(hybrid)
+  t.is(mounts.v2, `${hybrid}/unified`)
+  t.deepEqual(Object.fromEntries(mounts.v1), {
+    cpu: `${hybrid}/cpu,cpuacct`,
+    cpuacct: `${hybrid}/cpu,cpuacct`,
+    systemd: `${hybrid}/systemd`,
+  })
+  t.deepEqual(findCgroupMounts('/nowhere'), { v2: undefined, v1: new Map() })
 })
