@@ -33,7 +33,7 @@ import { parseTxtar, writeTree } from '../support/txtar.ts'
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const LATER = 'later/'
 /** What the agent says of itself differs from run to run. */
-const OF_THE_AGENT = /^(?:# (?:HELP|TYPE) )?(?:otel_interrogator_|process_|target_info)/
+const OF_THE_AGENT = /^(?:# (?:HELP|TYPE) )?(?:otel_|nodejs_|process_|target_info)/
 /** What is counted up to now differs from run to run, too. */
 const AGE = /^(procgroup_uptime_seconds\{.*\}) .*$/
 const AGE_METRICS: ReadonlySet<string> = new Set(['procgroup.uptime'])
