@@ -80,7 +80,6 @@ export class Census implements GroupCensus {
     this.#waitedFor?.settle(this.#processes)
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
-    this.#parts.procfs.closeUnused()
     this.#previous = time
   }
 
@@ -116,11 +115,12 @@ export class Census implements GroupCensus {
     const { placement } = this.#parts
     process.tally = placement.tally(process.directory)
     process.awaits = undefined
+    // Until it succeeds: a process that can't be judged now is judged at the next collection.
+    process.judgedBy = undefined
     let verdict: Verdict
     const isJudged = this.#attempt('cmdline', () => {
       verdict = this.#parts.judge(process)
     })
-    // One that could not be judged is not settled, and so is judged next time.
     if (!isJudged) return undefined
     this.#processes.set(process.pid, process)
     process.judgedBy = this.#parts.rules.version
@@ -249,14 +249,14 @@ export class Census implements GroupCensus {
   }
 
   #forgetEnded(pass: Pass): void {
-    for (const [pid, process] of this.#processes) {
-      if (process.pass === pass.number) continue
-      this.#processes.delete(pid)
-      this.#bury(process)
+    for (const process of this.#processes.values()) {
+      if (process.pass !== pass.number) this.#bury(process)
     }
   }
 
+  /** Counts the end of a process once: a successor of its PID may never become known. */
   #bury(process: KnownProcess): void {
+    this.#processes.delete(process.pid)
     if (process.group !== undefined) process.group.exits++
     this.#waitedFor?.end(process)
   }

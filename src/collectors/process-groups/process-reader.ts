@@ -202,7 +202,12 @@ export class ProcessReader implements Look {
   }
 
   readonly #readDescriptors = (directory: string): void => {
-    this.openDescriptors = this.#procfs.openDescriptors(directory)
+    this.openDescriptors = this.slow.openDescriptors(
+      this.#procfs,
+      directory,
+      this.#now,
+      this.#maxAge,
+    )
     this.descriptorRatio = 0
     if (this.openDescriptors === 0) return
     this.slow.refreshLimit(this.#procfs, directory, this.#now, this.#maxAge)

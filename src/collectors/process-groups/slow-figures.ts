@@ -26,6 +26,9 @@ export class SlowFigures implements ProportionalMemory {
   unique = 0
   shared = 0
   openFilesLimit = 0
+  /** Of the descriptors allocated, those that were reserved only when all were listed last. */
+  #reserved = 0
+  #listedAt = Number.NEGATIVE_INFINITY
   #limitReadAt = Number.NEGATIVE_INFINITY
   #memoryReadAt = Number.NEGATIVE_INFINITY
   /** Milliseconds that the last reading of the memory took. */
@@ -45,6 +48,23 @@ export class SlowFigures implements ProportionalMemory {
     if (now - this.#limitReadAt < maxAge) return
     this.openFilesLimit = procfs.openFilesLimit(directory)
     this.#limitReadAt = now
+  }
+
+  /**
+   * Number of open descriptors. Few are listed; of many the number is taken that the kernel has allocated, less those
+   * that were found to be reserved only when they were listed, at most `maxAge` ago.
+   *
+   * @throws whatever Procfs.openDescriptors throws.
+   */
+  openDescriptors(procfs: Procfs, directory: string, now: number, maxAge: number): number {
+    const allocated = procfs.allocatedDescriptors(directory)
+    const isListed =
+      allocated === undefined || allocated <= FEW_DESCRIPTORS || now - this.#listedAt >= maxAge
+    if (!isListed) return Math.max(0, allocated - this.#reserved)
+    const open = procfs.openDescriptors(directory)
+    this.#reserved = Math.max(0, (allocated ?? open) - open)
+    this.#listedAt = now
+    return open
   }
 
   /**
@@ -94,6 +114,8 @@ export function spreadAge(maxAge: number, pid: number): number {
 }
 
 const SPREAD = 64
+/** To list so many descriptors costs no more than to read any other file of a process. */
+const FEW_DESCRIPTORS = 64
 /** Memory that is read faster than this is read whenever it is due. */
 const CHEAP_MILLISECONDS = 2
 /** So that reading the memory of one process takes no more than 0.5 % of the time. */

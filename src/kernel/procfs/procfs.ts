@@ -50,6 +50,8 @@ export class Procfs {
   /** Whether it is the kernel's own, and not made up or recorded. */
   readonly #isReal: boolean
   readonly #only: number | undefined
+  /** Directory of this process; undefined on a tree that is not the kernel's own. */
+  readonly #own: string | undefined
   #pids: number[] = []
   #listedAt = Number.NEGATIVE_INFINITY
 
@@ -59,6 +61,7 @@ export class Procfs {
     this.#only = only
     this.hasSchedstat = existsSync(`${root}/self/schedstat`)
     this.#isReal = statfsSync(root).type === PROC_SUPER_MAGIC
+    this.#own = this.#isReal ? `${root}/${readlinkSync(`${root}/self`)}/` : undefined
     // Other file systems keep what has been replaced.
     const kept = this.#isReal ? openFiles / 2 : 0
     this.#stats = new KeptFileReader(kept)
@@ -75,7 +78,8 @@ export class Procfs {
   }
 
   /**
-   * The PIDs of all processes, in the order of the directory.
+   * The PIDs of all processes, in the order of the directory. A new list also closes the files of tasks that were not
+   * read since the list before it: those tasks have ended.
    *
    * @param after a list that somebody else was given after this time will do (performance.now()).
    */
@@ -83,6 +87,9 @@ export class Procfs {
     if (this.#only !== undefined) return [this.#only]
     if (this.#listedAt <= after) {
       this.#listedAt = performance.now()
+      // Every collection lists once, whichever collectors it has.
+      this.#stats.closeUnused()
+      this.#schedstats.closeUnused()
       this.#pids = numericEntries(this.root)
     }
     return this.#pids
@@ -125,12 +132,6 @@ export class Procfs {
     parseSchedstat(this.#schedstats, this.#scanner, into)
   }
 
-  /** Closes the files of tasks that nobody has read since the last call. */
-  closeUnused(): void {
-    this.#stats.closeUnused()
-    this.#schedstats.closeUnused()
-  }
-
   /** Closes all files; they are opened again when they are read. */
   close(): void {
     this.#stats.close()
@@ -152,15 +153,22 @@ export class Procfs {
     parseIo(this.#reader, this.#scanner, into)
   }
 
-  /**
-   * Number of open file descriptors.
-   *
-   * Since Linux 6.2 the size of the directory is that number; older kernels say 0, then it is listed.
-   */
+  /** Number of open file descriptors, by listing them: about 0.5 µs for each. */
   openDescriptors(directory: string): number {
-    const path = `${directory}fd`
-    const size = this.#isReal ? statSync(path).size : 0
-    return size > 0 ? size : readdirSync(path).length
+    const { length } = readdirSync(`${directory}fd`)
+    // The reader's own directory holds the descriptor that lists it.
+    return directory === this.#own ? length - 1 : length
+  }
+
+  /**
+   * Number of descriptors that are open or reserved, at the same cost for any number. A thread that waits in accept(2)
+   * or open(2) holds a reserved one, which is not open yet.
+   *
+   * @returns undefined before Linux 6.2, which does not tell, and on a tree that is not the kernel's own.
+   */
+  allocatedDescriptors(directory: string): number | undefined {
+    const size = this.#isReal ? statSync(`${directory}fd`).size : 0
+    return size > 0 ? size : undefined
   }
 
   /** Soft limit of open files; 2^64 when unlimited. */

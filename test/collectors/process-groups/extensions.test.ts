@@ -139,6 +139,26 @@ test('a process that rewrites its title is noticed where that is wanted', async 
   t.deepEqual(await rewrite('exec'), [1, undefined])
 })
 
+test('a process that has ended counts once, also while its successor of the same PID cannot be judged', async (t) => {
+  const procfs = node(t, { 100: {}, 101: {} })
+  const groups = processGroups(procfs.root)
+  const exits = async () => (await groups.collect()).get('procgroup_process_exits_total{app}')
+  t.is(await exits(), 0)
+  procfs.set(100, { starttime: 2000, without: ['cmdline'] })
+  t.is(await exits(), 1)
+  t.is(await exits(), 1)
+})
+
+test('a process whose new program could not be judged is judged at the next collection', async (t) => {
+  const procfs = node(t, { 100: { comm: 'shell' } })
+  const groups = processGroups(procfs.root)
+  t.is((await groups.collect()).get('num_procs{shell}'), 1)
+  procfs.set(100, { comm: 'app', stack: 1, without: ['cmdline'] })
+  await groups.collect()
+  procfs.set(100, { comm: 'app', stack: 1 })
+  t.is((await groups.collect()).get('num_procs{app}'), 1)
+})
+
 test('exits and restarts', async (t) => {
   const tree = node(t, { 1: PROGRAM, 2: PROGRAM })
   const groups = processGroups(tree.root, BY_COMM)
