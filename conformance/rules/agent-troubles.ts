@@ -1,6 +1,7 @@
 /** What may go wrong with an agent itself. */
 import { registerAgent } from '../../src/collectors/agent/collector.ts'
 import { AGENT_TABLES } from '../../src/collectors/agent/definitions.ts'
+import { LoopDelay } from '../../src/collectors/agent/loop-delay.ts'
 import { READING_METRICS } from '../../src/collectors/process-groups/reading-definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
@@ -29,6 +30,7 @@ class Node {
       runs: () => [this.#run()],
       exports: () => this.exports,
       nameSources: [this.#cache],
+      loopDelay: new LoopDelay(),
     })
     const { measurements, observables } = createInstruments(meter, READING_METRICS)
     const all = new Entity({}, now())

@@ -1,6 +1,7 @@
 /** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
 import { MeterProvider, type MetricReader } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
+import { LoopDelay } from '../collectors/agent/loop-delay.ts'
 import type { Rules } from '../collectors/process-groups/rules/matcher.ts'
 import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
@@ -55,6 +56,7 @@ export async function startAgent(
   const runs = new Map<string, CollectorRun>()
   let otlp: OtlpReader | undefined
   let isStopping = false
+  const loopDelay = new LoopDelay()
   const rules = new ReplaceableRules(createRules(config))
   const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
     if (failure === undefined) logger.info({ source }, 'source of names has recovered')
@@ -70,6 +72,7 @@ export async function startAgent(
     runs: () => runs.values(),
     exports: () => otlp?.counts,
     nameSources: directory.sources,
+    loopDelay,
   }
   const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, {
     ...observed,
@@ -78,7 +81,9 @@ export async function startAgent(
   const sampler = new Sampler({
     meters,
     maxAge: config.collection.max_age,
+    onStart: () => loopDelay.watch(),
     onRun: (run) => {
+      loopDelay.watch()
       reportChange(logger, runs.get(run.name), run)
       runs.set(run.name, run)
     },

@@ -32,6 +32,8 @@ export interface SamplerOptions {
   readonly meters: readonly ObservableMeter[]
   /** Milliseconds for which a snapshot is handed out again. */
   readonly maxAge: number
+  /** Called when a collection begins. */
+  readonly onStart?: () => void
   /** Called after each collector's turn, before the next one's. */
   readonly onRun: (run: CollectorRun) => void
 }
@@ -70,6 +72,7 @@ export class Sampler {
   }
 
   async #collect(): Promise<Snapshot> {
+    this.#options.onStart?.()
     const time = after(this.#latest?.time, now())
     const scopes: ScopeMetrics[] = []
     for (const meter of this.#options.meters) {

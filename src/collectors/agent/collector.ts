@@ -1,5 +1,4 @@
 /** The collector of the agent itself. It comes last, so that it sees how the others did in the same snapshot. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -9,6 +8,7 @@ import { now } from '../../telemetry/time.ts'
 import type { SourceCache } from '../../workloads/source-cache.ts'
 import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
 import { registerExports } from './exports.ts'
+import type { LoopDelay } from './loop-delay.ts'
 import { registerNameSources } from './name-sources.ts'
 import { registerRuns } from './runs.ts'
 
@@ -20,20 +20,18 @@ export interface AgentSources {
   readonly exports: () => ExportCounts | undefined
   /** Who is asked for names of containers and pods. */
   readonly nameSources: readonly SourceCache[]
+  readonly loopDelay: LoopDelay
 }
-
-/** Milliseconds between two looks at the event loop: rare enough to cost nothing. */
-const EVENT_LOOP_RESOLUTION = 50
 
 export function registerAgent(
   meter: Meter,
-  { version, runs, exports, nameSources }: AgentSources,
+  { version, runs, exports, nameSources, loopDelay }: AgentSources,
 ): void {
   const created = now()
   registerRuns(meter, runs, created)
   registerExports(meter, exports, created)
   registerNameSources(meter, nameSources, created)
-  registerProcess(meter, new Entity({}, created))
+  registerProcess(meter, loopDelay, new Entity({}, created))
   const { measurements, observables } = createInstruments(meter, BUILD_METRICS)
   const build = new Entity(
     { version, nodejs_version: process.versions.node, arch: process.arch },
@@ -45,23 +43,16 @@ export function registerAgent(
   )
 }
 
-function registerProcess(meter: Meter, agent: Entity): void {
+function registerProcess(meter: Meter, loopDelay: LoopDelay, agent: Entity): void {
   const { measurements: m, observables } = createInstruments(meter, PROCESS_METRICS)
-  const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION })
-  delay.enable()
   meter.addBatchObservableCallback((result) => {
     const { user, system } = process.cpuUsage()
     m.cpuUser.observe(result, agent, user / 1e6)
     m.cpuSystem.observe(result, agent, system / 1e6)
     m.memory.observe(result, agent, process.memoryUsage.rss())
     m.uptime.observe(result, agent, process.uptime())
-    m.eventLoopP99.observe(result, agent, delaySeconds(delay.percentile(99)))
-    m.eventLoopMax.observe(result, agent, delaySeconds(delay.max))
-    delay.reset()
+    const { p99, max } = loopDelay.take()
+    m.eventLoopP99.observe(result, agent, p99)
+    m.eventLoopMax.observe(result, agent, max)
   }, observables)
-}
-
-/** The histogram counts whole intervals; the delay is what goes beyond the one that was asked for. */
-function delaySeconds(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / 1e9 - EVENT_LOOP_RESOLUTION / 1000)
 }

@@ -207,7 +207,7 @@ function cpuTime(mode: 'user' | 'system') {
 
 function eventLoopDelay(tail: 'p99' | 'max', which: string) {
   return {
-    description: `${which} delay of the agent's event loop since the snapshot before`,
+    description: `${which} delay of the agent's event loop during the collection before and what followed it`,
     kind: 'gauge',
     valueType: 'double',
     otel: { name: `nodejs.eventloop.delay.${tail}`, unit: 's' },

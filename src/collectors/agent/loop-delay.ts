@@ -1,0 +1,49 @@
+/**
+ * How long the event loop is held up by collections, and by what they are answered with.
+ *
+ * Node.js measures by a timer. Running all the time it would cost more than many a collection, so it runs from the start
+ * of a collection until a moment after it.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+/** Milliseconds between two looks at the event loop. */
+const RESOLUTION = 50
+/** Milliseconds after the last sign of a collection in which its text and its pushes are made. */
+const WINDOW = 500
+
+export class LoopDelay {
+  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
+  #timer: NodeJS.Timeout | undefined
+
+  /** Says that a collection begins or goes on. */
+  watch(): void {
+    if (this.#timer !== undefined) {
+      this.#timer.refresh()
+      return
+    }
+    this.#histogram.enable()
+    this.#timer = setTimeout(() => this.#pause(), WINDOW)
+    this.#timer.unref()
+  }
+
+  /** The delays in seconds since the last call, 0 where none were measured. */
+  take(): { p99: number; max: number } {
+    const { count } = this.#histogram
+    const delays = {
+      p99: count === 0 ? 0 : seconds(this.#histogram.percentile(99)),
+      max: count === 0 ? 0 : seconds(this.#histogram.max),
+    }
+    this.#histogram.reset()
+    return delays
+  }
+
+  #pause(): void {
+    this.#histogram.disable()
+    this.#timer = undefined
+  }
+}
+
+/** The histogram counts whole intervals; the delay is what goes beyond the one that was asked for. */
+function seconds(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e9 - RESOLUTION / 1000)
+}
