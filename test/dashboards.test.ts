@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
-import { DIRECTORIES, dashboardFiles } from '../conformance/dashboards/files.ts'
+import { DIRECTORIES, dashboardFiles } from '../deploy/generate/dashboards/files.ts'
 
 interface Kustomization {
   readonly configMapGenerator: readonly { readonly files: readonly string[] }[]

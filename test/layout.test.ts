@@ -1,12 +1,13 @@
+/** The direction of imports, as docs/architecture.md has it: between rooms, between collectors, and around `src`. */
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
-const SOURCE = fileURLToPath(new URL('../src', import.meta.url))
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** What each room may import of ours, besides itself. Data goes one way, and so do imports. */
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+/** What each room of `src` may import of ours, besides itself. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   workloads: ['kernel'],
   files: [],
@@ -19,30 +20,67 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],
 }
 
-test('rooms import one way', (t) => {
-  const files = globSync('**/*.ts', { cwd: SOURCE })
+/** What each folder of the top may import, besides itself: what is shipped needs nothing that only checks it. */
+const TOP: Readonly<Record<string, readonly string[]>> = {
+  src: [],
+  otel: ['src'],
+  deploy: ['src'],
+  test: ['src', 'otel', 'deploy'],
+  conformance: ['src', 'otel', 'deploy', 'test/support'],
+}
+
+/** Imports between collectors that are still to be taken apart. */
+const BETWEEN_COLLECTORS: ReadonlySet<string> = new Set([
+  'kubevirt -> process-groups',
+  'perf -> cgroups',
+  'perf -> process-groups',
+])
+
+test('rooms of src import one way', (t) => {
+  const files = globSync('src/**/*.ts', { cwd: ROOT })
   t.true(files.length > 40)
   for (const file of files) {
-    const room = roomOf(file)
-    t.true(room in ALLOWED, `src/${room} is a room that nobody has planned`)
-    for (const imported of importsOf(file)) {
-      const other = roomOf(imported)
-      const isAllowed = other === room || ALLOWED[room]?.includes(other)
-      t.true(isAllowed, `src/${file} imports ${imported}: ${room} may not import ${other}`)
+    const room = file.split('/')[1]
+    t.true(room in ROOMS, `${file} is in a room that is not planned`)
+    for (const imported of importsOf(file).filter((path) => path.startsWith('src/'))) {
+      const other = imported.split('/')[1]
+      const isAllowed = other === room || ROOMS[room]?.includes(other)
+      t.true(isAllowed, `${file} imports ${imported}: ${room} may not import ${other}`)
     }
   }
 })
 
-/** The first part of a path below src: a folder, or a file of the top. */
-function roomOf(file: string): string {
-  return file.split('/', 1)[0] as string
-}
+test('collectors do not import each other', (t) => {
+  for (const file of globSync('src/collectors/*/**/*.ts', { cwd: ROOT })) {
+    const collector = file.split('/')[2]
+    for (const imported of importsOf(file)) {
+      const [top, room, other, ...rest] = imported.split('/')
+      if (top !== 'src' || room !== 'collectors' || rest.length === 0 || other === collector)
+        continue
+      const isAllowed = BETWEEN_COLLECTORS.has(`${collector} -> ${other}`)
+      t.true(isAllowed, `${file} imports ${imported}: what both need is to have a room of its own`)
+    }
+  }
+})
 
-/** The files of ours that a file imports, below src. */
+test('what is shipped imports nothing that checks it, and tests import no conformance check', (t) => {
+  for (const [folder, allowed] of Object.entries(TOP)) {
+    const files = globSync(`${folder}/**/*.ts`, { cwd: ROOT })
+    t.true(files.length > 0, folder)
+    for (const file of files) {
+      for (const imported of importsOf(file)) {
+        const isAllowed = [folder, ...allowed].some((path) => imported.startsWith(`${path}/`))
+        t.true(isAllowed || imported === 'package.json', `${file} imports ${imported}`)
+      }
+    }
+  }
+})
+
+/** The files of ours that a file imports, below the root. */
 function importsOf(file: string): string[] {
-  const text = readFileSync(join(SOURCE, file), 'utf8')
+  const text = readFileSync(join(ROOT, file), 'utf8')
   const specifiers = text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)
   return [...specifiers].map(([, specifier]) =>
-    relative(SOURCE, normalize(join(SOURCE, dirname(file), specifier as string))),
+    relative(ROOT, normalize(join(ROOT, dirname(file), specifier as string))),
   )
 }

@@ -2,12 +2,16 @@ import { rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type DashboardFile,
+  DIRECTORIES,
+  dashboardFiles,
+} from '../../deploy/generate/dashboards/files.ts'
 import { EVENTS, type EventClass } from '../../src/kernel/perf-events/events.ts'
 import { startReceiver } from '../../test/support/receiver.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { IMAGE } from '../containerd/image.ts'
-import { type DashboardFile, DIRECTORIES, dashboardFiles } from '../dashboards/files.ts'
 import { excusedFamilies } from '../dashboards/impossible.ts'
 import { limitTasks, limitWrites } from '../dashboards/limits.ts'
 import { type Asked, openDashboard } from '../dashboards/view.ts'

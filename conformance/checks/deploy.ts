@@ -13,7 +13,9 @@ import { isInstalled, MissingPeer, needPackage } from '../support/packages.ts'
 const VALIDATOR = fileURLToPath(new URL('../deploy/validate', import.meta.url))
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const UNIT = fileURLToPath(new URL('../../deploy/host/otel-interrogator.service', import.meta.url))
-const RULE_SCRIPT = fileURLToPath(new URL('../deploy/prometheus-rule.ts', import.meta.url))
+const RULE_SCRIPT = fileURLToPath(
+  new URL('../../deploy/generate/prometheus-rule.ts', import.meta.url),
+)
 const RULE = new URL(
   '../../deploy/components/prometheus-operator/prometheus-rule.yaml',
   import.meta.url,

@@ -1,11 +1,12 @@
 /** What the machine can't give, by the agent's own word: measurements whose panels may be empty. */
+
+import { type Measure, measure } from '../../deploy/generate/dashboards/queries.ts'
 import { FILE_METRICS, LEVELS, rowKey } from '../../src/collectors/cgroups/definitions.ts'
 import { PERF_EVENTS, PERF_TABLES } from '../../src/collectors/perf/definitions.ts'
 import { EVENTS } from '../../src/kernel/perf-events/events.ts'
 import type { Naming } from '../../src/telemetry/definitions.ts'
 import { shownLabel, shownName } from '../../src/telemetry/shown-names.ts'
 import { type Prometheus, query } from '../support/prometheus.ts'
-import { type Measure, measure } from './queries.ts'
 
 interface Excuse {
   readonly measured: Measure

@@ -1,6 +1,6 @@
 /** The alerts that we give away on groups without processes, and how the group of each is made. */
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { RULES, TO_BE_COPIED } from '../../deploy/generate/prometheus-rule.ts'
 
 export interface Alert {
   readonly name: string
@@ -13,11 +13,6 @@ export interface Alert {
 
 /** The group's name, and that of its program. */
 export const GROUP = 'dockerd'
-
-/** Where the rules are. */
-export const RULES = fileURLToPath(new URL('../../deploy/rules', import.meta.url))
-/** To be copied for groups that a cluster has; as it is, it would fire everywhere. */
-export const TO_BE_COPIED = 'missing-groups.yaml'
 
 export const ALERTS: readonly Alert[] = [
   {

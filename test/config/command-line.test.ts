@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { conventionRegistry } from '../../conformance/registry.ts'
+import { conventionRegistry } from '../../otel/registry.ts'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
 import { parseCommandLine } from '../../src/config/command-line.ts'
 import { configurationReference, helpText } from '../../src/config/help.ts'

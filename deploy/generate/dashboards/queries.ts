@@ -1,6 +1,6 @@
 /** PromQL of measurements: their names, labels and units come from their definitions, in one vocabulary. */
-import type { MetricDefinition, MetricTable, Naming } from '../../src/telemetry/definitions.ts'
-import { shownLabel, shownName } from '../../src/telemetry/shown-names.ts'
+import type { MetricDefinition, MetricTable, Naming } from '../../../src/telemetry/definitions.ts'
+import { shownLabel, shownName } from '../../../src/telemetry/shown-names.ts'
 
 /** A row of a table. */
 export interface Measure {

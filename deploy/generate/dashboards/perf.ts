@@ -5,8 +5,8 @@ import {
   PERF_READING,
   PERF_TABLES,
   tailOf,
-} from '../../src/collectors/perf/definitions.ts'
-import { EVENTS, type EventClass } from '../../src/kernel/perf-events/events.ts'
+} from '../../../src/collectors/perf/definitions.ts'
+import { EVENTS, type EventClass } from '../../../src/kernel/perf-events/events.ts'
 import {
   CONTAINER,
   type DashboardNaming,

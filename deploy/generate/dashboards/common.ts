@@ -1,7 +1,7 @@
 /** What the dashboards have in common: whose agents, pods and containers they show. */
 
-import { BUILD_METRICS } from '../../src/collectors/agent/definitions.ts'
-import type { Naming } from '../../src/telemetry/definitions.ts'
+import { BUILD_METRICS } from '../../../src/collectors/agent/definitions.ts'
+import type { Naming } from '../../../src/telemetry/definitions.ts'
 import type { DashboardSpec, PanelSpec, VariableSpec } from './grafana.ts'
 import { AGENTS, type Measure, measure, Queries, type Query, TOP } from './queries.ts'
 

@@ -5,10 +5,10 @@ import {
   type Level,
   NODE_METRICS,
   rowKey,
-} from '../../src/collectors/cgroups/definitions.ts'
-import type { FigureRow, PressureRow } from '../../src/collectors/cgroups/figure-definitions.ts'
-import type { Resource } from '../../src/collectors/cgroups/plan.ts'
-import { WORKLOAD_METRICS } from '../../src/collectors/process-groups/definitions.ts'
+} from '../../../src/collectors/cgroups/definitions.ts'
+import type { FigureRow, PressureRow } from '../../../src/collectors/cgroups/figure-definitions.ts'
+import type { Resource } from '../../../src/collectors/cgroups/plan.ts'
+import { WORKLOAD_METRICS } from '../../../src/collectors/process-groups/definitions.ts'
 import {
   CONTAINER,
   type DashboardNaming,

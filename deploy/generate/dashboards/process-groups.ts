@@ -3,7 +3,7 @@ import {
   GROUP_METRICS,
   THREAD_METRICS,
   WAIT_METRICS,
-} from '../../src/collectors/process-groups/definitions.ts'
+} from '../../../src/collectors/process-groups/definitions.ts'
 import {
   type DashboardNaming,
   OWNER,

@@ -10,12 +10,12 @@ import {
   PROCESS_METRICS,
   REQUEST_METRICS,
   SKIPPED_METRICS,
-} from '../../src/collectors/agent/definitions.ts'
+} from '../../../src/collectors/agent/definitions.ts'
 import {
   READING_METRICS as CGROUP_READING,
   FILE_METRICS,
-} from '../../src/collectors/cgroups/definitions.ts'
-import { READING_METRICS } from '../../src/collectors/process-groups/reading-definitions.ts'
+} from '../../../src/collectors/cgroups/definitions.ts'
+import { READING_METRICS } from '../../../src/collectors/process-groups/reading-definitions.ts'
 import { type DashboardNaming, panel, stat, type Topic } from './common.ts'
 import { AGENTS, measure, Queries } from './queries.ts'
 

@@ -15,7 +15,7 @@ export interface DashboardFile {
   readonly text: string
 }
 
-const COMPONENTS = fileURLToPath(new URL('../../deploy/components', import.meta.url))
+const COMPONENTS = fileURLToPath(new URL('../../components', import.meta.url))
 /** Kustomize takes files of its own directory only. */
 export const DIRECTORIES: Readonly<Record<DashboardNaming, string>> = {
   classic: join(COMPONENTS, 'dashboards'),
