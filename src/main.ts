@@ -26,13 +26,13 @@ const EXIT_CONFIG = 2
 const STOP_MILLISECONDS = 4500
 
 try {
-  await main(process.argv.slice(2))
+  await main(process.argv.slice(2), process.argv[1])
 } catch (error) {
   process.exitCode = explainFailure(error)
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const commandLine = parseCommandLine(words)
+async function main(words: readonly string[], program: string | undefined): Promise<void> {
+  const commandLine = parseCommandLine(words, program)
   const version = readVersion()
   if (commandLine.version) return print(`otel-interrogator ${version}\n`)
   if (commandLine.help) return print(helpText())

@@ -1,7 +1,7 @@
 /** The program as it is started: exit codes, signals, and what it says. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -21,7 +21,11 @@ interface Running {
 }
 
 function start(t: ExecutionContext, ...words: string[]): Running {
-  const child = spawn(process.execPath, [MAIN, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return startProgram(t, MAIN, words)
+}
+
+function startProgram(t: ExecutionContext, program: string, words: readonly string[]): Running {
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   const running = { child, output: '' }
   for (const stream of [child.stdout, child.stderr]) {
@@ -67,6 +71,38 @@ test('one collection', async (t) => {
   const { code, output } = await finish(t, '--once')
   t.is(code, 0)
   t.true(parseSamples(output).length > 100)
+})
+
+test('called process-exporter, it tracks nothing without rules, and groups alone with them', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'main-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const link = join(directory, 'prometheus-process-exporter')
+  symlinkSync(MAIN, link)
+  const words = ['-web.listen-address', '127.0.0.1:0']
+  const seen = async (...more: string[]) => {
+    const running = startProgram(t, link, [...words, ...more])
+    const url = await says(running, /"url":"([^"]+)"/)
+    await says(running, /"exporters":\["prometheus"\],"msg":"started"/)
+    const samples = parseSamples(await (await fetch(url)).text())
+    running.child.kill('SIGTERM')
+    const [code] = await once(running.child, 'close')
+    t.is(code, 0)
+    t.notRegex(running.output, /"level":"(?:warn|error)"/)
+    return samples
+  }
+  const isGroup = ({ name }: { name: string }) => name.startsWith('namedprocess_namegroup_')
+  t.deepEqual((await seen()).filter(isGroup), [])
+  const file = join(directory, 'rules.yaml')
+  writeFileSync(
+    file,
+    'process_names: [{name: absent, comm: [no-such]}, {name: here, comm: [node, MainThread]}]\n',
+  )
+  const samples = await seen('-config.path', file)
+  t.deepEqual([...new Set(samples.filter(isGroup).map(({ labels }) => labels.groupname))], ['here'])
+  t.deepEqual(
+    samples.filter(({ name }) => /^(?:cgroup_|container_|kubevirt_|node_|target_info)/.test(name)),
+    [],
+  )
 })
 
 test('a second collection has what was used since the first', async (t) => {

@@ -6,6 +6,7 @@ import { BY_COMM, processGroups } from '../../test/support/process-groups.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
 import { type Check, require } from '../check.ts'
 import { differences } from '../process-exporter/compare.ts'
+import { buildUpstream, compareDropIn } from '../process-exporter/drop-in.ts'
 import { needExporter, startExporter } from '../process-exporter/exporter.ts'
 import { RandomNode } from '../process-exporter/random-node.ts'
 import { Scope } from '../support/children.ts'
@@ -18,6 +19,7 @@ export const check: Check = {
 
   async run({ print }) {
     await needExporter()
+    await compareVersions(print)
     const only = process.env.SEED
     if (only === undefined) {
       for (const golden of GOLDEN_CASES) await holdGolden(golden)
@@ -38,6 +40,19 @@ export const check: Check = {
     print(`${seeds.length} nodes with rules of their own, ${SCRAPES} scrapes each, in two modes`)
     return `${samples.corrected} samples equal but for what is corrected, ${samples.strict} without exception (strict)`
   },
+}
+
+/** Starts the agent in the place of both versions that can be had here. */
+async function compareVersions(print: (line: string) => void): Promise<void> {
+  const versions = {
+    '0.7.10, of Debian': 'prometheus-process-exporter',
+    '0.8.4': await buildUpstream(),
+  }
+  for (const [version, program] of Object.entries(versions)) {
+    const { compared, ratio } = await compareDropIn(program)
+    const size = `the page of this machine is ${ratio.toFixed(2)} times as large`
+    print(`in the place of ${version}: ${compared} samples, the same names and groups; ${size}`)
+  }
 }
 
 /** Holds the expectations of a golden case, which the tests hold against the agent, against the real program. */

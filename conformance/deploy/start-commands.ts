@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 
 const ROOT = new URL('../../', import.meta.url)
-const UNIT = 'deploy/host/otel-interrogator.service'
+const UNITS = ['deploy/host/otel-interrogator.service', 'deploy/host/process-exporter.conf']
 
 /** Says where Node.js gets other options than from `npm start`, and where another version is named. */
 export function differentStarts(images: readonly string[]): string[] {
@@ -10,12 +10,13 @@ export function differentStarts(images: readonly string[]): string[] {
     version: string
     scripts: { start: string }
   }
-  const [entryPoint = ''] = /^ENTRYPOINT .*$/m.exec(read('Dockerfile')) ?? []
-  const [execStart = ''] = /^ExecStart=.*$/m.exec(read(UNIT)) ?? []
-  const problems: string[] = []
-  for (const [place, command] of Object.entries({ Dockerfile: entryPoint, [UNIT]: execStart })) {
-    if (optionsOf(command) !== optionsOf(scripts.start)) problems.push(`${place}: ${command}`)
-  }
+  const commands = [
+    ...[...read('Dockerfile').matchAll(/^ENTRYPOINT .*$/gm)].map(([line]) => ['Dockerfile', line]),
+    ...UNITS.map((unit) => [unit, /^ExecStart=.+$/m.exec(read(unit))?.[0] ?? '']),
+  ]
+  const problems = commands
+    .filter(([, command]) => optionsOf(command) !== optionsOf(scripts.start))
+    .map(([place, command]) => `${place}: ${command}`)
   const named = [...images, `Dockerfile:${/^ARG VERSION=(.*)$/m.exec(read('Dockerfile'))?.[1]}`]
   for (const image of named) {
     if (!image.endsWith(`:${version}`)) problems.push(`${image} is not version ${version}`)
@@ -25,7 +26,7 @@ export function differentStarts(images: readonly string[]): string[] {
 
 /** Node's own options in a command: those before the program. */
 function optionsOf(command: string): string {
-  const [before] = command.split('dist/main.js')
+  const [before] = command.split(/dist\/main\.js|\/bin\/process-exporter/)
   return [...before.matchAll(/--[\w-]+(?:=\w+)?/g)].join(' ')
 }
 

@@ -48,7 +48,7 @@ export async function startAgent(
 }
 
 /** What follows `node` in the command that `npm start` runs. */
-function startArguments(): string[] {
+export function startArguments(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: { start: string }
   }

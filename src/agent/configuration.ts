@@ -12,10 +12,10 @@ import { EndpointError, endpointWarning, parseEndpoint } from '../telemetry/otlp
 
 /** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
 export function loadConfiguration(
-  { config: file, kubevirtFile, flags }: CommandLine,
+  { config: file, kubevirtFile, flags, profile }: CommandLine,
   environment: NodeJS.ProcessEnv,
 ): LoadedConfig {
-  const loaded = loadConfig({ file, kubevirtFile, flags, environment })
+  const loaded = loadConfig({ file, kubevirtFile, flags, environment, profile })
   const warnings = [...loaded.warnings, ...checkEndpoint(loaded.config)]
   try {
     const { unknownFields } = createRules(loaded.config)

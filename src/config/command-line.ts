@@ -3,6 +3,7 @@
  * and a boolean takes a value only with `=`.
  */
 import { ConfigError, nearestOf, suggestion } from './problems.ts'
+import { type Profile, profileOfProgram } from './profiles.ts'
 import { HOUR } from './settings/setting.ts'
 import { flagOf, SETTINGS } from './settings.ts'
 import { BOOLEAN, duration, parseAddress } from './types.ts'
@@ -47,6 +48,8 @@ export interface CommandLine {
   /** How list-metrics shows them. */
   readonly format: Format
   readonly flags: ReadonlyMap<string, FlagValue>
+  /** What the name of the program stands for. */
+  readonly profile: Profile
 }
 
 /** Flags that are no settings. */
@@ -102,8 +105,11 @@ const ONCE_DELAY = duration(0, HOUR)
 /** process-exporter's flag for host and port at once. */
 const LISTEN_ADDRESS = 'web.listen-address'
 
-/** @throws ConfigError for an unknown flag, a missing or needless value, or a stray word. */
-export function parseCommandLine(words: readonly string[]): CommandLine {
+/**
+ * @param program the path by which the program was called.
+ * @throws ConfigError for an unknown flag, a missing or needless value, or a stray word.
+ */
+export function parseCommandLine(words: readonly string[], program?: string): CommandLine {
   const flags = new Map<string, FlagValue>()
   const others = new Map<string, string>()
   const rest = [...words]
@@ -141,6 +147,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     watch: isOn('watch'),
     config: config === '' ? undefined : config,
     flags,
+    profile: profileOfProgram(program),
   }
 }
 

@@ -2,9 +2,11 @@
 import type { KubevirtTarget } from './kubevirt-targets.ts'
 import type { PressureTrigger } from './pressure-triggers.ts'
 import type { ProcessNameItem } from './process-names.ts'
+import type { Profile } from './profiles.ts'
 
 /** Keys are those of the file. Durations are milliseconds, sizes bytes. */
 export interface Config {
+  readonly profile: Profile
   readonly exporters: readonly ('prometheus' | 'otlp' | 'none')[]
   readonly procfs: { readonly root: string }
   readonly collection: { readonly max_age: number }
@@ -15,6 +17,8 @@ export interface Config {
   readonly process_groups: {
     readonly enabled: boolean
     readonly by_workload: boolean | 'auto'
+    readonly builtin_rules: boolean
+    readonly zero_rows: boolean
     readonly procnames: string
     readonly namemapping: string
     readonly recheck: boolean

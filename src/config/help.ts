@@ -1,5 +1,6 @@
 /** `--help` and the configuration reference, from the table of settings. */
 import { COMMANDS, OTHER_FLAGS } from './command-line.ts'
+import { PROFILES } from './profiles.ts'
 import type { Setting } from './settings/setting.ts'
 import { flagOf, SETTINGS, variableOf } from './settings.ts'
 
@@ -66,6 +67,18 @@ export function configurationReference(): string {
     '`--web.listen-address=HOST:PORT` sets `prometheus.host` and `prometheus.port` at once; `:9256` means every',
     'address. `--config.path` is the same as `--config`.',
     '',
+    '## Profiles',
+    '',
+    '`profile` replaces defaults; a file, a variable or a flag still counts more. `process-exporter` is',
+    '[a drop-in](migrating-from-process-exporter.md) for that program:',
+    '',
+    '| setting | default with `process-exporter` | else |',
+    '|---|---|---|',
+    ...Object.entries(PROFILES['process-exporter']).map(
+      ([path, value]) =>
+        `| ${code(path)} | ${code(valueText(SETTINGS[path], value))} | ${code(defaultText(SETTINGS[path]))} |`,
+    ),
+    '',
   ].join('\n')
 }
 
@@ -74,8 +87,12 @@ function entry(head: string, lines: readonly string[]): string {
 }
 
 function defaultText(setting: Setting): string {
-  const { default: value, type } = setting
+  return valueText(setting, setting.default)
+}
+
+function valueText({ type }: Setting, value: unknown): string {
   if (value === undefined) return 'none'
+  if (value === '') return "''"
   if (type.show !== undefined) return type.show(value)
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

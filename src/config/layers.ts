@@ -3,25 +3,28 @@ import convict from 'convict'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './problems.ts'
 import type { ProcessNameItem } from './process-names.ts'
+import { PROFILES, type Profile } from './profiles.ts'
 import { SETTINGS } from './settings.ts'
 
 export class Layers {
   processNames: ProcessNameItem[] | undefined
   readonly problems: ConfigProblem[] = []
   readonly #config = convict(convictSchema())
+  /** Settings that a layer has set. */
+  readonly #given = new Set<string>()
 
   /** Sets a value of a variable or flag. */
   setText(path: string, text: string, source: string): void {
     const value = SETTINGS[path].type.parse(text)
     if (value === undefined) this.problems.push({ source, message: notAllowed(path, text) })
-    else this.#config.set(path, value)
+    else this.#set(path, value)
   }
 
   /** Sets a value of a file; false when it isn't allowed. */
   setValue(path: string, value: unknown): boolean {
     const checked = SETTINGS[path].type.check(value)
     if (checked === undefined) return false
-    this.#config.set(path, checked)
+    this.#set(path, checked)
     return true
   }
 
@@ -35,12 +38,25 @@ export class Layers {
     return `${type.show?.(value) ?? shown(value)} is used`
   }
 
-  /** @throws ConfigError when any layer has a problem. */
-  finish(): Config {
+  /**
+   * @param profile the one that stands where none is set.
+   * @throws ConfigError when any layer has a problem.
+   */
+  finish(profile: Profile): Config {
     if (this.problems.length > 0) throw new ConfigError(this.problems)
+    if (!this.#given.has('profile')) this.#config.set('profile', profile)
+    const { [this.#config.get('profile') as unknown as Profile]: values } = PROFILES
+    for (const [path, value] of Object.entries(values)) {
+      if (!this.#given.has(path)) this.#config.set(path, value)
+    }
     this.#config.validate({ allowed: 'strict' })
-    const values = this.#config.getProperties() as unknown as Config
-    return { ...values, process_names: this.processNames }
+    const properties = this.#config.getProperties() as unknown as Config
+    return { ...properties, process_names: this.processNames }
+  }
+
+  #set(path: string, value: unknown): void {
+    this.#given.add(path)
+    this.#config.set(path, value)
   }
 }
 

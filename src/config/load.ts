@@ -5,6 +5,7 @@ import { readEnvironment } from './environment.ts'
 import { readFile } from './file.ts'
 import { readKubevirtFile } from './kubevirt-file.ts'
 import { Layers } from './layers.ts'
+import type { Profile } from './profiles.ts'
 
 export interface ConfigSources {
   /** The configuration file, if there is one. */
@@ -14,6 +15,8 @@ export interface ConfigSources {
   /** Settings that flags give, by path. */
   readonly flags: ReadonlyMap<string, FlagValue>
   readonly environment: NodeJS.ProcessEnv
+  /** The profile that the name of the program stands for; none by default. */
+  readonly profile?: Profile
 }
 
 export interface LoadedConfig {
@@ -24,11 +27,11 @@ export interface LoadedConfig {
 
 /** @throws ConfigError with every problem of every layer. */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
-  const { file, kubevirtFile, flags, environment } = sources
+  const { file, kubevirtFile, flags, environment, profile = 'none' } = sources
   const layers = new Layers()
   const warnings = file === undefined ? [] : readFile(layers, file)
   if (kubevirtFile !== undefined) warnings.push(...readKubevirtFile(layers, kubevirtFile))
   warnings.push(...readEnvironment(layers, environment))
   for (const [path, { flag, text }] of flags) layers.setText(path, text, `flag ${flag}`)
-  return { config: layers.finish(), warnings }
+  return { config: layers.finish(profile), warnings }
 }

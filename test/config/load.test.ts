@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { loadConfiguration } from '../../src/agent/configuration.ts'
 import { createRules } from '../../src/collectors/process-groups/rules/rules.ts'
 import { parseCommandLine } from '../../src/config/command-line.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -337,6 +338,53 @@ test("unknown keys in a file of process-exporter's are warned of, others are ref
   const ours = `log: {level: warn}\n${file}`
   t.is(problems(t, { file: ours }).filter((line) => line.startsWith('agent.yaml')).length, 3)
   t.regex(problems(t, { file: 'enabled: true\n' })[0], /unknown setting "enabled"/)
+})
+
+test("process-exporter's profile replaces defaults, and everything else counts more", (t) => {
+  const given = [
+    { flags: ['--profile=process-exporter'] },
+    { environment: { OTEL_INTERROGATOR_PROFILE: 'process-exporter' } },
+    { file: 'profile: process-exporter\n' },
+  ]
+  for (const each of given) {
+    const { config, warnings } = load(t, each)
+    t.deepEqual(warnings, [])
+    t.like(config, {
+      profile: 'process-exporter',
+      prometheus: { host: '', port: 9256, path: '/metrics', target_info: false },
+      process_groups: { enabled: true, by_workload: false, threads: true, smaps: true },
+      cgroups: { enabled: false },
+      perf: { enabled: false },
+      kubevirt: { enabled: false },
+    })
+    t.deepEqual(config.exporters, ['prometheus'])
+    t.deepEqual(createRules(config).constants, [])
+  }
+  const { config } = load(t, {
+    flags: ['--profile=process-exporter', '-web.listen-address=localhost:1', '--cgroups.enabled'],
+    environment: { OTEL_METRICS_EXPORTER: 'otlp' },
+    file: 'kubevirt: {enabled: true}\nprocess_groups: {zero_rows: true}\nprocess_names: [{name: a, comm: a}]\n',
+  })
+  t.like(config, {
+    prometheus: { host: 'localhost', port: 1 },
+    cgroups: { enabled: true },
+    kubevirt: { enabled: true },
+  })
+  t.deepEqual(config.exporters, ['otlp'])
+  t.is(createRules(config).constants.length, 1)
+  t.regex(problems(t, { flags: ['--profile=node-exporter'] })[0], /must be none, process-exporter/)
+})
+
+test("the name of the program gives process-exporter's profile, unless another is set", (t) => {
+  const profile = (program: string, ...flags: string[]) => {
+    const commandLine = parseCommandLine(flags, program)
+    return loadConfiguration(commandLine, {}).config.profile
+  }
+  t.is(profile('/usr/bin/prometheus-process-exporter'), 'process-exporter')
+  t.is(profile('/app/node_modules/.bin/process-exporter'), 'process-exporter')
+  t.is(profile('/bin/process-exporter', '--profile=none'), 'none')
+  t.is(profile('/opt/otel-interrogator/dist/main.js'), 'none')
+  t.is(profile('/home/process-exporter/otel-interrogator'), 'none')
 })
 
 test('a directory may end with a slash', (t) => {

@@ -1,8 +1,15 @@
 /** Settings of the agent as a whole: what it reads and how metrics leave it. */
+
+import { PROFILE_NAMES } from '../profiles.ts'
 import { DIRECTORY, duration, integer, listOf, oneOf } from '../types.ts'
 import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
 
 export const GENERAL_SETTINGS: SettingTable = {
+  profile: setting({
+    doc: "Another set of defaults; process-exporter: that program's port, metrics and labels, and nothing else. It is the default when the program is called process-exporter or prometheus-process-exporter.",
+    type: oneOf(...PROFILE_NAMES),
+    default: 'none',
+  }),
   exporters: setting({
     doc: 'How metrics leave the agent.',
     type: listOf(oneOf('prometheus', 'otlp', 'none')),

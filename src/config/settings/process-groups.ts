@@ -13,6 +13,16 @@ export const PROCESS_GROUP_SETTINGS: SettingTable = {
     type: BOOLEAN_OR_AUTO,
     default: 'auto',
   }),
+  'process_groups.builtin_rules': setting({
+    doc: 'Whether every program is a group where no rules are given.',
+    type: BOOLEAN,
+    default: true,
+  }),
+  'process_groups.zero_rows': setting({
+    doc: 'Whether a rule with a fixed name has a group of 0 processes before a process matches it.',
+    type: BOOLEAN,
+    default: true,
+  }),
   'process_groups.procnames': setting({
     doc: 'Programs to group, by name, instead of rules in a file: names separated by commas.',
     type: TEXT,

@@ -40,7 +40,7 @@ test('a mapping that can not be meant is refused', (t) => {
   t.throws(() => nameMappingRules('', 'java,('), { message: /"\(": / })
   const both = {
     process_names: [],
-    process_groups: { procnames: 'a', namemapping: '' },
+    process_groups: { procnames: 'a', namemapping: '', builtin_rules: true, zero_rows: true },
     compat: { process_exporter: 'corrected' as const },
   }
   t.throws(() => createRules(both), { message: /exclude each other/ })
