@@ -2,7 +2,7 @@
 import type { KeptKeys, Listing, NameSource } from '../../names.ts'
 import { Client } from './client.ts'
 import type { Peer } from './credentials.ts'
-import { PodListParser } from './pod-list.ts'
+import { readPodList } from './pod-list.ts'
 import { PodStore } from './pod-store.ts'
 
 export interface KubeletOptions {
@@ -13,9 +13,11 @@ export interface KubeletOptions {
 
 const PATH = '/pods'
 
+/** Milliseconds. */
 const SILENCE = 30_000
 const DEADLINE = 60_000
-const LARGEST_LIST = 256 * 1024 * 1024
+/** Bytes. A kubelet has 110 pods by default, whose JSON is 5 to 20 kB each. */
+const LARGEST_LIST = 64 * 1024 * 1024
 
 /** Kubernetes documentation, "Kubelet authentication/authorization". */
 const HINTS: Readonly<Record<number, string>> = {
@@ -44,10 +46,6 @@ export class KubeletSource implements NameSource {
   /** @throws PeerError; the signal's reason. */
   async list(signal: AbortSignal): Promise<Listing> {
     const store = new PodStore(this.#kept)
-    const parser = new PodListParser({
-      url: this.#client.address + PATH,
-      onItem: (item) => store.add(item),
-    })
     const chunks = this.#client.get(PATH, {
       signal: AbortSignal.any([signal, this.#closing.signal]),
       silence: SILENCE,
@@ -55,8 +53,7 @@ export class KubeletSource implements NameSource {
       largest: LARGEST_LIST,
       hints: HINTS,
     })
-    for await (const chunk of chunks) parser.push(chunk)
-    parser.end()
+    await readPodList(this.#client.address + PATH, chunks, (pod) => store.add(pod))
     this.omitted += store.omitted
     return store.listing
   }

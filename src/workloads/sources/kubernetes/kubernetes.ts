@@ -79,7 +79,7 @@ export class KubernetesSource implements NameSource {
 
   constructor(options: KubernetesOptions) {
     const { peer, nodeName, random = Math.random } = options
-    const { pageSize = 500, silence = 30_000, watchTimeout = 300, watchMargin = 30_000 } = options
+    const { pageSize = 100, silence = 30_000, watchTimeout = 300, watchMargin = 30_000 } = options
     const client = new Client(peer)
     this.#options = options
     this.#client = client

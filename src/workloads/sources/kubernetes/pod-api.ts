@@ -1,7 +1,7 @@
 /** The two requests for a node's pods to an API server: list and watch ("Kubernetes API Concepts"). */
 import type { Client } from './client.ts'
 import { PeerError } from './peer-error.ts'
-import { PodListParser } from './pod-list.ts'
+import { readPodList } from './pod-list.ts'
 import { type WatchEvent, WatchParser } from './watch-events.ts'
 
 export interface PodApiOptions {
@@ -19,8 +19,10 @@ export interface PodApiOptions {
 }
 
 const PATH = '/api/v1/pods'
+/** Milliseconds. */
 const PAGE_DEADLINE = 120_000
-const LARGEST_PAGE = 256 * 1024 * 1024
+/** Bytes. A page has 100 pods, whose JSON is 5 to 20 kB each. */
+const LARGEST_PAGE = 64 * 1024 * 1024
 
 const UNAUTHORIZED =
   'the token is not valid here: has it expired, or is it of another cluster or of an account that is gone?'
@@ -53,7 +55,6 @@ export class PodApi {
       if (next !== undefined) query.set('continue', next)
       // The server refuses a version along with `continue`.
       else if (!isExact) query.set('resourceVersion', '0')
-      const parser = new PodListParser({ url: client.address + PATH, onItem: onPod })
       const chunks = client.get(`${PATH}?${query}`, {
         signal,
         silence,
@@ -61,8 +62,7 @@ export class PodApi {
         largest: LARGEST_PAGE,
         hints: { 401: UNAUTHORIZED, 403: forbidden('list') },
       })
-      for await (const chunk of chunks) parser.push(chunk)
-      const page = parser.end()
+      const page = await readPodList(client.address + PATH, chunks, onPod)
       resourceVersion = page.resourceVersion
       next = page.next
     } while (next !== undefined)

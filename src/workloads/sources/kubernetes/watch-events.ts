@@ -1,7 +1,6 @@
 /** Takes the answer to a watch apart: one JSON object a line (meta/v1 `WatchEvent`). */
 import { object, text } from './json.ts'
 import { errorEvent, PeerError } from './peer-error.ts'
-import { LARGEST_POD } from './pod-list.ts'
 
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
@@ -11,6 +10,9 @@ export interface WatchEvent {
 }
 
 const TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
+
+/** Bytes of a pod in JSON: etcd takes 1.5 MiB by default, and JSON is longer than what is stored. */
+export const LARGEST_POD = 8 * 1024 * 1024
 
 const NEWLINE = 0x0a
 

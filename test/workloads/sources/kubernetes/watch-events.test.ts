@@ -1,6 +1,8 @@
 import test from 'ava'
-import { LARGEST_POD } from '../../../../src/workloads/sources/kubernetes/pod-list.ts'
-import { WatchParser } from '../../../../src/workloads/sources/kubernetes/watch-events.ts'
+import {
+  LARGEST_POD,
+  WatchParser,
+} from '../../../../src/workloads/sources/kubernetes/watch-events.ts'
 import { somePod, status, watchEvent } from '../../../support/kube-objects.ts'
 
 const POD = somePod(1, { metadata: { resourceVersion: '5', name: 'é' } })
