@@ -9,12 +9,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** What each room of `src` may import of ours, besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
-  workloads: ['kernel'],
-  files: [],
-  telemetry: ['files'],
+  workloads: ['kernel', 'lib'],
+  lib: [],
+  telemetry: ['lib'],
   config: ['telemetry'],
-  collectors: ['kernel', 'workloads', 'telemetry'],
-  web: ['telemetry', 'files'],
+  collectors: ['kernel', 'workloads', 'telemetry', 'lib'],
+  web: ['telemetry', 'lib'],
   'version.ts': [],
   agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
   'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],

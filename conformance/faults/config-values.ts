@@ -126,7 +126,7 @@ const TEMPLATES = [
   '{{(((((1)))))}}',
   '{{not}}',
   '{{break}}',
-  '{{html .ExeFull | js | urlquery}}',
+  '{{printf "%s" .ExeFull | print | printf "%q"}}',
   '{{.Comm.Comm}}',
 ]
 const LONG = 60_000

@@ -40,7 +40,6 @@ const TEMPLATES = [
   '{{slice .ExeFull 0 2}}{{slice .ExeFull 9}}',
   '{{define "a"}}[{{.}}]{{end}}{{template "a" .Comm}}{{template "a"}}',
   '{{and .Comm .PID}} {{or "" 0 .Comm}} {{not .Matches}} {{len .Cgroups}}',
-  '{{html .ExeFull "<&>"}} {{js "\'=x"}} {{urlquery .ExeFull "a b/ü"}}',
   '{{print 1 2 "a" 3 true}} {{println .Comm .PID}}',
   '{{.StartTime.Unix}} {{.StartTime.Format "2006-01-02T15:04:05Z07:00"}} {{.StartTime.Year}}',
   '{{lt "a" .Comm}} {{le 3 .PID}} {{ge .PID 3}} {{eq .PID "x"}}never',

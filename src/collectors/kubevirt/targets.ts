@@ -1,5 +1,5 @@
 /** Chooses processes by their arguments, as kubevirt-metrics-collector does. */
-import { compileWhole, type WholeMatch } from '../process-groups/rules/pattern.ts'
+import { compileWhole, type WholeMatch } from '../../lib/re2.ts'
 
 export interface Target {
   /** For people; it reaches no metric. */

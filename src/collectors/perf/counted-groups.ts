@@ -12,13 +12,13 @@ import {
   countThreads,
 } from '../../kernel/perf-events/counters.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { compileGlob } from '../../lib/glob.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from '../process-groups/group.ts'
 import type { Member, Members } from '../process-groups/members.ts'
-import { compileGlob } from '../process-groups/rules/glob.ts'
-import type { WholeMatch } from '../process-groups/rules/pattern.ts'
 
 export interface CountedGroupsOptions {
   readonly procfs: Procfs

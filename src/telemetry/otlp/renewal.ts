@@ -1,5 +1,5 @@
 /** A connection that is made anew when the certificates in its files are: they are replaced long before they expire. */
-import { ChangedFiles } from '../../files/changed-files.ts'
+import { ChangedFiles } from '../../lib/changed-files.ts'
 import { type Connection, connect, type Rejection } from './connection.ts'
 import type { EncodedRequest } from './request-encoder.ts'
 import type { OtlpSettings } from './settings.ts'

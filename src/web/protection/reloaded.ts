@@ -1,5 +1,5 @@
 /** A value that is read from files, and read again when they have changed. */
-import { ChangedFiles } from '../../files/changed-files.ts'
+import { ChangedFiles } from '../../lib/changed-files.ts'
 
 export interface ReloadedOptions<T> {
   /** Reads the value; calls `onFile` with each path before it reads the file. Throws when it is wrong. */

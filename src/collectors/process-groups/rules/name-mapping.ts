@@ -2,9 +2,10 @@
  * Rules without a file, as process-exporter's flags `-procnames` and `-namemapping` give them: names of
  * programs, and for some of them a regular expression that finds a finer name in the command line.
  */
+
+import { compilePattern, type Pattern } from '../../../lib/re2.ts'
 import type { ProcessFacts } from './facts.ts'
 import type { Rules } from './matcher.ts'
-import { compilePattern, type Pattern } from './pattern.ts'
 import { RuleError } from './rule-error.ts'
 import { assignment } from './verdict.ts'
 

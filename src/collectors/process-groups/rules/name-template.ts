@@ -1,10 +1,11 @@
 /** Templates of group names: Go's text/template over what is known of a process. */
+
+import { GoTime } from '../../../lib/go-template/go-time.ts'
+import { compileTemplate } from '../../../lib/go-template/template.ts'
+import { ExecutionError, type GoObject, type Value } from '../../../lib/go-template/values.ts'
 import type { Workload } from '../../../workloads/workloads.ts'
 import { containerName } from '../../workload-attributes.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
-import { GoTime } from './go-template/go-time.ts'
-import { compileTemplate } from './go-template/template.ts'
-import { ExecutionError, type GoObject, type Value } from './go-template/values.ts'
 
 /** What the regular expressions of a rule captured, by group name; '' for groups without one. */
 export type Matches = ReadonlyMap<string, string>

@@ -1,8 +1,9 @@
 /** What a rule may ask of a process; each selector is one condition. */
+
+import { compileGlob } from '../../../lib/glob.ts'
+import { compilePattern } from '../../../lib/re2.ts'
 import { containerName } from '../../workload-attributes.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
-import { compileGlob } from './glob.ts'
-import { compilePattern } from './pattern.ts'
 
 /** The conditions of a rule, as its file has them. All that are there must hold. */
 export interface Selectors {

@@ -1,5 +1,5 @@
 /** What three answers of the CRI say: package `runtime.v1`, kubernetes/cri-api api.proto. */
-import { message, readFields, text } from './protobuf.ts'
+import { message, readFields, text } from '../../../lib/protobuf-reader.ts'
 
 /** `VersionResponse`. */
 export interface RuntimeVersion {

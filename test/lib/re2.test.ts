@@ -1,6 +1,6 @@
 /** Regular expressions, with what Go's regexp finds and captures. */
 import test from 'ava'
-import { compilePattern } from '../../../../src/collectors/process-groups/rules/pattern.ts'
+import { compilePattern } from '../../src/lib/re2.ts'
 
 const CAPTURES: [pattern: string, text: string, captures: string[] | undefined][] = [
   ['(foo|foobar)', 'foobar', ['foo', 'foo']],

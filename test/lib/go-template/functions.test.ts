@@ -42,16 +42,4 @@ testOutputs([
     '1 2a3 4bctrue false <nil> [/a /b:c] map[:6379 A1:x y\n E: _x:é<&\'" a:s b:redis c:6379 é:u] |',
   ],
   ['{{println 1 "a" nil .Cgroups}}{{println}}', '1 a <nil> [/a /b:c]\n\n'],
-  [
-    '{{html "<a href=\'x\'>&\\"</a>\\x00"}} {{html "a" 1 nil}} {{html .Cgroups}}',
-    '&lt;a href=&#39;x&#39;&gt;&amp;&#34;&lt;/a&gt;\ufffd a1&lt;no value&gt; [/a /b:c]',
-  ],
-  [
-    '{{js "it\'s \\"x\\" <b> & = \\\\ \\n é ☺ \\u2028 😀"}}',
-    'it\\\'s \\"x\\" \\u003Cb\\u003E \\u0026 \\u003D \\\\ \\u000A é ☺ \\u2028 😀',
-  ],
-  [
-    '{{urlquery "a b&c=d/é!\'()*~-_.+"}} {{urlquery 1 2}} {{urlquery .Cgroups}}',
-    'a+b%26c%3Dd%2F%C3%A9%21%27%28%29%2A~-_.%2B 1+2 %5B%2Fa+%2Fb%3Ac%5D',
-  ],
 ])

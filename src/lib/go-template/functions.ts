@@ -1,17 +1,7 @@
-/** The functions of Go's text/template. */
+/** The functions of Go's text/template, without the escaping ones (`html`, `js`, `urlquery`): no name of a group needs them. */
 import { isEqual, isLess } from './compare.ts'
-import { escapeHtml, escapeJavaScript, escapeQuery } from './escapers.ts'
 import { sprintf } from './printf.ts'
-import {
-  ExecutionError,
-  isList,
-  isMap,
-  isTrue,
-  printValue,
-  sprint,
-  typeName,
-  type Value,
-} from './values.ts'
+import { ExecutionError, isList, isMap, isTrue, sprint, typeName, type Value } from './values.ts'
 
 export interface TemplateFunction {
   /** How many arguments it takes. */
@@ -39,9 +29,6 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ['print', some(0, (...args) => spaced(args))],
   ['println', some(0, (...args) => `${args.map(sprint).join(' ')}\n`)],
   ['printf', some(1, (format, ...args) => sprintf(text(format), args))],
-  ['html', some(0, (...args) => escapeHtml(escapable(args)))],
-  ['js', some(0, (...args) => escapeJavaScript(escapable(args)))],
-  ['urlquery', some(0, (...args) => escapeQuery(escapable(args)))],
 ])
 
 function exactly(count: number, call: TemplateFunction['call']): TemplateFunction {
@@ -82,11 +69,6 @@ function slice(value: Value, ...bounds: Value[]): Value {
 function bound(value: Value, most: number): number {
   if (typeof value === 'bigint' && value >= 0n && value <= most) return Number(value)
   throw new ExecutionError(`index ${sprint(value)} is out of range`)
-}
-
-/** The arguments of an escaping function as one text. */
-function escapable(args: readonly Value[]): string {
-  return spaced(args.map((arg) => arg ?? printValue(arg)))
 }
 
 /** Like Go's Sprint: a space between two operands of which neither is a text. */

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { compileGlob } from '../../../../src/collectors/process-groups/rules/glob.ts'
+import { compileGlob } from '../../src/lib/glob.ts'
 
 const CASES: [glob: string, text: string, matches: boolean][] = [
   ['a*', 'ab', true],

@@ -1,5 +1,5 @@
 /** File name patterns: `*` and `?` stand for anything but a slash, `**` for anything. */
-import { compileWhole, type WholeMatch } from './pattern.ts'
+import { compileWhole, type WholeMatch } from './re2.ts'
 
 export function compileGlob(glob: string): WholeMatch {
   const source = glob.replace(
