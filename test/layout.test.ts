@@ -14,9 +14,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['lib'],
   config: ['telemetry'],
   collectors: ['kernel', 'workloads', 'telemetry', 'lib'],
-  web: ['telemetry', 'lib'],
+  recorder: ['telemetry'],
+  web: ['telemetry', 'lib', 'recorder'],
   'version.ts': [],
-  agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'web'],
+  agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'recorder', 'web'],
   'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],
 }
 

@@ -14,6 +14,7 @@ import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { createCollectors } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
+import { collectionInterval, Recording } from './recording.ts'
 import { createResource } from './resource.ts'
 import { createRoutes, readProtection, webLimits } from './server.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
@@ -74,12 +75,16 @@ export async function startAgent(
     nameSources: directory.sources,
     loopDelay,
   }
-  const { meters, vocabulary } = createCollectors(config, rules, procfs, workloads, {
+  const recording = new Recording(config)
+  const { meters, vocabulary, sampled } = createCollectors(config, rules, procfs, workloads, {
     ...observed,
     notify: (message) => logger.warn(message),
+    peaks: () => recording.peaks(),
   })
   const sampler = new Sampler({
     meters,
+    sampled,
+    onSnapshot: (snapshot) => recording.take(snapshot),
     maxAge: config.collection.max_age,
     onStart: () => loopDelay.watch(),
     onRun: (run) => {
@@ -122,6 +127,10 @@ export async function startAgent(
     logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
   }
   await first
+  recording.start(sampler, logger)
+  const interval = collectionInterval(config)
+  const collecting =
+    interval > 0 ? setInterval(() => void sampler.snapshot(interval / 2), interval) : undefined
   // The timers of the push side don't hold the process, for a stop must not wait for them: without a server
   // nothing else would.
   const alive = setInterval(() => {}, LONGEST_INTERVAL)
@@ -132,6 +141,8 @@ export async function startAgent(
     stop: async (milliseconds) => {
       isStopping = true
       clearInterval(alive)
+      clearInterval(collecting)
+      recording.close()
       directory.close()
       await Promise.all([
         server?.close(milliseconds),

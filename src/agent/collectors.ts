@@ -29,8 +29,13 @@ export function createCollectors(
   rules: ReplaceableRules,
   procfs: Procfs,
   workloads: Workloads,
-  observed: AgentSources & Pick<CollectorSources, 'notify'>,
-): { meters: ObservableMeter[]; vocabulary: Vocabulary } {
+  observed: AgentSources & Pick<CollectorSources, 'notify' | 'peaks'>,
+): {
+  meters: ObservableMeter[]
+  vocabulary: Vocabulary
+  /** Names of those that take part in samples. */
+  sampled: ReadonlySet<string>
+} {
   const settings = collectorSettings(config, rules)
   const sources = {
     procfs,
@@ -53,7 +58,8 @@ export function createCollectors(
     enabled.flatMap(({ tables }) => tables(settings)),
     daemonsetNames(config.classic.psi_prefix),
   )
-  return { meters, vocabulary }
+  const sampled = enabled.filter(({ isSampled }) => isSampled?.(settings)).map(({ name }) => name)
+  return { meters, vocabulary, sampled: new Set(sampled) }
 }
 
 /** What collectors are told. */
@@ -72,6 +78,7 @@ export function collectorSettings(
       strict: compat.kubevirt === 'strict',
       host: config.node.name ?? hostname(),
     },
+    peaks: { enabled: config.recorder.enabled },
     perf: { ...config.cgroups, ...config.perf, root: cgroupRoot(config) },
     process_groups: {
       ...process_groups,

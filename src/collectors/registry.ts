@@ -13,6 +13,8 @@ import {
   registerKubevirt,
 } from './kubevirt/collector.ts'
 import { kubevirtTables } from './kubevirt/definitions.ts'
+import { type PeaksOptions, type PeaksSources, registerPeaks } from './peaks/collector.ts'
+import { PEAK_TABLES } from './peaks/definitions.ts'
 import { type PerfOptions, type PerfSources, registerPerf } from './perf/collector.ts'
 import { ALL_PERF_TABLES } from './perf/definitions.ts'
 import {
@@ -26,6 +28,7 @@ import { PROCESS_GROUP_TABLES } from './process-groups/definitions.ts'
 export interface CollectorSettings {
   readonly cgroups: CgroupsOptions & { readonly enabled: boolean }
   readonly kubevirt: KubevirtOptions & { readonly enabled: boolean }
+  readonly peaks: PeaksOptions
   readonly perf: PerfOptions & { readonly enabled: boolean }
   readonly process_groups: ProcessGroupsOptions & { readonly enabled: boolean }
 }
@@ -35,6 +38,7 @@ export type CollectorSources = ProcessGroupsSources &
   CgroupsSources &
   PerfSources &
   KubevirtSources &
+  PeaksSources &
   AgentSources
 
 export interface Collector {
@@ -43,6 +47,8 @@ export interface Collector {
   /** Without settings those of the metrics reference. */
   readonly tables: (settings?: CollectorSettings) => readonly MetricTable[]
   readonly isEnabled: (settings: CollectorSettings) => boolean
+  /** Whether it takes part in samples, which are taken several times a second; by default it doesn't. */
+  readonly isSampled?: (settings: CollectorSettings) => boolean
   /** Creates the collector's instruments on a meter of its own. */
   readonly register: (meter: Meter, settings: CollectorSettings, sources: CollectorSources) => void
 }
@@ -59,6 +65,7 @@ export const COLLECTORS: readonly Collector[] = [
     name: 'cgroups',
     tables: () => CGROUP_TABLES,
     isEnabled: ({ cgroups }) => cgroups.enabled,
+    isSampled: () => true,
     register: (meter, { cgroups }, sources) => registerCgroups(meter, cgroups, sources),
   },
   {
@@ -72,6 +79,12 @@ export const COLLECTORS: readonly Collector[] = [
     tables: (settings) => kubevirtTables(settings?.kubevirt ?? { host: 'NODE', strict: false }),
     isEnabled: ({ kubevirt }) => kubevirt.enabled,
     register: (meter, { kubevirt }, sources) => registerKubevirt(meter, kubevirt, sources),
+  },
+  {
+    name: 'peaks',
+    tables: () => PEAK_TABLES,
+    isEnabled: ({ peaks }) => peaks.enabled,
+    register: (meter, _settings, sources) => registerPeaks(meter, sources),
   },
   {
     name: 'agent',

@@ -9,7 +9,11 @@ export interface Config {
   readonly profile: Profile
   readonly exporters: readonly ('prometheus' | 'otlp' | 'none')[]
   readonly procfs: { readonly root: string }
-  readonly collection: { readonly max_age: number }
+  readonly collection: {
+    readonly max_age: number
+    /** 0 for none. */
+    readonly interval: number
+  }
   /** 0 for no limit. */
   readonly limits: { readonly series: number }
   /** The rules that name process groups; undefined for the built-in ones. */
@@ -71,6 +75,12 @@ export interface Config {
     readonly enabled: boolean
     readonly targets: readonly KubevirtTarget[]
     readonly info: boolean
+  }
+  readonly recorder: {
+    readonly enabled: boolean
+    readonly interval: number
+    readonly window: number
+    readonly max_memory: number
   }
   readonly classic: { readonly psi_prefix: string }
   readonly compat: {

@@ -10,6 +10,7 @@ import { OTLP_SETTINGS } from './settings/otlp.ts'
 import { PERF_SETTINGS } from './settings/perf.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings/process-groups.ts'
 import { PROMETHEUS_SETTINGS } from './settings/prometheus.ts'
+import { RECORDER_SETTINGS } from './settings/recorder.ts'
 import type { SettingTable } from './settings/setting.ts'
 import { WORKLOAD_SETTINGS } from './settings/workloads.ts'
 
@@ -20,6 +21,7 @@ export const SETTINGS: SettingTable = {
   ...CGROUP_SETTINGS,
   ...PERF_SETTINGS,
   ...KUBEVIRT_SETTINGS,
+  ...RECORDER_SETTINGS,
   ...PROMETHEUS_SETTINGS,
   ...OTLP_SETTINGS,
   ...IDENTITY_SETTINGS,

@@ -23,6 +23,21 @@ import type { MetricKind } from './definitions.ts'
 import { startOf } from './entity.ts'
 import { limitSeries } from './series-limit.ts'
 
+/**
+ * How much a collection reads: everything; what changes from second to second and is cheap to read; CPU time only.
+ * Only collectors that say so take part in the last two.
+ */
+export type Detail = 'full' | 'usage' | 'cpu'
+
+/** How much the collection that a callback runs for reads. */
+export function detailOf(result: BatchObservableResult): Detail {
+  return (result as Partial<DetailedResult>).detail ?? 'full'
+}
+
+interface DetailedResult extends BatchObservableResult {
+  readonly detail: Detail
+}
+
 /** What one scope observed in one collection. */
 export interface ScopeCollection {
   readonly scopeMetrics: ScopeMetrics
@@ -61,13 +76,14 @@ export class ObservableMeter implements Meter {
    * like a whole one; its error is among `errors`.
    *
    * @param time the time of all points.
+   * @param detail what is read; callbacks learn it by `detailOf`.
    */
-  async collect(time: HrTime): Promise<ScopeCollection> {
+  async collect(time: HrTime, detail: Detail = 'full'): Promise<ScopeCollection> {
     const errors: unknown[] = []
     for (const instrument of this.#instruments) instrument.begin(time, this.#start)
     for (const { callback, observables } of this.#callbacks) {
       try {
-        await callback(RESULT)
+        await callback(RESULTS[detail])
       } catch (error) {
         errors.push(error)
         for (const observable of observables) (observable as Instrument).begin(time, this.#start)
@@ -180,10 +196,19 @@ class Instrument implements Observable {
   }
 }
 
-const RESULT: BatchObservableResult = {
-  observe(observable, value, attributes = {}) {
-    ;(observable as Instrument).observe(value, attributes)
-  },
+const RESULTS: Readonly<Record<Detail, DetailedResult>> = {
+  full: createResult('full'),
+  usage: createResult('usage'),
+  cpu: createResult('cpu'),
+}
+
+function createResult(detail: Detail): DetailedResult {
+  return {
+    detail,
+    observe(observable, value, attributes = {}) {
+      ;(observable as Instrument).observe(value, attributes)
+    },
+  }
 }
 
 function toMetricData({ kind, descriptor, points }: Instrument): MetricData {

@@ -3,7 +3,7 @@
  */
 import type { HrTime } from '@opentelemetry/api'
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
-import type { ObservableMeter } from './meter.ts'
+import type { Detail, ObservableMeter } from './meter.ts'
 import { now } from './time.ts'
 
 /** What all collectors observed in one collection; nothing in it changes any more. */
@@ -36,6 +36,10 @@ export interface SamplerOptions {
   readonly onStart?: () => void
   /** Called after each collector's turn, before the next one's. */
   readonly onRun: (run: CollectorRun) => void
+  /** Called with each complete snapshot. */
+  readonly onSnapshot?: (snapshot: Snapshot) => void
+  /** Names of the collectors that take part in samples. */
+  readonly sampled?: ReadonlySet<string>
 }
 
 export class Sampler {
@@ -43,6 +47,7 @@ export class Sampler {
   #latest: Snapshot | undefined
   #finished = Number.NEGATIVE_INFINITY
   #running: Promise<Snapshot> | undefined
+  #sampling: Promise<Snapshot> | undefined
 
   constructor(options: SamplerOptions) {
     this.#options = options
@@ -65,10 +70,35 @@ export class Sampler {
     if (latest !== undefined && performance.now() - this.#finished < maxAge) {
       return Promise.resolve(latest)
     }
-    this.#running = this.#collect().finally(() => {
+    const collected = this.#sampling?.then(() => this.#collect()) ?? this.#collect()
+    this.#running = collected.finally(() => {
       this.#running = undefined
     })
     return this.#running
+  }
+
+  /**
+   * A sample: of the collectors that take part, only what is cheap to read. It is nobody's snapshot.
+   *
+   * @returns undefined while a collection or another sample is being taken. Never rejects.
+   */
+  async sample(detail: Exclude<Detail, 'full'>): Promise<Snapshot | undefined> {
+    if (this.#running !== undefined || this.#sampling !== undefined) return undefined
+    this.#sampling = this.#sample(detail).finally(() => {
+      this.#sampling = undefined
+    })
+    return this.#sampling
+  }
+
+  async #sample(detail: Detail): Promise<Snapshot> {
+    const time = now()
+    const scopes: ScopeMetrics[] = []
+    for (const meter of this.#options.meters) {
+      if (!this.#options.sampled?.has(meter.scope.name)) continue
+      const { scopeMetrics } = await meter.collect(time, detail)
+      scopes.push(scopeMetrics)
+    }
+    return { time, scopes }
   }
 
   async #collect(): Promise<Snapshot> {
@@ -90,6 +120,7 @@ export class Sampler {
     }
     this.#latest = { time, scopes }
     this.#finished = performance.now()
+    this.#options.onSnapshot?.(this.#latest)
     return this.#latest
   }
 }

@@ -17,6 +17,9 @@ export interface CgroupParts {
   readonly steps: readonly Step[]
   /** What the steps read by. */
   readonly files: KeptFileReader
+  /** The steps of samples, and what they read by. */
+  readonly samples: Readonly<Record<'cpu' | 'usage', readonly Step[]>>
+  readonly sampleFiles: KeptFileReader
   readonly workloads: Workloads
   readonly health: FileHealth
   readonly slice: TimeSlice
@@ -35,6 +38,7 @@ export class Cgroups {
     pressures: emptyPressures(),
     devices: [],
   }
+  #present: readonly KnownCgroup[] = []
   #pass = 0
   #version = 0
 
@@ -55,8 +59,57 @@ export class Cgroups {
   async take(
     observe: (cgroup: KnownCgroup, reading: Reading) => void,
   ): Promise<readonly KnownCgroup[]> {
-    const { slice, health, workloads, tree, files } = this.#parts
+    const { slice, health, files } = this.#parts
     this.#pass++
+    const present = await this.#find()
+    health.beginPass()
+    this.measured = 0
+    for (const known of present) {
+      if (slice.isOver()) await slice.next()
+      if (!this.#read(known)) continue
+      this.measured++
+      observe(known, this.#reading)
+    }
+    files.closeUnused()
+    return present
+  }
+
+  /**
+   * Reads what is cheap: of every cgroup, or with `cpu` of the containers that the last pass found.
+   *
+   * @param observe as for `take`.
+   * @throws NodeJS.ErrnoException when the root of the tree can't be read.
+   */
+  async sample(
+    detail: 'cpu' | 'usage',
+    observe: (cgroup: KnownCgroup, reading: Reading) => void,
+  ): Promise<void> {
+    const { slice, samples, sampleFiles } = this.#parts
+    const present = detail === 'usage' ? await this.#find() : this.#present
+    slice.begin()
+    for (const known of present) {
+      if (detail === 'cpu' && known.selected.level !== 'container') continue
+      if (slice.isOver()) await slice.next()
+      this.#clear()
+      let hasAny = false
+      for (const { file, read } of samples[detail]) {
+        if (known.lacks(file)) continue
+        try {
+          read(known.path, this.#reading)
+          hasAny = true
+        } catch (error) {
+          // Whatever else is wrong, the next collection counts.
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.setMissing(file)
+        }
+      }
+      if (hasAny) observe(known, this.#reading)
+    }
+    if (detail === 'usage') sampleFiles.closeUnused()
+  }
+
+  /** Walks through the tree; gives the cgroups that are measured. */
+  async #find(): Promise<readonly KnownCgroup[]> {
+    const { slice, workloads, tree } = this.#parts
     slice.begin()
     const found: KnownCgroup[] = []
     const seen = new Set<string>()
@@ -72,15 +125,7 @@ export class Cgroups {
       this.#version = workloads.version
       for (const known of present) known.rename(workloads)
     }
-    health.beginPass()
-    this.measured = 0
-    for (const known of present) {
-      if (slice.isOver()) await slice.next()
-      if (!this.#read(known)) continue
-      this.measured++
-      observe(known, this.#reading)
-    }
-    files.closeUnused()
+    this.#present = present
     return present
   }
 
@@ -100,15 +145,13 @@ export class Cgroups {
     const { steps, health, workloads } = this.#parts
     known.pass = this.#pass
     const reading = this.#reading
-    Object.assign(reading.figures, NO_FIGURES)
-    for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
-    reading.devices = []
+    this.#clear()
     // Names are asked for again while they aren't known.
     if (known.selected.level !== 'cgroup') workloads.name(known.selected.owner)
     let hasAny = false
-    const missing: number[] = []
-    for (const [index, { file, read }] of steps.entries()) {
-      if (known.lacks(index)) {
+    const missing: string[] = []
+    for (const { file, read } of steps) {
+      if (known.lacks(file)) {
         health.addMissing(file)
         continue
       }
@@ -116,15 +159,22 @@ export class Cgroups {
         read(known.path, reading)
         hasAny = true
       } catch (error) {
-        if (health.add(file, error)) missing.push(index)
+        if (health.add(file, error)) missing.push(file)
       }
     }
     if (!hasAny) return false
-    for (const index of missing) {
-      known.setMissing(index)
-      health.addMissing(steps[index].file)
+    for (const file of missing) {
+      known.setMissing(file)
+      health.addMissing(file)
     }
     return true
+  }
+
+  #clear(): void {
+    const reading = this.#reading
+    Object.assign(reading.figures, NO_FIGURES)
+    for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
+    reading.devices = []
   }
 }
 

@@ -11,14 +11,23 @@ import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
+import { detailOf } from '../../telemetry/meter.ts'
 import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { Cgroups } from './cgroups.ts'
 import { READING_METRICS } from './definitions.ts'
 import { FileHealth } from './file-health.ts'
+import type { KnownCgroup } from './known-cgroup.ts'
 import { levelObserver, nodeObserver } from './observe.ts'
-import { emptyPressures, type Pressures, planSteps, RESOURCES } from './plan.ts'
+import {
+  emptyPressures,
+  type Pressures,
+  planSamples,
+  planSteps,
+  RESOURCES,
+  type Reading,
+} from './plan.ts'
 import { type TriggerOptions, Triggers } from './triggers.ts'
 
 export interface CgroupsOptions {
@@ -65,11 +74,15 @@ export function registerCgroups(
   const health = new FileHealth(created)
   const files = new KeptFileReader(mostKeptFiles(options.open_files))
   const steps = planSteps(mounts, machine.ticksPerSecond, files)
+  const sampleFiles = new KeptFileReader(mostKeptFiles(options.open_files))
+  const samples = planSamples(mounts, machine.ticksPerSecond, sampleFiles)
   const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
   const cgroups = new Cgroups({
     tree,
     steps,
     files,
+    samples,
+    sampleFiles,
     workloads,
     health,
     slice,
@@ -98,9 +111,17 @@ export function registerCgroups(
   let hasNotified = false
   meter.addBatchObservableCallback(
     async (result) => {
-      const present = await cgroups.take((cgroup, what) =>
-        levels[cgroup.selected.level].observe(result, cgroup, what),
-      )
+      const observe = (cgroup: KnownCgroup, what: Reading) =>
+        levels[cgroup.selected.level].observe(result, cgroup, what)
+      const detail = detailOf(result)
+      if (detail !== 'full') {
+        await cgroups.sample(detail, observe)
+        if (detail === 'cpu') return
+        readNode(reader, procfs.root, pressures)
+        node.observe(result, host, pressures)
+        return
+      }
+      const present = await cgroups.take(observe)
       triggers.sync(present)
       events.observe(result)
       readNode(reader, procfs.root, pressures)

@@ -19,8 +19,8 @@ export class KnownCgroup {
   readonly #start: HrTime
   readonly #own: Attributes
   readonly #devices = new Map<string, Entity>()
-  /** By the number of the step: the collection in which the file was missing. */
-  readonly #missing = new Map<number, number>()
+  /** By file: the collection in which it was missing. */
+  readonly #missing = new Map<string, number>()
 
   /**
    * @param start since when its counters count.
@@ -60,16 +60,16 @@ export class KnownCgroup {
   }
 
   /** Whether a file was missing lately. */
-  lacks(step: number): boolean {
-    const missed = this.#missing.get(step)
+  lacks(file: string): boolean {
+    const missed = this.#missing.get(file)
     if (missed === undefined) return false
     if (this.pass - missed < LOOK_AGAIN) return true
-    this.#missing.delete(step)
+    this.#missing.delete(file)
     return false
   }
 
-  setMissing(step: number): void {
-    this.#missing.set(step, this.pass)
+  setMissing(file: string): void {
+    this.#missing.set(file, this.pass)
   }
 
   #newEntity(workloads: Workloads): Entity {

@@ -76,12 +76,7 @@ export function planSteps(
     )
   }
   if (v2 !== undefined && controllers.has('io')) {
-    steps.push({
-      file: 'io.stat',
-      read: (path, into) => {
-        into.devices = second.io(`${v2}${path}/`)
-      },
-    })
+    steps.push({ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) })
   } else {
     older('blkio', 'blkio.throttle.io_service_bytes_recursive', (reader, path, into) => {
       into.devices = reader.io(path)
@@ -90,6 +85,55 @@ export function planSteps(
   if (v2 !== undefined && controllers.has('pids')) steps.push(...taskSteps(second, v2))
   else older('pids', 'pids.current', (reader, path, { figures }) => reader.tasks(path, figures))
   return steps
+}
+
+/**
+ * The steps of a sample: what changes from second to second, of the files that are cheap to read.
+ *
+ * @param files reads the files.
+ */
+export function planSamples(
+  { v2, v1 }: CgroupMounts,
+  ticksPerSecond: number,
+  files: FileReader,
+): Readonly<Record<'cpu' | 'usage', readonly Step[]>> {
+  const second = new CgroupReaderV2(files)
+  const first = new CgroupReaderV1(ticksPerSecond, files)
+  const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
+  const older = (controller: string, file: string, read: V1Read): Step[] => {
+    const root = v1.get(controller)
+    return root === undefined
+      ? []
+      : [{ file, read: (path, into) => read(first, `${root}${path}/`, into) }]
+  }
+  const cpu =
+    v2 === undefined
+      ? older('cpuacct', 'cpuacct.usage', (reader, path, { figures }) => reader.cpu(path, figures))
+      : cpuSteps(second, v2, false)
+  const memory: Step[] =
+    v2 !== undefined && controllers.has('memory')
+      ? [
+          {
+            file: 'memory.current',
+            read: (path, { figures }) => second.memoryUsage(`${v2}${path}/`, figures),
+          },
+        ]
+      : older('memory', 'memory.usage_in_bytes', (reader, path, { figures }) =>
+          reader.memoryUsage(path, figures),
+        )
+  const io: Step[] =
+    v2 !== undefined && controllers.has('io')
+      ? [{ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) }]
+      : older('blkio', 'blkio.throttle.io_service_bytes_recursive', (reader, path, into) => {
+          into.devices = reader.io(path)
+        })
+  const pressure =
+    v2 === undefined ? [] : pressureSteps(second, v2).filter(({ file }) => file !== 'irq.pressure')
+  return { cpu, usage: [...cpu, ...memory, ...io, ...pressure] }
+}
+
+function readIo(reader: CgroupReaderV2, root: string, path: string, into: Reading): void {
+  into.devices = reader.io(`${root}${path}/`)
 }
 
 type V1Read = (reader: CgroupReaderV1, directory: string, into: Reading) => void

@@ -28,6 +28,11 @@ export const GENERAL_SETTINGS: SettingTable = {
     type: duration(0, HOUR),
     default: SECOND,
   }),
+  'collection.interval': setting({
+    doc: 'How often the agent collects by itself, besides at scrapes and pushes: the resolution of what needs one, such as process groups in the recorder. 0s is off.',
+    type: duration(0, HOUR),
+    default: 0,
+  }),
   'limits.series': setting({
     doc: 'Series that a collector may have; those beyond are left out and counted, of the metrics with the most series first. 0 for no limit.',
     type: integer(0, 100_000_000),

@@ -51,8 +51,13 @@ export class CgroupReaderV1 {
   }
 
   /** Controller `memory`. */
-  memory(directory: string, into: CgroupFigures): void {
+  memoryUsage(directory: string, into: CgroupFigures): void {
     into.memoryUsage = this.#files.number(`${directory}memory.usage_in_bytes`)
+  }
+
+  /** Controller `memory`. */
+  memory(directory: string, into: CgroupFigures): void {
+    this.memoryUsage(directory, into)
     const limit = this.#files.number(`${directory}memory.limit_in_bytes`)
     into.memoryLimit = limit >= NO_LIMIT ? Number.POSITIVE_INFINITY : limit
     const values = this.#files.keyed(`${directory}memory.stat`, MEMORY_STAT)

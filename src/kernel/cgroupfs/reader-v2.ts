@@ -46,8 +46,12 @@ export class CgroupReaderV2 {
     into.cpuLimit = quota / this.#files.scanner.number()
   }
 
-  memory(directory: string, into: CgroupFigures): void {
+  memoryUsage(directory: string, into: CgroupFigures): void {
     into.memoryUsage = this.#files.number(`${directory}memory.current`)
+  }
+
+  memory(directory: string, into: CgroupFigures): void {
+    this.memoryUsage(directory, into)
     const values = this.#files.keyed(`${directory}memory.stat`, MEMORY_STAT)
     into.anonymous = values[0]
     into.cache = values[1]

@@ -1,0 +1,87 @@
+/** The recorder as the configuration wants it, with what it is fed by. */
+import type { Logger } from 'pino'
+import type { EntityPeaks } from '../collectors/peaks/collector.ts'
+import type { Config } from '../config/config.ts'
+import { readMachine } from '../kernel/machine.ts'
+import { NodeUsageReader } from '../kernel/procfs/node-usage.ts'
+import { PEAK_WINDOW, Recorder } from '../recorder/recorder.ts'
+import { RecorderSchedule } from '../recorder/schedule.ts'
+import type { Sampler, Snapshot } from '../telemetry/sampler.ts'
+
+/** Milliseconds between collections where a recorder needs them and nothing says how often. */
+const RECORDED_INTERVAL = 10_000
+
+/** Milliseconds between the agent's own collections; 0 for none. */
+export function collectionInterval({ collection, recorder }: Config): number {
+  return collection.interval === 0 && recorder.enabled ? RECORDED_INTERVAL : collection.interval
+}
+
+export class Recording {
+  /** Undefined where none is wanted. */
+  readonly recorder: Recorder | undefined
+  readonly #config: Config
+  readonly #node: NodeUsageReader
+  #schedule: RecorderSchedule | undefined
+
+  constructor(config: Config) {
+    this.#config = config
+    this.#node = new NodeUsageReader(config.procfs.root, readMachine().ticksPerSecond)
+    const { enabled, interval, window, max_memory } = config.recorder
+    if (!enabled) return
+    this.recorder = new Recorder({
+      interval,
+      window,
+      maxMemory: max_memory,
+      hasSamples: config.cgroups.enabled,
+      ...this.#node.size(),
+    })
+  }
+
+  /** Takes a complete snapshot. */
+  take(snapshot: Snapshot): void {
+    const { recorder } = this
+    if (recorder === undefined) return
+    if (recorder.options.hasSamples) recorder.record(snapshot)
+    else recorder.record(snapshot, 'full', this.#node.usage())
+  }
+
+  /** Begins to take samples; says what is recorded, and how finely. */
+  start(sampler: Sampler, logger: Logger): void {
+    if (this.recorder === undefined) return
+    const { interval, window, maxMemory, hasSamples } = this.recorder.options
+    if (hasSamples) {
+      this.#schedule = new RecorderSchedule(this.recorder, sampler, () => this.#node.usage())
+    }
+    const { process_groups } = this.#config
+    logger.info(
+      {
+        cgroups: hasSamples ? seconds(interval) : 'none',
+        process_groups: process_groups.enabled ? seconds(collectionInterval(this.#config)) : 'none',
+        window: seconds(window),
+        max_memory: maxMemory,
+      },
+      'recording; process groups are read from procfs as often as collection.interval says',
+    )
+  }
+
+  /** What is known of groups, containers and pods, those that ended in the last minute among them. */
+  *peaks(): Generator<EntityPeaks> {
+    const { recorder } = this
+    if (recorder === undefined) return
+    for (const entity of recorder.entities()) {
+      const { kind, attributes, lastSeen, peaks } = entity
+      if (peaks === undefined || recorder.isOthers(entity)) continue
+      if (kind === 'node' || kind === 'cgroup') continue
+      if (entity.hasEnded && lastSeen + PEAK_WINDOW / 1000 < recorder.at) continue
+      yield { kind, attributes, peak: (figure) => entity.peak(figure, recorder.at) }
+    }
+  }
+
+  close(): void {
+    this.#schedule?.close()
+  }
+}
+
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1000}s`
+}

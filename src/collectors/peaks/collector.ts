@@ -1,0 +1,59 @@
+/** The collector of peaks: what the recorder has seen, as instruments. */
+import type { Attributes, Meter } from '@opentelemetry/api'
+import type { MetricTable } from '../../telemetry/definitions.ts'
+import { Entity } from '../../telemetry/entity.ts'
+import { createInstruments } from '../../telemetry/instruments.ts'
+import { now } from '../../telemetry/time.ts'
+import { CONTAINER_PEAKS, GROUP_PEAKS, POD_PEAKS } from './definitions.ts'
+
+/** What the recorder knows of one group, container or pod. */
+export interface EntityPeaks {
+  readonly kind: 'group' | 'container' | 'pod'
+  /** Its attributes; the same object as long as they are the same. */
+  readonly attributes: Attributes
+  /** The largest value of the last minute; NaN where there is none. */
+  peak(figure: PeakFigure): number
+}
+
+export type PeakFigure = keyof (typeof CONTAINER_PEAKS)['metrics']
+
+export interface PeaksSources {
+  readonly peaks: () => Iterable<EntityPeaks>
+}
+
+export interface PeaksOptions {
+  /** Whether there is a recorder. */
+  readonly enabled: boolean
+}
+
+const TABLES: Readonly<Record<EntityPeaks['kind'], MetricTable<string>>> = {
+  group: GROUP_PEAKS,
+  container: CONTAINER_PEAKS,
+  pod: POD_PEAKS,
+}
+
+export function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
+  const created = now()
+  const kinds = Object.fromEntries(
+    Object.entries(TABLES).map(([kind, table]) => {
+      const { measurements, observables } = createInstruments(meter, table)
+      const figures = Object.entries(measurements) as [PeakFigure, (typeof measurements)[string]][]
+      return [kind, { figures, observables }]
+    }),
+  )
+  const entities = new WeakMap<Attributes, Entity>()
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const recorded of peaks()) {
+        const { kind, attributes } = recorded
+        const entity = entities.get(attributes) ?? new Entity(attributes, created)
+        entities.set(attributes, entity)
+        for (const [figure, measurement] of kinds[kind].figures) {
+          const value = recorded.peak(figure)
+          if (Number.isFinite(value)) measurement.observe(result, entity, value)
+        }
+      }
+    },
+    Object.values(kinds).flatMap(({ observables }) => observables),
+  )
+}

@@ -1,0 +1,44 @@
+/** What happened to entities: starts, ends, and exits and restarts of their processes. */
+
+/** `start` and `end` are of the entity; `exit` and `restart` of processes of a group. */
+export type EventType = 'start' | 'end' | 'exit' | 'restart'
+
+export interface RecordedEvent {
+  /** Of the entity. */
+  readonly id: number
+  readonly type: EventType
+  /** How many of it at once. */
+  readonly count: number
+  /** Seconds since the epoch; when it was noticed. */
+  readonly at: number
+}
+
+/** The oldest events give way. */
+const MOST_EVENTS = 5000
+
+export class RecordedEvents {
+  readonly #window: number
+  #events: RecordedEvent[] = []
+
+  /** @param window seconds for which an event is remembered. */
+  constructor(window: number) {
+    this.#window = window
+  }
+
+  add(event: RecordedEvent): void {
+    this.#events.push(event)
+    if (this.#events.length > 2 * MOST_EVENTS) this.#events = this.#events.slice(-MOST_EVENTS)
+  }
+
+  /** Of one entity, oldest first. */
+  of(id: number): RecordedEvent[] {
+    return this.#events.filter((event) => event.id === id)
+  }
+
+  forgetOld(now: number): void {
+    const oldest = now - this.#window
+    if (this.#events.length === 0 || this.#events[0].at >= oldest) return
+    const first = this.#events.findIndex(({ at }) => at >= oldest)
+    this.#events = first < 0 ? [] : this.#events.slice(first)
+  }
+}

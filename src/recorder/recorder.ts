@@ -1,0 +1,532 @@
+/**
+ * The last minutes of the node in memory: a consumer of snapshots, which turns counters into rates and keeps
+ * them by tick for the largest entities; all others of a kind are kept together.
+ */
+import type { Attributes } from '@opentelemetry/api'
+import type { DataPoint } from '@opentelemetry/sdk-metrics'
+import type { Detail } from '../telemetry/meter.ts'
+import type { Snapshot } from '../telemetry/sampler.ts'
+import { toSeconds } from '../telemetry/time.ts'
+import { ENTITY_BYTES, RecordedEntity } from './entity.ts'
+import { type EventType, RecordedEvents } from './events.ts'
+import {
+  CGROUP_KINDS,
+  entityAttributes,
+  entityKey,
+  FIGURE_SOURCES,
+  type FigureName,
+  type FigureSource,
+  type Kind,
+} from './figures.ts'
+import { Series } from './series.ts'
+
+export interface RecorderOptions {
+  /** Milliseconds of a tick. */
+  readonly interval: number
+  /** Milliseconds of the past. */
+  readonly window: number
+  /** Bytes for the past of all entities. */
+  readonly maxMemory: number
+  /** Logical CPUs of the node. */
+  readonly cpus: number
+  /** Bytes of memory of the node. */
+  readonly memory: number
+  /** Whether samples are recorded: then complete snapshots add only what samples do not have. */
+  readonly hasSamples: boolean
+}
+
+/** What the node uses as a whole; counters since boot, seconds and bytes. */
+export interface NodeUsage {
+  readonly cpu: number
+  readonly memory: number
+  readonly read: number
+  readonly write: number
+  readonly faults: number
+  readonly switches: number
+}
+
+/** More entities than a node has; those beyond are counted, and not recorded. */
+const MOST_ENTITIES = 20_000
+/** How much larger an entity must be than the smallest one that has a past, to take its place. */
+const HYSTERESIS = 1.5
+/** Pasts that may change hands in one pass. */
+const MOST_EVICTIONS = 8
+/** More CPUs than the node has come from counters that began before they were seen. */
+const PLAUSIBLE_CPUS = 1.2
+
+/** A metric, with what its points are looked up by. */
+interface Metric {
+  readonly sources: readonly FigureSource[]
+  /** By the attributes object of a point, which lives as long as what it is about; null for what is not recorded. */
+  readonly targets: WeakMap<Attributes, Target | null>
+}
+
+interface Scored {
+  readonly entity: RecordedEntity
+  readonly score: number
+}
+
+interface Target {
+  readonly entity: RecordedEntity
+  readonly place: number
+}
+
+export class Recorder {
+  /** Rises with every pass. */
+  revision = 0
+  /** Entities that there was no room to look at, in the last pass. */
+  omitted = 0
+  readonly ticks: number
+  readonly options: RecorderOptions
+  readonly events: RecordedEvents
+  /** When the last pass was, in seconds since the epoch. */
+  at = 0
+  readonly #metrics = new Map<string, Metric>()
+  readonly #entities = new Map<string, RecordedEntity>()
+  readonly #byId = new Map<number, RecordedEntity>()
+  readonly #others = new Map<Kind, RecordedEntity>()
+  readonly #node: RecordedEntity
+  /** When each kind was looked at last, seconds; undefined before the first time. */
+  readonly #looked = new Map<Kind, number>()
+  /** Series that are free for the next entity, by their bytes; they stay accounted for. */
+  readonly #pool = new Map<number, Series[]>()
+  /** Ids of entities that were forgotten, with the revision. */
+  #forgotten: { readonly id: number; readonly revision: number }[] = []
+  readonly #touched: RecordedEntity[] = []
+  #bytes = 0
+  #pass = 0
+  #nextId = 1
+
+  constructor(options: RecorderOptions) {
+    this.options = options
+    this.ticks = Math.max(2, Math.round(options.window / options.interval))
+    this.events = new RecordedEvents(options.window / 1000)
+    for (const source of FIGURE_SOURCES) {
+      const metric = this.#metrics.get(source.metric)
+      if (metric === undefined) {
+        this.#metrics.set(source.metric, { sources: [source], targets: new WeakMap() })
+      } else {
+        ;(metric.sources as FigureSource[]).push(source)
+      }
+    }
+    this.#node = this.#create('node', 'node', {}, 0)
+    this.#giveSeries(this.#node)
+  }
+
+  /** All entities that have not been forgotten: the node, those that are there, those that have ended, the sums. */
+  entities(): Iterable<RecordedEntity> {
+    return this.#byId.values()
+  }
+
+  get(id: number): RecordedEntity | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Ids of entities that were forgotten since a revision; undefined where that is too long ago to tell. */
+  forgottenSince(revision: number): number[] | undefined {
+    const oldest = this.#forgotten[0]
+    if (this.#forgotten.length >= MOST_ENTITIES && oldest.revision > revision) return undefined
+    return this.#forgotten.filter((each) => each.revision > revision).map(({ id }) => id)
+  }
+
+  /** Bytes of what is kept. */
+  get bytes(): number {
+    return this.#bytes + this.#byId.size * ENTITY_BYTES
+  }
+
+  /** Whether an entity stands for all that have no past of their own. */
+  isOthers(entity: RecordedEntity): boolean {
+    return this.#others.get(entity.kind) === entity
+  }
+
+  tickOf(seconds: number): number {
+    return Math.round((seconds * 1000) / this.options.interval)
+  }
+
+  /**
+   * Takes a snapshot.
+   *
+   * @param detail what was read for it.
+   * @param usage what the node used at that moment.
+   */
+  record({ time, scopes }: Snapshot, detail: Detail = 'full', usage?: NodeUsage): void {
+    const at = toSeconds(time)
+    if (at < this.at) this.#startOver()
+    const found = new Set<Kind>()
+    this.omitted = 0
+    if (usage !== undefined) this.#takeNode(usage)
+    for (const { metrics } of scopes) {
+      for (const { descriptor, dataPoints } of metrics) {
+        const metric = this.#metrics.get(descriptor.name)
+        if (descriptor.name === CGROUPS_FOUND) found.add('node')
+        if (metric === undefined) continue
+        found.add(metric.sources[0].kind)
+        for (const point of dataPoints as readonly DataPoint<number>[])
+          this.#take(metric, point, at)
+      }
+    }
+    if (detail === 'cpu') this.#finishCpu(at)
+    else this.#finish(at, detail, found)
+  }
+
+  #takeNode(usage: NodeUsage): void {
+    const { places } = this.#node.layout
+    for (const [figure, value] of Object.entries(usage) as [FigureName, number][]) {
+      if (Number.isFinite(value)) this.#add(this.#node, places.get(figure) as number, value)
+    }
+  }
+
+  #take({ sources, targets }: Metric, { attributes, value }: DataPoint<number>, at: number): void {
+    let target = targets.get(attributes)
+    if (target === null) return
+    if (target === undefined || this.#byId.get(target.entity.id) !== target.entity) {
+      const source = sources.find(
+        ({ attribute }) => attribute === undefined || attributes[attribute[0]] === attribute[1],
+      )
+      target = source && this.#find(source, attributes, at)
+      if (source === undefined) targets.set(attributes, null)
+      if (target === undefined) return
+      targets.set(attributes, target)
+    }
+    this.#add(target.entity, target.place, value)
+  }
+
+  /** Undefined where there are too many entities. */
+  #find({ kind, figure }: FigureSource, attributes: Attributes, at: number): Target | undefined {
+    const own = kind === 'node' ? {} : entityAttributes(attributes)
+    const key = kind === 'node' ? 'node' : entityKey(kind, own)
+    let entity = this.#entities.get(key)
+    if (entity === undefined) {
+      if (this.#entities.size >= MOST_ENTITIES) {
+        this.omitted++
+        return undefined
+      }
+      entity = this.#create(kind, key, own, at)
+    } else if (kind !== 'node' && !isSame(entity.attributes, own)) {
+      entity.attributes = own
+      entity.described = this.revision + 1
+    }
+    return { entity, place: entity.layout.places.get(figure) as number }
+  }
+
+  #create(kind: Kind, key: string, attributes: Attributes, at: number): RecordedEntity {
+    const entity = new RecordedEntity(this.#nextId++, kind, key, attributes, at)
+    entity.described = this.revision + 1
+    this.#entities.set(key, entity)
+    this.#byId.set(entity.id, entity)
+    return entity
+  }
+
+  #add(entity: RecordedEntity, place: number, value: number): void {
+    if (entity.seen === 0) this.#touched.push(entity)
+    const bit = 1 << place
+    if ((entity.seen & bit) === 0) {
+      entity.seen |= bit
+      entity.sums[place] = value
+    } else {
+      entity.sums[place] += value
+    }
+  }
+
+  /** Of CPU time that is read several times in a tick only the peak is taken. */
+  #finishCpu(at: number): void {
+    for (const entity of this.#touched) {
+      const place = entity.layout.places.get('cpu') as number
+      if ((entity.seen & (1 << place)) !== 0) this.#addRecent(entity, at, entity.sums[place])
+      entity.seen = 0
+    }
+    this.#touched.length = 0
+  }
+
+  #addRecent({ recent, peaks }: RecordedEntity, at: number, total: number): void {
+    const rate = recent?.add(at, total)
+    if (rate !== undefined && !Number.isNaN(rate)) peaks?.add(0, at, rate)
+  }
+
+  #finish(at: number, detail: Detail, found: Set<Kind>): void {
+    this.revision++
+    this.#pass++
+    this.at = at
+    const { hasSamples } = this.options
+    for (const entity of this.#touched) {
+      if (entity.hasEnded) this.#revive(entity, at)
+      if (entity.pass === 0) this.#begin(entity, at)
+      const isSampled = hasSamples && (CGROUP_KINDS.has(entity.kind) || entity === this.#node)
+      this.#settle(entity, at, detail === 'full' && isSampled)
+      entity.pass = this.#pass
+      entity.lastSeen = at
+      entity.seen = 0
+    }
+    this.#touched.length = 0
+    // One collector has them all, and it gives all or nothing.
+    if ([...found].some((kind) => kind !== 'group'))
+      for (const kind of CGROUP_KINDS) found.add(kind)
+    for (const kind of found) {
+      this.#endMissing(kind, at)
+      this.#looked.set(kind, at)
+    }
+    this.#giveRoom(at)
+    this.#forgetOld(at)
+    this.events.forgetOld(at)
+  }
+
+  /** Turns what a pass has seen of an entity into values. */
+  #settle(entity: RecordedEntity, at: number, isComplement: boolean): void {
+    const { layout, sums, counters, counted, latest } = entity
+    const tick = this.tickOf(at)
+    const base = this.#baseOf(entity, at)
+    for (let place = 0; place < layout.size; place++) {
+      if ((entity.seen & (1 << place)) === 0) continue
+      const figure = layout.figures[place]
+      const sum = sums[place]
+      if (figure === undefined) {
+        this.#settleExtra(entity, place, sum, at)
+        continue
+      }
+      // Samples have it at a finer resolution.
+      if (isComplement && this.#isSampled(entity, place)) continue
+      if (place === 0 && figure.isRate) this.#addRecent(entity, at, sum)
+      const before = counted[place]
+      const from = Number.isNaN(before) ? base : before
+      if (figure.isRate) {
+        // Two passes in one tick: the later one waits, so that a tick has one value.
+        if (this.tickOf(before) === tick) continue
+        const previous = Number.isNaN(before) ? 0 : counters[place]
+        counters[place] = sum
+        counted[place] = at
+        if (Number.isNaN(from) || at <= from) continue
+        const value = Math.max(0, sum - previous) / (at - from)
+        this.#write(entity, place, this.tickOf(from) + 1, tick, value, at)
+      } else {
+        counted[place] = at
+        const first = Number.isNaN(from) || at <= from ? tick : this.tickOf(from) + 1
+        this.#write(entity, place, Math.min(first, tick), tick, sum, at)
+      }
+    }
+    entity.rate(this.#scoreOf(latest, layout.places), at, this.#halfLife)
+  }
+
+  #write(
+    entity: RecordedEntity,
+    place: number,
+    from: number,
+    to: number,
+    value: number,
+    at: number,
+  ): void {
+    const stored = Math.fround(value)
+    if (entity.latest[place] !== stored) {
+      entity.latest[place] = stored
+      entity.changed = this.revision
+    }
+    const peak = entity.layout.peaks[place]
+    // The container's CPU has its peak from samples within the second.
+    if (peak >= 0 && !(place === 0 && entity.recent !== undefined && this.options.hasSamples)) {
+      entity.peaks?.add(peak, at, value)
+    }
+    if (entity.series !== undefined) entity.series.set(place, from, to, value)
+    else {
+      const { combined } = entity.layout.figures[place]
+      this.#othersOf(entity.kind).series?.combine(place, from, to, value, combined)
+    }
+  }
+
+  /** When the counters of an entity that is new were zero; NaN where nobody knows. */
+  #baseOf(entity: RecordedEntity, at: number): number {
+    if (entity.pass > 0) return Number.NaN
+    const looked = this.#looked.get(entity.kind)
+    if (looked === undefined || entity.kind === 'node') return Number.NaN
+    const place = entity.layout.places.get('cpu') as number
+    const cpus = entity.sums[place] / (at - looked)
+    return cpus <= this.options.cpus * PLAUSIBLE_CPUS ? looked : Number.NaN
+  }
+
+  #isSampled(entity: RecordedEntity, place: number): boolean {
+    if (entity === this.#node) return true
+    return !Number.isNaN(entity.counted[place]) && entity.layout.names[place] !== 'faults'
+  }
+
+  #settleExtra(entity: RecordedEntity, place: number, sum: number, at: number): void {
+    const before = entity.latest[place]
+    entity.latest[place] = sum
+    if (before === sum || (Number.isNaN(before) && Number.isNaN(sum))) return
+    entity.changed = this.revision
+    const { places } = entity.layout
+    if (place === places.get('exits')) this.#event(entity, 'exit', sum - before, at)
+    else if (place === places.get('restarts')) this.#event(entity, 'restart', sum - before, at)
+    else entity.described = this.revision
+  }
+
+  #event(entity: RecordedEntity, type: EventType, count: number, at: number): void {
+    if (count > 0) this.events.add({ id: entity.id, type, count, at })
+  }
+
+  /** An entity was seen for the first time. */
+  #begin(entity: RecordedEntity, at: number): void {
+    entity.firstSeen = at
+    if (entity.series === undefined) this.#giveSeries(entity)
+    if (entity.kind !== 'node' && this.#looked.has(entity.kind)) this.#event(entity, 'start', 1, at)
+  }
+
+  #revive(entity: RecordedEntity, at: number): void {
+    entity.hasEnded = false
+    entity.described = this.revision
+    entity.counted.fill(Number.NaN)
+    this.#event(entity, 'start', 1, at)
+  }
+
+  #endMissing(kind: Kind, at: number): void {
+    for (const entity of this.#byId.values()) {
+      if (entity.kind !== kind || entity.pass === this.#pass || entity.hasEnded) continue
+      if (entity === this.#node || this.isOthers(entity)) continue
+      entity.hasEnded = true
+      entity.described = this.revision
+      entity.changed = this.revision
+      entity.latest.fill(Number.NaN)
+      this.#event(entity, 'end', 1, at)
+    }
+  }
+
+  #scoreOf(latest: Float64Array, places: RecordedEntity['layout']['places']): number {
+    const value = (figure: FigureName) => latest[places.get(figure) ?? -1] || 0
+    const { cpus, memory } = this.options
+    return (
+      value('cpu') / cpus +
+      value('memory') / memory +
+      Math.max(value('cpuSome'), value('memorySome'), value('ioSome')) / 2 +
+      (value('read') + value('write')) / BUSY_STORAGE
+    )
+  }
+
+  get #halfLife(): number {
+    return this.options.window / 4000
+  }
+
+  #othersOf(kind: Kind): RecordedEntity {
+    let others = this.#others.get(kind)
+    if (others === undefined) {
+      others = this.#create(kind, `others:${kind}`, {}, this.at)
+      this.#others.set(kind, others)
+      others.series = new Series(others.layout.names.length, this.ticks)
+      this.#bytes += this.#bytesOf(others)
+    }
+    others.lastSeen = this.at
+    return others
+  }
+
+  /** Gives pasts of their own to the largest entities that have none. */
+  #giveRoom(at: number): void {
+    const waiting = this.#byScore(at, (entity) => entity.series === undefined && !entity.hasEnded)
+    let holders: Scored[] | undefined
+    let evictions = 0
+    for (const { entity, score } of waiting) {
+      if (this.#giveSeries(entity)) continue
+      holders ??= this.#byScore(
+        at,
+        (each) => each.series !== undefined && each !== this.#node && !this.isOthers(each),
+      )
+      const smallest = holders.pop()
+      if (smallest === undefined || score <= smallest.score * HYSTERESIS) return
+      if (evictions++ >= MOST_EVICTIONS) return
+      this.#evict(smallest.entity)
+      this.#giveSeries(entity)
+    }
+  }
+
+  /** The largest first. */
+  #byScore(at: number, isWanted: (entity: RecordedEntity) => boolean): Scored[] {
+    const scored: Scored[] = []
+    for (const entity of this.#byId.values()) {
+      if (isWanted(entity)) scored.push({ entity, score: entity.score(at, this.#halfLife) })
+    }
+    return scored.sort((a, b) => b.score - a.score)
+  }
+
+  /** Whether there was room. */
+  #giveSeries(entity: RecordedEntity): boolean {
+    const bytes = this.#bytesOf(entity)
+    const pooled = this.#pool.get(bytes)?.pop()
+    if (pooled === undefined) {
+      if (this.bytes + bytes > this.options.maxMemory && entity !== this.#node) return false
+      this.#bytes += bytes
+    }
+    entity.series = pooled ?? new Series(entity.layout.names.length, this.ticks)
+    return true
+  }
+
+  /** Adds an entity's past to that of the others. */
+  #evict(entity: RecordedEntity): void {
+    const { series, layout, kind } = entity
+    if (series === undefined) return
+    const others = this.#othersOf(kind).series
+    for (const [place, { combined }] of layout.figures.entries()) {
+      for (let tick = series.oldest; tick <= series.newest; tick++) {
+        const value = series.get(place, tick)
+        if (!Number.isNaN(value)) others?.combine(place, tick, tick, value, combined)
+      }
+    }
+    this.#takeSeries(entity)
+  }
+
+  #takeSeries(entity: RecordedEntity): void {
+    const { series } = entity
+    if (series === undefined) return
+    entity.series = undefined
+    const bytes = this.#bytesOf(entity)
+    const pool = this.#pool.get(bytes) ?? []
+    this.#pool.set(bytes, pool)
+    if (pool.length < MOST_POOLED) {
+      series.clear()
+      pool.push(series)
+    } else {
+      this.#bytes -= bytes
+    }
+  }
+
+  #bytesOf({ layout }: RecordedEntity): number {
+    return Series.bytes(layout.names.length, this.ticks)
+  }
+
+  /** Forgets entities whose past has left the window. */
+  #forgetOld(at: number): void {
+    const { window } = this.options
+    for (const entity of this.#byId.values()) {
+      if (!entity.hasEnded) continue
+      // Without a past of its own there is its peak only.
+      const kept = entity.series === undefined ? Math.min(window, PEAK_WINDOW) : window
+      if (entity.lastSeen + kept / 1000 > at) continue
+      this.#takeSeries(entity)
+      this.#entities.delete(entity.key)
+      this.#byId.delete(entity.id)
+      this.#forgotten.push({ id: entity.id, revision: this.revision })
+    }
+    if (this.#forgotten.length > 2 * MOST_ENTITIES) {
+      this.#forgotten = this.#forgotten.slice(-MOST_ENTITIES)
+    }
+  }
+
+  /** After the clock was set back: what was recorded lies in the future. */
+  #startOver(): void {
+    this.at = 0
+    this.#looked.clear()
+    for (const entity of this.#byId.values()) {
+      entity.series?.clear()
+      entity.counted.fill(Number.NaN)
+    }
+  }
+}
+
+/** The metric that every complete collection of cgroups has, also where there is none. */
+const CGROUPS_FOUND = 'cgroup.collection.cgroups'
+
+function isSame(one: Attributes, other: Attributes): boolean {
+  const keys = Object.keys(one)
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
+}
+
+/** Bytes a second that make storage as busy as a node's CPUs and memory, when entities are compared. */
+const BUSY_STORAGE = 1e9
+/** Milliseconds for which the peak of an entity that has ended is told. */
+export const PEAK_WINDOW = 60_000
+/** Free series that are kept. */
+const MOST_POOLED = 16

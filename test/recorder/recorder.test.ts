@@ -1,0 +1,324 @@
+import test from 'ava'
+import { COLLECTORS } from '../../src/collectors/registry.ts'
+import type { RecordedEntity } from '../../src/recorder/entity.ts'
+import { FIGURE_SOURCES, type FigureName, KIND_FIGURES } from '../../src/recorder/figures.ts'
+import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
+import { type Reading, snapshotOf } from '../support/snapshots.ts'
+
+const T = 1_800_000_000
+const MIB = 1024 ** 2
+
+function recorder(options: Partial<RecorderOptions> = {}): Recorder {
+  return new Recorder({
+    interval: 1000,
+    window: 60_000,
+    maxMemory: 16 * MIB,
+    cpus: 4,
+    memory: 8 * 1024 * MIB,
+    hasSamples: false,
+    ...options,
+  })
+}
+
+/** Attributes objects live as long as what they are about, as those of collectors do. */
+const known = new Map<string, Record<string, string>>()
+function attributes(own: Record<string, string>): Record<string, string> {
+  const key = JSON.stringify(own)
+  const found = known.get(key) ?? own
+  known.set(key, found)
+  return found
+}
+
+const group = (name: string, cpu: number, memory = 1): Reading[] => [
+  ['procgroup.cpu.time', attributes({ 'procgroup.name': name, 'cpu.mode': 'user' }), cpu],
+  ['procgroup.cpu.time', attributes({ 'procgroup.name': name, 'cpu.mode': 'system' }), 0],
+  ['procgroup.memory.usage', attributes({ 'procgroup.name': name }), memory],
+]
+const container = (id: string, cpu: number, others: Record<string, string> = {}): Reading => [
+  'container.cpu.usage.time',
+  attributes({ 'container.id': id, ...others }),
+  cpu,
+]
+
+function find(recorder: Recorder, key: string): RecordedEntity {
+  const entity = [...recorder.entities()].find((each) => each.key === key)
+  if (entity === undefined) throw new Error(`no ${key}`)
+  return entity
+}
+const groupKey = (name: string) => `group:{"procgroup.name":"${name}"}`
+
+/** What is recorded of an entity from one tick to another, seconds after T. */
+function past(
+  recorder: Recorder,
+  entity: RecordedEntity,
+  figure: FigureName,
+  from: number,
+  to: number,
+) {
+  const place = entity.layout.places.get(figure) as number
+  return Array.from({ length: to - from + 1 }, (_, index) => {
+    const value = entity.series?.get(place, recorder.tickOf(T + from + index)) ?? Number.NaN
+    return Number.isNaN(value) ? undefined : Math.round(value * 1000) / 1000
+  })
+}
+
+test('counters become rates over the time between two snapshots, for every tick of it', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, group('a', 100)))
+  one.record(snapshotOf(T + 1, group('a', 100.5, 2)))
+  one.record(snapshotOf(T + 4, group('a', 103.5, 3)))
+  const a = find(one, groupKey('a'))
+  t.deepEqual(past(one, a, 'cpu', 0, 5), [undefined, 0.5, 1, 1, 1, undefined])
+  t.deepEqual(past(one, a, 'memory', 0, 4), [1, 2, 3, 3, 3])
+})
+
+test('two snapshots within a tick leave one value', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, group('a', 100)))
+  one.record(snapshotOf(T + 1, group('a', 101)))
+  one.record(snapshotOf(T + 1.2, group('a', 101.9)))
+  one.record(snapshotOf(T + 2, group('a', 102)))
+  t.deepEqual(past(one, find(one, groupKey('a')), 'cpu', 1, 2), [1, 1])
+})
+
+test('what was not there a moment ago began at zero; what only seems new has no rate', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, group('a', 100)))
+  one.record(snapshotOf(T + 1, [...group('a', 100), ...group('new', 1.5), ...group('found', 5000)]))
+  one.record(snapshotOf(T + 2, [...group('a', 100), ...group('new', 1.5), ...group('found', 5001)]))
+  t.deepEqual(past(one, find(one, groupKey('new')), 'cpu', 1, 2), [1.5, 0])
+  t.deepEqual(past(one, find(one, groupKey('found')), 'cpu', 1, 2), [undefined, 1])
+})
+
+test('a counter that falls is no negative rate', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, group('a', 100)))
+  one.record(snapshotOf(T + 1, group('a', 3)))
+  one.record(snapshotOf(T + 2, group('a', 4)))
+  t.deepEqual(past(one, find(one, groupKey('a')), 'cpu', 1, 2), [0, 1])
+})
+
+test('devices and directions are told apart or added up', (t) => {
+  const one = recorder()
+  const io = (device: string, direction: string, value: number): Reading => [
+    'container.disk.io',
+    attributes({ 'container.id': 'c', 'system.device': device, 'disk.io.direction': direction }),
+    value,
+  ]
+  one.record(snapshotOf(T, [io('sda', 'read', 0), io('sdb', 'read', 0), io('sda', 'write', 0)]))
+  one.record(snapshotOf(T + 1, [io('sda', 'read', 5), io('sdb', 'read', 6), io('sda', 'write', 7)]))
+  const c = find(one, 'container:c')
+  t.deepEqual(past(one, c, 'read', 1, 1), [11])
+  t.deepEqual(past(one, c, 'write', 1, 1), [7])
+})
+
+test('a name that becomes known does not make another entity', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, [container('c', 1)]))
+  one.record(snapshotOf(T + 1, [container('c', 2, { 'k8s.pod.name': 'cart', 'k8s.pod.uid': 'u' })]))
+  one.record(snapshotOf(T + 2, [container('c', 3, { 'k8s.pod.name': 'cart', 'k8s.pod.uid': 'u' })]))
+  const c = find(one, 'container:c')
+  t.deepEqual(past(one, c, 'cpu', 1, 2), [1, 1])
+  t.is(c.attributes['k8s.pod.name'], 'cart')
+  t.is(c.described, 2)
+})
+
+test('who ends keeps the past until it leaves the window, and is forgotten then', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, [container('a', 0), container('b', 0)]))
+  one.record(snapshotOf(T + 1, [container('a', 1), container('b', 1)]))
+  const b = find(one, 'container:b')
+  for (let second = 2; second <= 60; second++)
+    one.record(snapshotOf(T + second, [container('a', second)]))
+  t.true(b.hasEnded)
+  t.deepEqual(past(one, b, 'cpu', 1, 2), [1, undefined])
+  t.deepEqual(
+    one.events.of(b.id).map(({ type, at }) => [type, at - T]),
+    [['end', 2]],
+  )
+  const { revision } = one
+  one.record(snapshotOf(T + 62, [container('a', 62)]))
+  t.is(one.get(b.id), undefined)
+  t.deepEqual(one.forgottenSince(revision), [b.id])
+  t.deepEqual(one.forgottenSince(one.revision), [])
+})
+
+test('a collector that fails for once ends nothing', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, [...group('a', 1), container('c', 0)]))
+  one.record(snapshotOf(T + 1, [container('c', 1)]))
+  one.record(snapshotOf(T + 2, [...group('a', 3), container('c', 2)]))
+  t.false(find(one, groupKey('a')).hasEnded)
+  t.deepEqual(past(one, find(one, groupKey('a')), 'cpu', 1, 2), [1, 1])
+})
+
+test('exits and restarts of a group are events, and so is a group that comes', (t) => {
+  const one = recorder()
+  const life = (name: string, exits: number, restarts: number): Reading[] => [
+    ...group(name, 0),
+    ['procgroup.process.exits', attributes({ 'procgroup.name': name }), exits],
+    ['procgroup.restarts', attributes({ 'procgroup.name': name }), restarts],
+  ]
+  one.record(snapshotOf(T, life('a', 7, 0)))
+  one.record(snapshotOf(T + 1, [...life('a', 9, 1), ...life('b', 0, 0)]))
+  t.deepEqual(
+    one.events.of(find(one, groupKey('a')).id).map(({ type, count }) => [type, count]),
+    [
+      ['exit', 2],
+      ['restart', 1],
+    ],
+  )
+  t.deepEqual(
+    one.events.of(find(one, groupKey('b')).id).map(({ type }) => type),
+    ['start'],
+  )
+})
+
+test('memory is bounded: the largest have a past of their own, the others one together, and nothing is lost', (t) => {
+  const maxMemory = 512 * 1024
+  const one = recorder({ maxMemory })
+  const names = Array.from({ length: 200 }, (_, index) => `g${index}`)
+  const all = (second: number) =>
+    snapshotOf(
+      T + second,
+      // Who is the largest changes on the way.
+      names.flatMap((name, index) =>
+        group(name, second * (((index + second) % 200) / 1000) * 0.01),
+      ),
+    )
+  const sums = new Map<number, number>()
+  let before: number[] | undefined
+  for (let second = 0; second <= 30; second++) {
+    const now = names.map((_, index) => second * (((index + second) % 200) / 1000) * 0.01)
+    if (before !== undefined) {
+      const then = before
+      sums.set(
+        second,
+        now.reduce((sum, value, index) => sum + Math.max(0, value - then[index]), 0),
+      )
+    }
+    before = now
+    one.record(all(second))
+  }
+  const entities = [...one.entities()].filter(({ kind }) => kind === 'group')
+  const others = entities.find((entity) => one.isOthers(entity)) as RecordedEntity
+  const own = entities.filter((entity) => entity.series !== undefined)
+  t.true(own.length > 10 && own.length < 200)
+  // The others' past comes above what is promised: there is one for each kind at most.
+  t.true(one.bytes <= maxMemory + 8192, String(one.bytes))
+  t.not(others, undefined)
+  for (const [second, expected] of sums) {
+    const found = own.reduce((sum, entity) => {
+      const value = entity.series?.get(0, one.tickOf(T + second)) ?? Number.NaN
+      return sum + (Number.isNaN(value) ? 0 : value)
+    }, 0)
+    t.true(Math.abs(found - expected) < 1e-5, `second ${second}: ${found}, not ${expected}`)
+  }
+})
+
+test('a large entity that comes late takes the place of a small one', (t) => {
+  const one = recorder({ maxMemory: 80 * 1024 })
+  const small = Array.from({ length: 30 }, (_, index) => `s${index}`)
+  const at = (second: number, more: Reading[] = []) =>
+    one.record(
+      snapshotOf(T + second, [...small.flatMap((name) => group(name, second * 0.001)), ...more]),
+    )
+  at(0)
+  at(1)
+  at(2, group('large', 3))
+  at(3, group('large', 6))
+  t.deepEqual(past(one, find(one, groupKey('large')), 'cpu', 3, 3), [3])
+})
+
+test('peaks of CPU come from any instant of a second, and last for a minute', (t) => {
+  const one = recorder({ hasSamples: true })
+  const usage = (at: number) => Math.min(2, Math.max(0, (at - 10.4375) * 2))
+  let largest = 0
+  const peakAt: number[] = []
+  for (let eighth = 0; eighth <= 90 * 8; eighth++) {
+    const at = eighth / 8
+    one.record(snapshotOf(T + at, [container('c', usage(at))]), eighth % 8 === 0 ? 'usage' : 'cpu')
+    const c = find(one, 'container:c')
+    largest = Math.max(largest, c.value('cpu') || 0)
+    peakAt.push(c.peak('cpu', T + at))
+  }
+  // By the second it looks like this: the spike is halved.
+  t.true(largest < 1.2)
+  t.true(peakAt[15 * 8] >= 1.8, String(peakAt[15 * 8]))
+  t.true(peakAt[71 * 8] >= 1.8)
+  t.is(peakAt[85 * 8], 0)
+})
+
+test('samples come before complete collections, which complete them', (t) => {
+  const one = recorder({ hasSamples: true })
+  const faults = (value: number): Reading => [
+    'container.paging.faults',
+    attributes({ 'container.id': 'c', 'system.paging.fault.type': 'major' }),
+    value,
+  ]
+  one.record(snapshotOf(T, [container('c', 0), faults(0)]))
+  one.record(snapshotOf(T + 1, [container('c', 1)]), 'usage')
+  one.record(snapshotOf(T + 1.6, [container('c', 1.1), faults(16)]))
+  one.record(snapshotOf(T + 2, [container('c', 2)]), 'usage')
+  const c = find(one, 'container:c')
+  t.deepEqual(past(one, c, 'cpu', 1, 2), [1, 1])
+  t.deepEqual(past(one, c, 'faults', 1, 2), [10, 10])
+})
+
+test('a clock that is set back begins a new past', (t) => {
+  const one = recorder()
+  one.record(snapshotOf(T, group('a', 1)))
+  one.record(snapshotOf(T + 1, group('a', 2)))
+  one.record(snapshotOf(T - 3600, group('a', 3)))
+  one.record(snapshotOf(T - 3599, group('a', 3.25)))
+  t.deepEqual(past(one, find(one, groupKey('a')), 'cpu', -3600, -3599), [undefined, 0.25])
+})
+
+test('the node is recorded from its own counters', (t) => {
+  const one = recorder()
+  const usage = (cpu: number) => ({
+    cpu,
+    memory: 5,
+    read: 0,
+    write: 0,
+    faults: 0,
+    switches: cpu * 10,
+  })
+  one.record(snapshotOf(T, []), 'full', usage(100))
+  one.record(snapshotOf(T + 1, []), 'full', usage(101.5))
+  const node = find(one, 'node')
+  t.deepEqual(past(one, node, 'cpu', 1, 1), [1.5])
+  t.deepEqual(past(one, node, 'switches', 1, 1), [15])
+})
+
+test('what is recorded comes from metrics that there are', (t) => {
+  const names = new Set<string>(
+    COLLECTORS.flatMap(({ tables }) => tables()).flatMap(({ metrics }) =>
+      Object.values(metrics).map(({ otel }) => otel.name),
+    ),
+  )
+  const missing = FIGURE_SOURCES.filter(
+    // Not every source of tasks has it.
+    ({ metric, figure }) => figure !== 'runDelay' && !names.has(metric),
+  )
+  t.deepEqual(missing, [])
+})
+
+test('500 entities with 8 figures for 15 minutes take less than 24 MiB', (t) => {
+  const one = recorder({ window: 900_000, maxMemory: 1024 * MIB })
+  const names = Array.from({ length: 500 }, (_, index) => `g${index}`)
+  const before = process.memoryUsage()
+  for (const second of [0, 1, 2]) {
+    one.record(
+      snapshotOf(
+        T + second,
+        names.flatMap((name) => group(name, second)),
+      ),
+    )
+  }
+  t.is(KIND_FIGURES.group.length, 8)
+  const after = process.memoryUsage()
+  const used = after.arrayBuffers - before.arrayBuffers
+  t.true(one.bytes < 24 * MIB, `accounted for: ${one.bytes / MIB}`)
+  t.true(used < 24 * MIB, `taken: ${used / MIB}`)
+})
