@@ -50,6 +50,34 @@ test('every program that runs has its group, this one too', async (t) => {
   t.is(samples.find(({ name }) => name === 'otel_interrogator_collector_success')?.value, 1)
 })
 
+test('with a recorder there are peaks, in both vocabularies, and a collection without a scrape', async (t) => {
+  const { get, agent } = await start(
+    t,
+    '--exporters=prometheus',
+    '--recorder.enabled',
+    '--collection.interval=1s',
+    '--prometheus.naming=classic,otel',
+  )
+  const peaks = async () => parseSamples(await (await get('/metrics')).text())
+  const find = (samples: Awaited<ReturnType<typeof peaks>>, wanted: string, label: string) =>
+    samples.find(
+      ({ name, labels }) => name === wanted && labels[label] === 'node' && labels.window === '60s',
+    )?.value
+  t.not(agent, undefined)
+  // A busy moment of this very process.
+  const until = performance.now() + 300
+  while (performance.now() < until);
+  let samples = await peaks()
+  while (find(samples, 'namedprocess_namegroup_cpu_usage_peak', 'groupname') === undefined) {
+    await delay(100)
+    samples = await peaks()
+  }
+  const memory = find(samples, 'namedprocess_namegroup_memory_usage_peak_bytes', 'groupname')
+  t.true((memory ?? 0) > 1e7)
+  t.is(find(samples, 'procgroup_memory_usage_peak_bytes', 'procgroup_name'), memory)
+  t.true((find(samples, 'procgroup_cpu_usage_peak', 'procgroup_name') ?? 0) > 0)
+})
+
 test('each point that is pushed equals its line on /metrics', async (t) => {
   const receiver = await startReceiver()
   t.teardown(() => receiver.close())

@@ -75,7 +75,7 @@ export async function startAgent(
     nameSources: directory.sources,
     loopDelay,
   }
-  const recording = new Recording(config)
+  const recording = new Recording(config, logger)
   const { meters, vocabulary, sampled } = createCollectors(config, rules, procfs, workloads, {
     ...observed,
     notify: (message) => logger.warn(message),
@@ -127,7 +127,7 @@ export async function startAgent(
     logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
   }
   await first
-  recording.start(sampler, logger)
+  recording.start(sampler)
   const interval = collectionInterval(config)
   const collecting =
     interval > 0 ? setInterval(() => void sampler.snapshot(interval / 2), interval) : undefined

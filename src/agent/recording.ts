@@ -21,10 +21,13 @@ export class Recording {
   readonly recorder: Recorder | undefined
   readonly #config: Config
   readonly #node: NodeUsageReader
+  readonly #logger: Logger
   #schedule: RecorderSchedule | undefined
+  #hasFailed = false
 
-  constructor(config: Config) {
+  constructor(config: Config, logger: Logger) {
     this.#config = config
+    this.#logger = logger
     this.#node = new NodeUsageReader(config.procfs.root, readMachine().ticksPerSecond)
     const { enabled, interval, window, max_memory } = config.recorder
     if (!enabled) return
@@ -41,19 +44,35 @@ export class Recording {
   take(snapshot: Snapshot): void {
     const { recorder } = this
     if (recorder === undefined) return
-    if (recorder.options.hasSamples) recorder.record(snapshot)
-    else recorder.record(snapshot, 'full', this.#node.usage())
+    try {
+      if (recorder.options.hasSamples) recorder.record(snapshot)
+      else recorder.record(snapshot, 'full', this.#node.usage())
+    } catch (error) {
+      // The snapshot is served all the same.
+      this.#report(error)
+    }
+  }
+
+  #report(err: unknown): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    this.#logger.error({ err }, 'recorder failed; what it shows has gaps. Said once')
   }
 
   /** Begins to take samples; says what is recorded, and how finely. */
-  start(sampler: Sampler, logger: Logger): void {
+  start(sampler: Sampler): void {
     if (this.recorder === undefined) return
     const { interval, window, maxMemory, hasSamples } = this.recorder.options
     if (hasSamples) {
-      this.#schedule = new RecorderSchedule(this.recorder, sampler, () => this.#node.usage())
+      this.#schedule = new RecorderSchedule(
+        this.recorder,
+        sampler,
+        () => this.#node.usage(),
+        (error) => this.#report(error),
+      )
     }
     const { process_groups } = this.#config
-    logger.info(
+    this.#logger.info(
       {
         cgroups: hasSamples ? seconds(interval) : 'none',
         process_groups: process_groups.enabled ? seconds(collectionInterval(this.#config)) : 'none',

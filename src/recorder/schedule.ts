@@ -9,12 +9,22 @@ export class RecorderSchedule {
   readonly #recorder: Recorder
   readonly #sampler: Pick<Sampler, 'sample'>
   readonly #node: () => NodeUsage
+  readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
   #lastTick = Number.NEGATIVE_INFINITY
   #isClosed = false
 
-  /** @param node reads what the node uses. */
-  constructor(recorder: Recorder, sampler: Pick<Sampler, 'sample'>, node: () => NodeUsage) {
+  /**
+   * @param node reads what the node uses.
+   * @param onError is told why a sample could not be recorded; the next one is tried all the same.
+   */
+  constructor(
+    recorder: Recorder,
+    sampler: Pick<Sampler, 'sample'>,
+    node: () => NodeUsage,
+    onError: (error: unknown) => void,
+  ) {
+    this.#onError = onError
     this.#recorder = recorder
     this.#sampler = sampler
     this.#node = node
@@ -30,7 +40,11 @@ export class RecorderSchedule {
   #wait(): void {
     if (this.#isClosed) return
     const wait = CPU_MILLISECONDS - (Date.now() % CPU_MILLISECONDS)
-    this.#timer = setTimeout(() => void this.#look().finally(() => this.#wait()), wait)
+    const look = () =>
+      void this.#look()
+        .catch(this.#onError)
+        .finally(() => this.#wait())
+    this.#timer = setTimeout(look, wait)
     this.#timer.unref()
   }
 

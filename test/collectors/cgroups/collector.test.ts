@@ -1,6 +1,7 @@
 /** Pressure and usage of real cgroups, in all vocabularies. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Attributes } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import test, { type ExecutionContext } from 'ava'
 import { type CgroupsOptions, registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
@@ -8,7 +9,7 @@ import { CGROUP_TABLES } from '../../../src/collectors/cgroups/definitions.ts'
 import { select } from '../../../src/collectors/cgroups/selection.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import type { Naming } from '../../../src/telemetry/definitions.ts'
-import { ObservableMeter } from '../../../src/telemetry/meter.ts'
+import { type Detail, ObservableMeter } from '../../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
 import { now } from '../../../src/telemetry/time.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
@@ -57,7 +58,7 @@ async function collector(
     })
     return parseSamples(text)
   }
-  return { samples, said }
+  return { samples, said, meter }
 }
 
 /** A pod with one container that does something. */
@@ -66,6 +67,34 @@ async function pod(t: ExecutionContext): Promise<string> {
   await spawnInCgroup(t, `${path}/pod${UID}/${ID}`, 'sh', ['-c', 'while :; do :; done'])
   return path
 }
+
+test.serial(
+  'a sample has what changes by the second, of a container that is new, too',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    const { meter } = await collector(CGROUP2 as string)
+    const names = async (detail: Detail) => {
+      const { scopeMetrics } = await meter.collect(now(), detail)
+      return new Set(
+        scopeMetrics.metrics
+          .filter(({ dataPoints }) => dataPoints.some((point) => isOf(point.attributes)))
+          .map(({ descriptor }) => descriptor.name),
+      )
+    }
+    const isOf = (attributes: Attributes) => attributes['container.id'] === ID
+    await names('full')
+    await pod(t)
+    t.deepEqual(await names('cpu'), new Set())
+    const usage = await names('usage')
+    t.true(usage.has('container.cpu.usage.time'))
+    t.true(usage.has('container.cpu.pressure.time'))
+    t.false(usage.has('container.thread.count'))
+    t.deepEqual(await names('cpu'), new Set(['container.cpu.usage.time', 'container.cpu.time']))
+    const full = await names('full')
+    for (const name of usage) t.true(full.has(name), name)
+  },
+)
 
 test.serial('containers and pods, by their names, in each vocabulary', async (t) => {
   const reason = noCgroups()
