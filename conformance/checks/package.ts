@@ -9,6 +9,7 @@ import { MissingPeer } from '../support/packages.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WANTED = [
   /^dist\/[\w/-]+\.js$/,
+  /^dist\/kernel\/bpf\/(\w+\.skel|LICENSE\.bpf)$/,
   /^docs\/[\w-]+\.md$/,
   /^(README|CHANGELOG)\.md$/,
   /^LICENSE$/,

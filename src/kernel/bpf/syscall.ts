@@ -1,0 +1,71 @@
+/** bpf(2) by koffi, which is loaded when it is needed. */
+import { constants } from 'node:os'
+
+/** Numbers of the system call, by Node's name of the architecture. */
+const NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 }
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+/** The kernel's own, which no C library names: what a loader program answers where BTF has no such type. */
+const UNNAMED = new Map([[524, 'ENOTSUPP']])
+
+/** `enum bpf_cmd` (include/uapi/linux/bpf.h). */
+export const BpfCommand = {
+  mapCreate: 0,
+  mapLookup: 1,
+  mapUpdate: 2,
+  programLoad: 5,
+  pin: 6,
+  programRun: 10,
+  rawTracepointOpen: 17,
+  mapLookupAndDeleteBatch: 25,
+  linkCreate: 28,
+  iteratorCreate: 33,
+} as const
+
+/** A field of `union bpf_attr`: its offset, its size in bytes, and a number or the memory that it points to. */
+export type BpfField = readonly [offset: number, size: 4 | 8, value: number | Uint8Array]
+
+export interface Bpf {
+  /**
+   * Calls bpf(2).
+   *
+   * @returns what the kernel gave back, and the attributes as it left them.
+   * @throws NodeJS.ErrnoException with the kernel's code.
+   */
+  call(
+    command: number,
+    size: number,
+    fields: readonly BpfField[],
+  ): { result: number; attributes: Buffer }
+  /** The address of memory that stays where it is as long as it is referenced. */
+  address(memory: Uint8Array): bigint
+}
+
+/** @throws Error that says that koffi is missing, or that the platform has no number for the call. */
+export async function loadBpf(): Promise<Bpf> {
+  const number = NUMBERS[process.arch]
+  if (number === undefined) throw new Error(`bpf(2) is not known on ${process.arch}`)
+  const { default: koffi } = await import('koffi')
+  const library = koffi.load('libc.so.6')
+  const syscall = library.func('syscall', 'long', ['long', 'long', 'void *', 'unsigned long'])
+  const address = (memory: Uint8Array): bigint => BigInt(koffi.address(memory))
+  return {
+    address,
+    call(command, size, fields) {
+      const attributes = Buffer.alloc(size)
+      for (const [offset, length, value] of fields) {
+        if (typeof value !== 'number') attributes.writeBigUInt64LE(address(value), offset)
+        else if (length === 8) attributes.writeBigUInt64LE(BigInt(value), offset)
+        else attributes.writeInt32LE(value | 0, offset)
+      }
+      const result = syscall(number, command, attributes, size) as number
+      if (result >= 0) return { result, attributes }
+      throw bpfError(koffi.errno(), `bpf(2) command ${command}`)
+    },
+  }
+}
+
+/** @param number of the error, as errno(3) has it. */
+export function bpfError(number: number, what: string): NodeJS.ErrnoException {
+  const code = NAMES.get(number) ?? UNNAMED.get(number) ?? `E${number}`
+  return Object.assign(new Error(`${what}: ${code}`), { code, errno: number, syscall: 'bpf' })
+}

@@ -1,0 +1,130 @@
+/** Opens the iterator over all tasks: our own, or one that somebody with the rights has pinned in a bpffs. */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { closeProgram, type LoadedProgram, loadSkeleton } from './skeleton.ts'
+import { type Bpf, BpfCommand, loadBpf } from './syscall.ts'
+import type { TaskRecords } from './task-records.ts'
+
+export interface TaskIteratorOptions {
+  /** Whether there is a record for each thread, not for leaders only. */
+  readonly threads: boolean
+  /** Whether the kernel function is told in which a task sleeps. */
+  readonly wchan: boolean
+}
+
+const SKELETON = new URL('./tasks.skel', import.meta.url)
+const PROGRAM = 'dump_tasks'
+const ATTACH_TRACE_ITER = 28
+const WANT_THREADS = 1
+const WANT_WCHAN = 2
+/** The kernel fills no more at once. */
+const CHUNK = 32 * 1024
+
+export class TaskIterator {
+  readonly #open: () => number
+  readonly #close: () => void
+
+  /**
+   * @param open gives a descriptor for one pass.
+   * @param close frees what `open` needs.
+   */
+  constructor(open: () => number, close: () => void = () => {}) {
+    this.#open = open
+    this.#close = close
+  }
+
+  /**
+   * Begins a pass over all tasks.
+   *
+   * @throws NodeJS.ErrnoException when the iterator is gone.
+   */
+  begin(): TaskPass {
+    return new TaskPass(this.#open())
+  }
+
+  close(): void {
+    this.#close()
+  }
+}
+
+/** One pass over all tasks: each reading fills one buffer of the kernel. */
+export class TaskPass {
+  readonly #descriptor: number
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor
+  }
+
+  /**
+   * Adds the next records; false at the end.
+   *
+   * @throws NodeJS.ErrnoException
+   */
+  read(records: TaskRecords): boolean {
+    const length = readSync(this.#descriptor, records.room(CHUNK), 0, CHUNK, null)
+    records.length += length
+    return length > 0
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+}
+
+/**
+ * Loads the program.
+ *
+ * @throws Error without koffi; NodeJS.ErrnoException as loadSkeleton does.
+ */
+export async function loadTaskIterator(options: TaskIteratorOptions): Promise<TaskIterator> {
+  const bpf = await loadBpf()
+  const { program, link } = linkTasks(bpf, options)
+  const open = () => bpf.call(BpfCommand.iteratorCreate, 8, [[0, 4, link]]).result
+  return new TaskIterator(open, () => {
+    closeSync(link)
+    closeProgram(program)
+  })
+}
+
+/** An iterator that is pinned: whoever may read the file needs no other right. */
+export function pinnedTaskIterator(path: string): TaskIterator {
+  return new TaskIterator(() => openSync(path, 'r'))
+}
+
+/**
+ * Loads the program and pins its iterator, for others to read.
+ *
+ * @param path in a bpffs, where nothing is yet.
+ * @throws NodeJS.ErrnoException
+ */
+export async function pinTaskIterator(path: string, options: TaskIteratorOptions): Promise<void> {
+  const bpf = await loadBpf()
+  const { program, link } = linkTasks(bpf, options)
+  try {
+    bpf.call(BpfCommand.pin, 16, [
+      [0, 8, Buffer.from(`${path}\0`)],
+      [8, 4, link],
+    ])
+  } finally {
+    closeSync(link)
+    closeProgram(program)
+  }
+}
+
+function linkTasks(
+  bpf: Bpf,
+  { threads, wchan }: TaskIteratorOptions,
+): { program: LoadedProgram; link: number } {
+  const want = Buffer.alloc(4)
+  want.writeUInt32LE((threads ? WANT_THREADS : 0) | (wchan ? WANT_WCHAN : 0))
+  const program = loadSkeleton(bpf, SKELETON, new Map([['bss', want]]))
+  try {
+    const { result: link } = bpf.call(BpfCommand.linkCreate, 48, [
+      [0, 4, program.programs.get(PROGRAM) as number],
+      [8, 4, ATTACH_TRACE_ITER],
+    ])
+    return { program, link }
+  } catch (error) {
+    closeProgram(program)
+    throw error
+  }
+}
