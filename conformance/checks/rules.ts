@@ -3,16 +3,16 @@ import { basename, join } from 'node:path'
 import { parse } from 'yaml'
 import { RULES, TO_BE_COPIED } from '../../deploy/generate/prometheus-rule.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
-import { AGENT_TROUBLES } from '../rules/agent-troubles.ts'
+import { AGENT_CASES } from '../rules/agent-alert-cases.ts'
+import { alertTest } from '../rules/alert-cases.ts'
 import { ALERTS } from '../rules/alerts.ts'
-import { PRESSURE_TROUBLES } from '../rules/pressure-troubles.ts'
-import { liveThrough } from '../rules/real-course.ts'
-import { troubleTest } from '../rules/troubles.ts'
-import { COURSES, INTERVAL, recordingTest, unitTest } from '../rules/unit-tests.ts'
+import { liveThrough } from '../rules/live-alerts.ts'
+import { PRESSURE_CASES } from '../rules/pressure-alert-cases.ts'
+import { INTERVAL, recordingTest, TIMELINES, unitTest } from '../rules/unit-tests.ts'
 import { run } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
 
-const TROUBLES = [...PRESSURE_TROUBLES, ...AGENT_TROUBLES]
+const CASES = [...PRESSURE_CASES, ...AGENT_CASES]
 
 interface RuleFile {
   readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[]
@@ -32,24 +32,24 @@ export const check: Check = {
 
     const tests: object[] = [recordingTest()]
     for (const alert of ALERTS) {
-      for (const course of COURSES) {
-        const { test, values } = await unitTest(alert, course)
+      for (const timeline of TIMELINES) {
+        const { test, values } = await unitTest(alert, timeline)
         tests.push(test)
-        print(`${alert.name}, ${course.title}: ${values}`)
+        print(`${alert.name}, ${timeline.title}: ${values}`)
       }
     }
     const ofGroups = ALERTS.map(({ file }) => file)
     await judge(context, ofGroups, `${INTERVAL}s`, tests)
-    const troubles: object[] = []
-    for (const trouble of TROUBLES) troubles.push(await troubleTest(trouble))
+    const cases: object[] = []
+    for (const alertCase of CASES) cases.push(await alertTest(alertCase))
     const general = files.filter((file) => basename(file) !== TO_BE_COPIED)
-    await judge(context, general, '1m', troubles)
-    print(`${troubles.length} troubles: each alert alone, after its time and no longer`)
+    await judge(context, general, '1m', cases)
+    print(`${cases.length} cases: each alert alone, after its time and no longer`)
 
     const delays = await Promise.all(ALERTS.map((alert) => liveThrough(scope, alert)))
     for (const [index, { name }] of ALERTS.entries())
       print(`${name}, in Prometheus: fired ${delays[index].toFixed(1)} s after the end`)
-    const courses = tests.length + troubles.length
+    const courses = tests.length + cases.length
     return `${courses} courses of events, and ${ALERTS.length} alerts in a real Prometheus`
   },
 }
@@ -74,5 +74,5 @@ function alertsOf(file: string): string[] {
 }
 
 function isTested(name: string): boolean {
-  return ALERTS.some((alert) => alert.name === name) || TROUBLES.some(({ alert }) => alert === name)
+  return ALERTS.some((alert) => alert.name === name) || CASES.some(({ alert }) => alert === name)
 }

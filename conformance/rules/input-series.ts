@@ -1,4 +1,4 @@
-/** What an agent serves in a course of time, in the form of the tests of `promtool test rules`. */
+/** What an agent serves over time, in the form of the tests of `promtool test rules`. */
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 
 export interface InputSeries {

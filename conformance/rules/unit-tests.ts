@@ -1,4 +1,4 @@
-/** Tests for `promtool test rules`: what the agent itself says of a course of events, and when an alert must fire. */
+/** Tests for `promtool test rules`: what the agent itself says over a timeline of events, and when an alert must fire. */
 import { processGroups } from '../../test/support/process-groups.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
 import { type Alert, GROUP } from './alerts.ts'
@@ -7,7 +7,7 @@ import { type InputSeries, inputSeries, NODE } from './input-series.ts'
 /** Whether the program runs in a minute; or that the agent itself does not. */
 type Minute = 'runs' | 'absent' | 'agent is away'
 
-export interface Course {
+export interface Timeline {
   readonly title: string
   readonly minutes: readonly Minute[]
   /** Seconds after the start, and whether the alert fires then. */
@@ -19,7 +19,7 @@ export const INTERVAL = 15
 const NUM_PROCS = 'namedprocess_namegroup_num_procs'
 const WATCHED = [NUM_PROCS, 'namedprocess_scrape_errors']
 
-export const COURSES: readonly Course[] = [
+export const TIMELINES: readonly Timeline[] = [
   {
     title: 'the last process ends after two minutes',
     minutes: ['runs', 'runs', 'absent', 'absent', 'runs'],
@@ -60,8 +60,8 @@ export const COURSES: readonly Course[] = [
   },
 ]
 
-/** The test of one alert in one course of events, and the values of `num_procs` in it, for people. */
-export async function unitTest(alert: Alert, { title, minutes, alerts }: Course) {
+/** The test of one alert over one timeline of events, and the values of `num_procs` in it, for people. */
+export async function unitTest(alert: Alert, { title, minutes, alerts }: Timeline) {
   const input = await observe(alert, minutes)
   const { name, rule, description } = alert
   const expected = {

@@ -12,7 +12,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /** Whether a character is seen when printed; of the spaces only the plain one is. */
-export function isPrintable(character: string): boolean {
+function isPrintable(character: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u.test(character)
 }
 

@@ -10,8 +10,8 @@ import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { now } from '../../src/telemetry/time.ts'
 import { servedText } from '../../test/support/served-text.ts'
+import type { AlertCase } from './alert-cases.ts'
 import { NODE } from './input-series.ts'
-import type { Trouble } from './troubles.ts'
 
 type Resource = 'cpu' | 'memory' | 'io'
 type Type = 'some' | 'full'
@@ -51,9 +51,9 @@ const ALERTS: readonly (readonly [string, Subject, Resource, Type, part: number,
     ['NodeWaitsForCpu', 'node', 'cpu', 'some', 0.75, 30],
   ]
 
-export const PRESSURE_TROUBLES: readonly Trouble[] = NAMINGS.flatMap((namings) =>
+export const PRESSURE_CASES: readonly AlertCase[] = NAMINGS.flatMap((namings) =>
   ALERTS.map(
-    ([alert, subject, resource, type, part, waits]): Trouble => ({
+    ([alert, subject, resource, type, part, waits]): AlertCase => ({
       title: `${part * 100} % of the time, in ${namings.join(' and ')} names`,
       alert,
       window: WINDOW,
@@ -64,14 +64,14 @@ export const PRESSURE_TROUBLES: readonly Trouble[] = NAMINGS.flatMap((namings) =
   ),
 )
 
-/** Serves the pressure of everybody: one waits for the part of the time while there is trouble, else all for little. */
+/** Serves pressure of several subjects. During the fault the first waits for the given part of the time; the others, and all of them otherwise, wait little. */
 function pressed(
   subject: Subject,
   resource: Resource,
   type: Type,
   part: number,
   namings: readonly Naming[],
-): Trouble['serve'] {
+): AlertCase['serve'] {
   const key = rowKey({ resource, type, field: 'total' })
   const waited = IDENTITIES[subject].map((identity) => ({
     entity: new Entity(identity, now()),
@@ -88,16 +88,16 @@ function pressed(
     },
     namings,
   )
-  return (_, isTrouble) => {
+  return (_, isFaulty) => {
     for (const [index, each] of waited.entries()) {
-      each.seconds += 60 * (isTrouble && index === 0 ? part : CALM)
+      each.seconds += 60 * (isFaulty && index === 0 ? part : CALM)
     }
     return text()
   }
 }
 
 /** The words and labels of one alert, in the names that count. */
-function said(namings: readonly Naming[]): Pick<Trouble, 'annotations' | 'labels'> {
+function said(namings: readonly Naming[]): Pick<AlertCase, 'annotations' | 'labels'> {
   const labels = namings.includes('otel')
     ? {
         k8s_namespace_name: 'shop',

@@ -10,7 +10,7 @@ import { now } from '../../src/telemetry/time.ts'
 import { SourceCache } from '../../src/workloads/source-cache.ts'
 import { TestSource } from '../../test/support/name-source.ts'
 import { servedText } from '../../test/support/served-text.ts'
-import type { Trouble } from './troubles.ts'
+import type { AlertCase } from './alert-cases.ts'
 
 /** All that an agent's health depends on. */
 class Node {
@@ -55,68 +55,68 @@ class Node {
 }
 
 /** @param act makes a minute what it is. */
-function trouble(
-  rest: Omit<Trouble, 'serve'>,
-  act: (node: Node, isTrouble: boolean, minute: number) => void,
-): Trouble {
+function alertCase(
+  rest: Omit<AlertCase, 'serve'>,
+  act: (node: Node, isFaulty: boolean, minute: number) => void,
+): AlertCase {
   const node = new Node()
   return {
     ...rest,
-    serve: async (minute, isTrouble) => {
+    serve: async (minute, isFaulty) => {
       node.collected = minute
-      act(node, isTrouble, minute)
+      act(node, isFaulty, minute)
       return await node.serve()
     },
   }
 }
 
-export const AGENT_TROUBLES: readonly Trouble[] = [
-  trouble(
+export const AGENT_CASES: readonly AlertCase[] = [
+  alertCase(
     { title: 'it does not answer', alert: 'AgentIsDown', window: 0, waits: 5 },
-    (node, isTrouble) => {
-      node.isAway = isTrouble
+    (node, isFaulty) => {
+      node.isAway = isFaulty
     },
   ),
-  trouble(
+  alertCase(
     { title: 'a collector fails', alert: 'AgentCollectorFails', window: 0, waits: 10 },
-    (node, isTrouble) => {
-      node.errors = isTrouble ? [new Error('no such file')] : []
+    (node, isFaulty) => {
+      node.errors = isFaulty ? [new Error('no such file')] : []
     },
   ),
-  trouble(
+  alertCase(
     { title: 'its Collector is away', alert: 'AgentPushFails', window: 10, waits: 15 },
-    (node, isTrouble) => {
-      node.exports.countFailed('UNAVAILABLE', isTrouble ? 1000 : 0)
+    (node, isFaulty) => {
+      node.exports.countFailed('UNAVAILABLE', isFaulty ? 1000 : 0)
     },
   ),
-  trouble(
+  alertCase(
     { title: 'too many series', alert: 'AgentLeavesSeriesOut', window: 0, waits: 10 },
-    (node, isTrouble) => {
-      node.dropped = isTrouble ? 5 : 0
+    (node, isFaulty) => {
+      node.dropped = isFaulty ? 5 : 0
     },
   ),
-  trouble(
+  alertCase(
     { title: 'the runtime does not answer', alert: 'AgentKnowsNoNames', window: 0, waits: 15 },
-    ({ source }, isTrouble) => {
-      source.failure = isTrouble ? new Error('connection refused') : undefined
+    ({ source }, isFaulty) => {
+      source.failure = isFaulty ? new Error('connection refused') : undefined
     },
   ),
-  trouble(
+  alertCase(
     { title: 'the clock is behind', alert: 'AgentSnapshotIsStale', window: 0, waits: 5 },
-    (node, isTrouble, minute) => {
-      if (isTrouble) node.collected = minute - 4
+    (node, isFaulty, minute) => {
+      if (isFaulty) node.collected = minute - 4
     },
   ),
-  trouble(
+  alertCase(
     { title: 'the clock is ahead', alert: 'AgentSnapshotIsStale', window: 0, waits: 5 },
-    (node, isTrouble, minute) => {
-      if (isTrouble) node.collected = minute + 4
+    (node, isFaulty, minute) => {
+      if (isFaulty) node.collected = minute + 4
     },
   ),
-  trouble(
+  alertCase(
     { title: 'procfs is away', alert: 'ProcessesAreNotRead', window: 5, waits: 5 },
-    (node, isTrouble) => {
-      if (isTrouble) node.unread++
+    (node, isFaulty) => {
+      if (isFaulty) node.unread++
     },
   ),
 ]

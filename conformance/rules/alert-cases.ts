@@ -1,10 +1,10 @@
 /**
- * Tests for `promtool test rules`: ten calm minutes, an hour of trouble, and calm again. While there is trouble its
+ * Tests for `promtool test rules`: ten minutes without the fault, an hour with it, and again without. While it lasts its
  * alert fires, once and no other one; what the agent serves in each minute comes from the agent's own code.
  */
 import { inputSeries, NODE } from './input-series.ts'
 
-export interface Trouble {
+export interface AlertCase {
   readonly title: string
   readonly alert: string
   /** How many alerts of that name it is. */
@@ -13,7 +13,7 @@ export interface Trouble {
   readonly window: number
   readonly waits: number
   /** What is served in a minute; nothing when the agent does not answer. */
-  readonly serve: (minute: number, isTrouble: boolean) => Promise<string>
+  readonly serve: (minute: number, isFaulty: boolean) => Promise<string>
   /** What an alert says of it. */
   readonly annotations?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
@@ -23,8 +23,8 @@ const BEGINS = 10
 const ENDS = 70
 const LENGTH = 90
 
-export async function troubleTest(trouble: Trouble): Promise<object> {
-  const { title, alert, count = 1, window, waits, serve, annotations, labels } = trouble
+export async function alertTest(alertCase: AlertCase): Promise<object> {
+  const { title, alert, count = 1, window, waits, serve, annotations, labels } = alertCase
   const texts: string[] = []
   for (let minute = 0; minute <= LENGTH; minute++) {
     texts.push(await serve(minute, minute > BEGINS && minute <= ENDS))
