@@ -5,10 +5,10 @@ import {
   NODE_METRICS,
   rowKey,
 } from '../../src/collectors/cgroups/definitions.ts'
+import { now } from '../../src/telemetry/clock.ts'
 import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
-import { now } from '../../src/telemetry/time.ts'
 import { servedText } from '../../test/support/served-text.ts'
 import type { AlertCase } from './alert-cases.ts'
 import { NODE } from './input-series.ts'

@@ -14,6 +14,9 @@ interface Kept {
 }
 
 export class KeptFileReader extends FileReader {
+  /** Files opened so far, and those among them in the place of a kept file that the kernel had removed. */
+  opened = 0
+  replaced = 0
   readonly #limit: number
   readonly #files = new Map<string, Kept>()
 
@@ -24,13 +27,15 @@ export class KeptFileReader extends FileReader {
   }
 
   override read(path: string): void {
-    if (!this.#readKept(path, (descriptor) => this.#readOnce(descriptor))) super.read(path)
+    if (this.#readKept(path, (descriptor) => this.#readOnce(descriptor))) return
+    super.read(path)
+    this.opened++
   }
 
   override readAll(path: string, limit: number): void {
-    if (!this.#readKept(path, (descriptor) => this.readWhole(descriptor, limit))) {
-      super.readAll(path, limit)
-    }
+    if (this.#readKept(path, (descriptor) => this.readWhole(descriptor, limit))) return
+    super.readAll(path, limit)
+    this.opened++
   }
 
   /** Closes the files that nobody has read since the last call: whose they were has gone. */
@@ -49,14 +54,16 @@ export class KeptFileReader extends FileReader {
   /** Whether the file is one of those that are kept open, and could be read. */
   #readKept(path: string, read: (descriptor: number) => void): boolean {
     const known = this.#files.get(path)
+    let hasGone = false
     if (known !== undefined) {
       try {
         read(known.descriptor)
         known.isUsed = true
         return true
-      } catch {
+      } catch (error) {
         // Whose it was has gone; there may be another one of this path.
         this.#close(path, known)
+        hasGone = (error as NodeJS.ErrnoException).code === 'ENODEV'
       }
     }
     if (this.#files.size >= this.#limit) return false
@@ -64,6 +71,8 @@ export class KeptFileReader extends FileReader {
     this.#files.set(path, kept)
     try {
       read(kept.descriptor)
+      this.opened++
+      if (hasGone) this.replaced++
       return true
     } catch (error) {
       this.#close(path, kept)

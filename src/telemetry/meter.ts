@@ -19,8 +19,9 @@ import { ValueType } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics'
+import { clock, now } from './clock.ts'
 import type { MetricKind } from './definitions.ts'
-import { startOf } from './entity.ts'
+import { seriesOf } from './entity.ts'
 import { limitSeries } from './series-limit.ts'
 
 /**
@@ -31,11 +32,7 @@ export type Detail = 'full' | 'usage' | 'cpu'
 
 /** How much the collection that a callback runs for reads. */
 export function detailOf(result: BatchObservableResult): Detail {
-  return (result as Partial<DetailedResult>).detail ?? 'full'
-}
-
-interface DetailedResult extends BatchObservableResult {
-  readonly detail: Detail
+  return result instanceof CollectionResult ? result.detail : 'full'
 }
 
 /** What one scope observed in one collection. */
@@ -75,15 +72,16 @@ export class ObservableMeter implements Meter {
    * A callback that fails loses all that its instruments observed, for half a collection would look
    * like a whole one; its error is among `errors`.
    *
-   * @param time the time of all points.
+   * @param time the time of all points, by the agent's clock; they bear what the wall clock shows for it.
    * @param detail what is read; callbacks learn it by `detailOf`.
    */
   async collect(time: HrTime, detail: Detail = 'full'): Promise<ScopeCollection> {
     const errors: unknown[] = []
+    const result = new CollectionResult(time, detail)
     for (const instrument of this.#instruments) instrument.begin(time, this.#start)
     for (const { callback, observables } of this.#callbacks) {
       try {
-        await callback(RESULTS[detail])
+        await callback(result)
       } catch (error) {
         errors.push(error)
         for (const observable of observables) (observable as Instrument).begin(time, this.#start)
@@ -169,13 +167,13 @@ class Instrument implements Observable {
 
   begin(time: HrTime, start: HrTime): void {
     this.points = []
-    this.#time = time
+    this.#time = clock.shown(time)
     this.#start = start
   }
 
   observe(value: number, attributes: PointAttributes): void {
     this.points.push({
-      startTime: startOf(attributes) ?? this.#start,
+      startTime: clock.shown(seriesOf(attributes)?.start ?? this.#start),
       endTime: this.#time,
       attributes,
       value,
@@ -196,19 +194,25 @@ class Instrument implements Observable {
   }
 }
 
-const RESULTS: Readonly<Record<Detail, DetailedResult>> = {
-  full: createResult('full'),
-  usage: createResult('usage'),
-  cpu: createResult('cpu'),
+/** What a callback observes to. */
+class CollectionResult implements BatchObservableResult {
+  /** Of the collection, by the agent's clock. */
+  readonly time: HrTime
+  readonly detail: Detail
+
+  constructor(time: HrTime, detail: Detail) {
+    this.time = time
+    this.detail = detail
+  }
+
+  observe(observable: Observable, value: number, attributes: PointAttributes = {}): void {
+    ;(observable as Instrument).observe(value, attributes)
+  }
 }
 
-function createResult(detail: Detail): DetailedResult {
-  return {
-    detail,
-    observe(observable, value, attributes = {}) {
-      ;(observable as Instrument).observe(value, attributes)
-    },
-  }
+/** The time of the collection that a callback observes for, by the agent's clock; on another meter the time now. */
+export function collectionTime(result: BatchObservableResult): HrTime {
+  return result instanceof CollectionResult ? result.time : now()
 }
 
 function toMetricData({ kind, descriptor, points }: Instrument): MetricData {

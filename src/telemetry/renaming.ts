@@ -8,7 +8,7 @@ import {
   type MetricDescriptor,
 } from '@opentelemetry/sdk-metrics'
 import type { MetricDefinition, OtherName } from './definitions.ts'
-import { startOf, withStart } from './entity.ts'
+import { seriesOf, withSeries } from './entity.ts'
 
 /** A descriptor whose name is a Prometheus name already and must not be changed. */
 export interface ClassicDescriptor extends MetricDescriptor {
@@ -65,7 +65,7 @@ export class Renaming {
       if (label !== false) translated[label] = value
     }
     Object.assign(translated, this.#added)
-    withStart(translated, startOf(attributes))
+    withSeries(translated, seriesOf(attributes))
     this.#translated.set(attributes, translated)
     return translated
   }

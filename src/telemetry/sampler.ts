@@ -3,8 +3,9 @@
  */
 import type { HrTime } from '@opentelemetry/api'
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
+import { clock } from './clock.ts'
 import type { Detail, ObservableMeter } from './meter.ts'
-import { now } from './time.ts'
+import { compareTimes } from './time.ts'
 
 /** What all collectors observed in one collection; nothing in it changes any more. */
 export interface Snapshot {
@@ -44,6 +45,8 @@ export interface SamplerOptions {
 
 export class Sampler {
   readonly #options: SamplerOptions
+  /** The time of the last collection, by the agent's clock. */
+  #time: HrTime | undefined
   #latest: Snapshot | undefined
   #finished = Number.NEGATIVE_INFINITY
   #running: Promise<Snapshot> | undefined
@@ -91,19 +94,21 @@ export class Sampler {
   }
 
   async #sample(detail: Detail): Promise<Snapshot> {
-    const time = now()
+    const time = clock.now()
     const scopes: ScopeMetrics[] = []
     for (const meter of this.#options.meters) {
       if (!this.#options.sampled?.has(meter.scope.name)) continue
       const { scopeMetrics } = await meter.collect(time, detail)
       scopes.push(scopeMetrics)
     }
-    return { time, scopes }
+    return { time: clock.shown(time), scopes }
   }
 
   async #collect(): Promise<Snapshot> {
     this.#options.onStart?.()
-    const time = after(this.#latest?.time, now())
+    const time = later(this.#time, clock.now())
+    this.#time = time
+    const shown = clock.shown(time)
     const scopes: ScopeMetrics[] = []
     for (const meter of this.#options.meters) {
       const started = performance.now()
@@ -111,14 +116,14 @@ export class Sampler {
       scopes.push(scopeMetrics)
       this.#options.onRun({
         name: meter.scope.name,
-        time,
+        time: shown,
         duration: (performance.now() - started) / 1000,
         series: scopeMetrics.metrics.reduce((sum, { dataPoints }) => sum + dataPoints.length, 0),
         dropped,
         errors,
       })
     }
-    this.#latest = { time, scopes }
+    this.#latest = { time: shown, scopes }
     this.#finished = performance.now()
     this.#options.onSnapshot?.(this.#latest)
     return this.#latest
@@ -126,7 +131,7 @@ export class Sampler {
 }
 
 /** `time`, or just after `previous` when two collections fall into one tick of the clock. */
-function after(previous: HrTime | undefined, time: HrTime): HrTime {
-  const isSame = previous !== undefined && previous[0] === time[0] && previous[1] >= time[1]
-  return isSame ? [previous[0], previous[1] + 1] : time
+function later(previous: HrTime | undefined, time: HrTime): HrTime {
+  const isLater = previous === undefined || compareTimes(previous, time) < 0
+  return isLater ? time : [previous[0], previous[1] + 1]
 }

@@ -10,20 +10,24 @@ import type { Vocabulary } from './vocabulary.ts'
  * @param namings the vocabularies that the reader wants.
  * @param sharedAge gives how old, in milliseconds, a snapshot may be that another reader caused and this reader has not
  *   had yet: so two readers that are not in step cause one collection, not two. 0 for as old as for all readers.
+ *   A reader that gives it gets no snapshot twice.
  */
 export function snapshotProducer(
   sampler: Sampler,
   vocabulary: Vocabulary,
   namings: readonly Naming[],
-  sharedAge = () => 0,
+  sharedAge?: () => number,
 ): MetricProducer {
   const resource = emptyResource()
   let translated: { of: Snapshot; scopeMetrics: Promise<ScopeMetrics[]> } | undefined
+  const maxAge = () => {
+    if (sharedAge === undefined) return undefined
+    const isUnread = sampler.latest !== undefined && sampler.latest !== translated?.of
+    return isUnread ? sharedAge() || undefined : 0
+  }
   return {
     async collect() {
-      const isUnread = sampler.latest !== undefined && sampler.latest !== translated?.of
-      const maxAge = isUnread ? sharedAge() : 0
-      const snapshot = await sampler.snapshot(maxAge === 0 ? undefined : maxAge)
+      const snapshot = await sampler.snapshot(maxAge())
       if (translated?.of !== snapshot) {
         const work = vocabulary.translating(snapshot.scopes, namings)
         translated = { of: snapshot, scopeMetrics: doInSlices(work) }

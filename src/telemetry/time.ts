@@ -1,16 +1,37 @@
 /** Times as OpenTelemetry has them: seconds and nanoseconds since the epoch. */
 import type { HrTime } from '@opentelemetry/api'
 
-/** The wall clock now, to the millisecond. */
-export function now(): HrTime {
-  return fromMilliseconds(Date.now())
+/** @param milliseconds since the epoch. */
+export function fromMilliseconds(milliseconds: number): HrTime {
+  return addMilliseconds([0, 0], milliseconds)
 }
 
-function fromMilliseconds(milliseconds: number): HrTime {
-  const seconds = Math.floor(milliseconds / 1000)
-  return [seconds, (milliseconds - seconds * 1000) * 1e6]
+export function addMilliseconds([seconds, nanoseconds]: HrTime, milliseconds: number): HrTime {
+  const whole = Math.floor(milliseconds / 1000)
+  const sum = nanoseconds + Math.round((milliseconds - whole * 1000) * 1e6)
+  return sum >= 1e9 ? [seconds + whole + 1, sum - 1e9] : [seconds + whole, sum]
 }
 
 export function toSeconds([seconds, nanoseconds]: HrTime): number {
   return seconds + nanoseconds / 1e9
+}
+
+/** Negative when `one` is before `other`, 0 when they are the same. */
+export function compareTimes(one: HrTime, other: HrTime): number {
+  return one[0] - other[0] || one[1] - other[1]
+}
+
+/** The time between two in nanoseconds added to a third: `time + (to - from)`. */
+export function shiftTime(time: HrTime, from: HrTime, to: HrTime): HrTime {
+  if (from === to) return time
+  let seconds = time[0] + to[0] - from[0]
+  let nanoseconds = time[1] + to[1] - from[1]
+  if (nanoseconds < 0) {
+    seconds--
+    nanoseconds += 1e9
+  } else if (nanoseconds >= 1e9) {
+    seconds++
+    nanoseconds -= 1e9
+  }
+  return [seconds, nanoseconds]
 }

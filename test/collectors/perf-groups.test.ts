@@ -13,7 +13,7 @@ import { EVENTS } from '../../src/kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../src/kernel/perf-events/open.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { emptyStat } from '../../src/kernel/procfs/stat.ts'
-import { now } from '../../src/telemetry/time.ts'
+import { now } from '../../src/telemetry/clock.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { skip } from '../support/skip.ts'
 
@@ -48,7 +48,7 @@ async function setUp(list: () => Member[]) {
   })
   const take = async (budget = 1000) => {
     const found = new Map<unknown, Counts>()
-    await counted.take(new TimeSlice(), budget, ({ attributes }, counts) =>
+    await counted.take(new TimeSlice(), budget, now(), ({ attributes }, counts) =>
       found.set(attributes['procgroup.name'], counts),
     )
     return found

@@ -1,11 +1,11 @@
 /** What a collector gives, as a scrape has it. */
 import type { Meter } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
+import { now } from '../../src/telemetry/clock.ts'
 import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
-import { now } from '../../src/telemetry/time.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 /** @returns what collects and gives the text. */

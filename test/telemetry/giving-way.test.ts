@@ -1,9 +1,9 @@
 /** Text of many series is made in pieces. */
 import { emptyResource } from '@opentelemetry/resources'
 import test from 'ava'
+import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
-import { now } from '../../src/telemetry/time.ts'
 import type { Work } from '../../src/telemetry/time-slice.ts'
 import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 

@@ -1,7 +1,9 @@
 import test from 'ava'
 import { type Detail, detailOf, ObservableMeter } from '../../src/telemetry/meter.ts'
 import { type CollectorRun, Sampler, type Snapshot } from '../../src/telemetry/sampler.ts'
+import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
 import { doAtOnce, doInSlices, TimeSlice, type Work } from '../../src/telemetry/time-slice.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 function sampler(maxAge: number, wait: () => Promise<void> = async () => {}) {
   const meter = new ObservableMeter({ name: 'test' }, [1, 0])
@@ -94,6 +96,24 @@ test('a young snapshot serves again, an old one does not', async (t) => {
   const old = sampler(0)
   t.not(await old.sampler.snapshot(), await old.sampler.snapshot())
   t.is(old.counts.collections, 2)
+})
+
+test('a reader that shares snapshots gets none of them twice, however young it is', async (t) => {
+  const { sampler: one, counts } = sampler(3_600_000)
+  const times: string[] = []
+  const pushes = snapshotProducer(one, new Vocabulary([]), ['otel'], () => 60_000)
+  const push = async () => {
+    const { resourceMetrics } = await pushes.collect()
+    const [point] = resourceMetrics.scopeMetrics[0].metrics[0].dataPoints
+    times.push(String(point.endTime))
+  }
+  await one.snapshot()
+  for (let count = 0; count < 3; count++) await push()
+  t.is(new Set(times).size, 3)
+  t.is(counts.collections, 3)
+  const scrapes = snapshotProducer(one, new Vocabulary([]), ['otel'])
+  for (let count = 0; count < 3; count++) await scrapes.collect()
+  t.is(counts.collections, 3)
 })
 
 test('time rises strictly, also within one tick of the clock', async (t) => {

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
+import { now } from '../../src/telemetry/clock.ts'
 import type { MetricDefinition, Naming } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { shownLabel, shownName } from '../../src/telemetry/shown-names.ts'
-import { now } from '../../src/telemetry/time.ts'
 import { parseSamples } from '../support/exposition.ts'
 import { servedText } from '../support/served-text.ts'
 

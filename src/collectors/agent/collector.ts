@@ -1,10 +1,10 @@
 /** The collector of the agent itself. It comes last, so that it sees how the others did in the same snapshot. */
 import type { Meter } from '@opentelemetry/api'
+import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
 import type { CollectorRun } from '../../telemetry/sampler.ts'
-import { now } from '../../telemetry/time.ts'
 import type { SourceCache } from '../../workloads/source-cache.ts'
 import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
 import { registerExports } from './exports.ts'

@@ -1,9 +1,11 @@
 /** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
 import type { HrTime } from '@opentelemetry/api'
 import { NO_FIGURES } from '../../kernel/cgroupfs/figures.ts'
-import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import type { KeptFileReader } from '../../kernel/kept-file-reader.ts'
 import { clearPressure } from '../../kernel/psi.ts'
+import { clock } from '../../telemetry/clock.ts'
+import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import { ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
@@ -25,8 +27,8 @@ export interface CgroupParts {
   readonly slice: TimeSlice
   /** Patterns of further cgroups to measure. */
   readonly include: readonly string[]
-  /** Since when counters of cgroups count at the longest. */
-  readonly start: HrTime
+  /** When the node was booted. */
+  readonly boot: HrTime
 }
 
 export class Cgroups {
@@ -41,9 +43,14 @@ export class Cgroups {
   #present: readonly KnownCgroup[] = []
   #pass = 0
   #version = 0
+  #time: HrTime
+  /** The time after which every cgroup was made that the last walk did not find. */
+  #previous: HrTime
 
   constructor(parts: CgroupParts) {
     this.#parts = parts
+    this.#time = parts.boot
+    this.#previous = parts.boot
   }
 
   /** How many are measured. */
@@ -52,16 +59,18 @@ export class Cgroups {
   /**
    * Reads every cgroup that is measured.
    *
+   * @param time of the collection.
    * @param observe what to do with each; the reading is overwritten by the next one.
    * @returns those that are there.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
   async take(
+    time: HrTime,
     observe: (cgroup: KnownCgroup, reading: Reading) => void,
   ): Promise<readonly KnownCgroup[]> {
     const { slice, health, files } = this.#parts
     this.#pass++
-    const present = await this.#find()
+    const present = await this.#find(time)
     health.beginPass()
     this.measured = 0
     for (const known of present) {
@@ -77,15 +86,17 @@ export class Cgroups {
   /**
    * Reads what is cheap: of every cgroup, or with `cpu` of the containers that the last pass found.
    *
+   * @param time of the sample.
    * @param observe as for `take`.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
   async sample(
+    time: HrTime,
     detail: 'cpu' | 'usage',
     observe: (cgroup: KnownCgroup, reading: Reading) => void,
   ): Promise<void> {
     const { slice, samples, sampleFiles } = this.#parts
-    const present = detail === 'usage' ? await this.#find() : this.#present
+    const present = detail === 'usage' ? await this.#find(time) : this.#present
     slice.begin()
     for (const known of present) {
       if (detail === 'cpu' && known.selected.level !== 'container') continue
@@ -108,17 +119,19 @@ export class Cgroups {
   }
 
   /** Walks through the tree; gives the cgroups that are measured. */
-  async #find(): Promise<readonly KnownCgroup[]> {
+  async #find(time: HrTime): Promise<readonly KnownCgroup[]> {
     const { slice, workloads, tree } = this.#parts
+    this.#time = time
     slice.begin()
     const found: KnownCgroup[] = []
     const seen = new Set<string>()
-    for (const { path, inode } of tree.walk()) {
+    for (const node of tree.walk()) {
       if (slice.isOver()) await slice.next()
-      seen.add(path)
-      const known = this.#know(path, inode)
+      seen.add(node.path)
+      const known = this.#know(node)
       if (known !== undefined) found.push(known)
     }
+    this.#previous = tree.omitted === 0 ? time : this.#parts.boot
     const present = oneOfEach(found)
     for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
     if (this.#version !== workloads.version) {
@@ -129,20 +142,36 @@ export class Cgroups {
     return present
   }
 
-  #know(path: string, inode: number): KnownCgroup | undefined {
+  #know(node: CgroupNode): KnownCgroup | undefined {
+    const { path, inode } = node
     const known = this.#known.get(path)
-    if (known?.inode === inode || (known === undefined && this.#known.has(path))) return known
-    const { include, start, workloads } = this.#parts
+    if (known === undefined ? this.#known.has(path) : known.inode === inode) return known
+    const { include, workloads } = this.#parts
     const selected = select(path, include)
     const created =
-      selected === undefined ? undefined : new KnownCgroup(path, inode, selected, start, workloads)
+      selected === undefined
+        ? undefined
+        : new KnownCgroup(path, inode, selected, this.#startOf(node, known), workloads)
     this.#known.set(path, created)
     return created
   }
 
-  /** Whether anything of it could be read: else it has gone. */
+  /**
+   * Since when a cgroup counts, as near as the kernel tells: never later than it was made, as long as whoever made it
+   * looked it up, and never before the last time of one that had its path.
+   */
+  #startOf({ time }: CgroupNode, predecessor: KnownCgroup | undefined): HrTime {
+    const lookedUp = clock.taken(fromMilliseconds(time))
+    // Nobody had looked it up before this walk did.
+    if (compareTimes(lookedUp, this.#time) >= 0) return this.#previous
+    const earliest = predecessor === undefined ? this.#parts.boot : predecessor.lastTime
+    return compareTimes(lookedUp, earliest) < 0 ? earliest : lookedUp
+  }
+
+  /** Whether it could be read: else it has gone. */
   #read(known: KnownCgroup): boolean {
-    const { steps, health, workloads } = this.#parts
+    const { steps, health, workloads, files, tree } = this.#parts
+    const { opened, replaced } = files
     known.pass = this.#pass
     const reading = this.#reading
     this.#clear()
@@ -163,6 +192,10 @@ export class Cgroups {
       }
     }
     if (!hasAny) return false
+    // A file that was opened just now may be that of a cgroup which was made in its place meanwhile.
+    // The next walk finds that one.
+    if (files.replaced > replaced || (files.opened > opened && !tree.isThere(known))) return false
+    known.lastTime = this.#time
     for (const file of missing) {
       known.setMissing(file)
       health.addMissing(file)

@@ -1,5 +1,5 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
-import type { HrTime, Meter } from '@opentelemetry/api'
+import type { Meter } from '@opentelemetry/api'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
@@ -9,10 +9,10 @@ import type { Machine } from '../../kernel/machine.ts'
 import { mostKeptFiles } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
+import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { detailOf } from '../../telemetry/meter.ts'
-import { now } from '../../telemetry/time.ts'
+import { collectionTime, detailOf } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { Cgroups } from './cgroups.ts'
@@ -68,7 +68,7 @@ export function registerCgroups(
   { procfs, machine, slice, workloads, notify, ...sources }: CgroupsSources,
 ): void {
   const created = now()
-  const start: HrTime = [procfs.bootTime(), 0]
+  const boot = clock.taken([procfs.bootTime(), 0])
   const mounts = sources.mounts ?? findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
@@ -87,7 +87,7 @@ export function registerCgroups(
     health,
     slice,
     include: options.include,
-    start,
+    boot,
   })
   const deviceName = blockDeviceNames()
   const levels = {
@@ -105,7 +105,7 @@ export function registerCgroups(
   )
   const events = triggers.register(meter)
   const collector = new Entity({}, created)
-  const host = new Entity({}, start)
+  const host = new Entity({}, boot)
   const pressures = emptyPressures()
   const reader = new CgroupReaderV2()
   let hasNotified = false
@@ -115,16 +115,16 @@ export function registerCgroups(
         levels[cgroup.selected.level].observe(result, cgroup, what)
       const detail = detailOf(result)
       if (detail !== 'full') {
-        await cgroups.sample(detail, observe)
+        await cgroups.sample(collectionTime(result), detail, observe)
         if (detail === 'cpu') return
-        readNode(reader, procfs.root, pressures)
+        readNode(reader, procfs.root, pressures, health)
         node.observe(result, host, pressures)
         return
       }
-      const present = await cgroups.take(observe)
+      const present = await cgroups.take(collectionTime(result), observe)
       triggers.sync(present)
       events.observe(result)
-      readNode(reader, procfs.root, pressures)
+      readNode(reader, procfs.root, pressures, health)
       node.observe(result, host, pressures)
       reading.measurements.cgroups.observe(result, collector, cgroups.measured)
       reading.measurements.omitted.observe(result, collector, tree.omitted)
@@ -148,13 +148,19 @@ function lacksPressure({ v2 }: CgroupMounts, health: FileHealth, cgroups: number
   return v2 === undefined || health.absent(cgroups).includes('cpu.pressure')
 }
 
-/** What the kernel doesn't say is left out. */
-function readNode(reader: CgroupReaderV2, procRoot: string, pressures: Pressures): void {
+/** What the kernel doesn't say is left out; what can't be read is counted, too. */
+function readNode(
+  reader: CgroupReaderV2,
+  procRoot: string,
+  pressures: Pressures,
+  health: FileHealth,
+): void {
   for (const resource of RESOURCES) {
     try {
       reader.pressure(`${procRoot}/pressure/${resource}`, pressures[resource])
-    } catch {
+    } catch (error) {
       clearPressure(pressures[resource])
+      health.add(`/proc/pressure/${resource}`, error)
     }
   }
   // Printed, but without a meaning: some task can always run while nobody else does.

@@ -108,7 +108,8 @@ export const FILE_METRICS = metricTable({
       otel: { name: 'cgroup.file.missing', unit: '{cgroup}' },
     },
     errors: {
-      description: 'Readings of the file that failed, but for one that is not there',
+      description:
+        "Readings of the file that failed, but for one that is not there; those of the node's own pressure are below /proc/pressure",
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'cgroup.file.errors', unit: '{error}' },

@@ -13,10 +13,11 @@ export class KnownCgroup {
   readonly path: string
   readonly inode: number
   readonly selected: Selected
-  entity: Entity
+  readonly entity: Entity
   /** The last collection that saw it. */
   pass = 0
-  readonly #start: HrTime
+  /** The time of the last collection that could read it. */
+  lastTime: HrTime
   readonly #own: Attributes
   readonly #devices = new Map<string, Entity>()
   /** By file: the collection in which it was missing. */
@@ -37,23 +38,21 @@ export class KnownCgroup {
     this.path = path
     this.inode = inode
     this.selected = selected
-    this.#start = start
+    this.lastTime = start
     this.#own = own
-    this.entity = this.#newEntity(workloads)
+    this.entity = new Entity(this.#attributes(workloads), start)
   }
 
   /** Takes the names that are known now. */
   rename(workloads: Workloads): void {
-    this.entity = this.#newEntity(workloads)
-    this.#devices.clear()
+    this.entity.rename(this.#attributes(workloads))
   }
 
   /** @param name of the device by its numbers. */
   device({ device }: DeviceIo, name: (device: string) => string): Entity {
     let entity = this.#devices.get(device)
     if (entity === undefined) {
-      const attributes = { ...this.entity.attributes, 'system.device': name(device) }
-      entity = new Entity(attributes, this.#start)
+      entity = this.entity.part({ 'system.device': name(device) })
       this.#devices.set(device, entity)
     }
     return entity
@@ -72,10 +71,10 @@ export class KnownCgroup {
     this.#missing.set(file, this.pass)
   }
 
-  #newEntity(workloads: Workloads): Entity {
+  #attributes(workloads: Workloads): Attributes {
     const { level, owner } = this.selected
     const attributes =
       level === 'cgroup' ? { 'cgroup.path': this.path } : workloadAttributes(workloads.name(owner))
-    return new Entity({ ...attributes, ...this.#own }, this.#start)
+    return { ...attributes, ...this.#own }
   }
 }

@@ -4,7 +4,7 @@ import { matchesGlob } from 'node:path'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import { loadPoll, type PollForPriority } from '../../kernel/poll.ts'
 import { armTrigger, type Threshold } from '../../kernel/psi-trigger.ts'
-import { Entity } from '../../telemetry/entity.ts'
+import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { containerName } from '../workload-attributes.ts'
@@ -22,9 +22,7 @@ export interface TriggerOptions extends Threshold {
 
 interface Armed {
   readonly descriptor: number
-  entity: Entity
-  /** What the entity was made of. */
-  of: Entity
+  readonly entity: Entity
   count: number
 }
 
@@ -83,12 +81,9 @@ export class Triggers {
   register(meter: Meter) {
     const { measurements: m, observables } = createInstruments(meter, EVENT_METRICS)
     const observe = (result: BatchObservableResult) => {
-      for (const [cgroup, armed] of this.#armed) {
-        for (const [index, one] of armed.entries()) {
-          if (one === undefined) continue
-          if (one.of !== cgroup.entity) this.#rename(one, cgroup, this.#options[index])
-          m.events.observe(result, one.entity, one.count)
-        }
+      for (const armed of this.#armed.values()) {
+        for (const one of armed)
+          if (one !== undefined) m.events.observe(result, one.entity, one.count)
       }
     }
     return { observe, observables }
@@ -121,9 +116,7 @@ export class Triggers {
     const file = `${options.resource}.pressure`
     try {
       const descriptor = armTrigger(`${this.#parts.root}${cgroup.path}/${file}`, options)
-      const armed = { descriptor, entity: cgroup.entity, of: cgroup.entity, count: 0 }
-      this.#rename(armed, cgroup, options)
-      return armed
+      return { descriptor, entity: this.#entity(cgroup, options), count: 0 }
     } catch (error) {
       this.#parts.health.add(`${file} trigger`, error)
       this.#notify(
@@ -134,18 +127,14 @@ export class Triggers {
     }
   }
 
-  #rename(armed: Armed, { entity }: KnownCgroup, options: TriggerOptions): void {
-    armed.of = entity
-    armed.entity = new Entity(
-      {
-        ...entity.attributes,
-        'psi.resource': options.resource,
-        'psi.type': options.type,
-        'psi.stall': `${options.stall}ms`,
-        'psi.window': `${options.window}ms`,
-      },
-      this.#created,
-    )
+  #entity({ entity }: KnownCgroup, { resource, type, stall, window }: TriggerOptions): Entity {
+    const attributes = {
+      'psi.resource': resource,
+      'psi.type': type,
+      'psi.stall': `${stall}ms`,
+      'psi.window': `${window}ms`,
+    }
+    return entity.part(attributes, this.#created)
   }
 
   #notify(message: string): void {

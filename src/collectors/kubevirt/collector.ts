@@ -2,9 +2,9 @@
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { Machine as Units } from '../../kernel/machine.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { HEALTH_TABLE, type KubevirtNaming, vmTable } from './definitions.ts'
@@ -48,10 +48,8 @@ export function registerKubevirt(
   const health = createInstruments(meter, HEALTH_TABLE)
   const agent = new Entity({}, now())
   const bootTime = procfs.bootTime()
-  const startOf = (ticks: number): HrTime => [
-    bootTime + Math.floor(ticks / units.ticksPerSecond),
-    0,
-  ]
+  const startOf = (ticks: number): HrTime =>
+    clock.taken([bootTime + Math.floor(ticks / units.ticksPerSecond), 0])
   const sums = new Sums(strict, startOf)
   const observe = (result: BatchObservableResult) => {
     for (const { entity, used, memory, processes } of sums.values()) {

@@ -78,6 +78,8 @@ export class Machines {
         if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) this.#lookAt(pid)
       }
       if (machine.members.size === 0) this.#machines.delete(machine.key)
+      // All of its series have ended.
+      if (machine.processes.size === 0) machine.retired.clear()
     }
     return [...this.#machines.values()].filter(({ processes }) => processes.size > 0)
   }

@@ -44,9 +44,10 @@ export class Sums {
     }
     for (const machine of machines) {
       for (const [name, used] of machine.retired) {
-        // Where no such process is left, the series has ended.
         const sum = this.#sums.get(this.#key(machine, name))
         if (sum?.pass === this.#pass) addTicks(sum.used, used)
+        // Where no such process is left, the series has ended; a later one of the name begins anew.
+        else machine.retired.delete(name)
       }
     }
     for (const [key, sum] of this.#sums) if (sum.pass !== this.#pass) this.#sums.delete(key)
@@ -74,16 +75,15 @@ export class Sums {
       }
       this.#sums.set(key, sum)
     }
-    if (sum.pass !== this.#pass) clear(sum, this.#pass)
+    if (sum.pass === this.#pass) return sum
+    clear(sum, this.#pass)
+    // Names may have become known.
+    sum.entity.rename(this.#attributes(machine, name, process.name))
     return sum
   }
 
-  /** Everything that the attributes are made of, so that other names are another series. */
-  #key({ key, identity, pod }: Machine, process: string): string {
-    const { name, namespace, uid } = identity
-    return JSON.stringify(
-      this.#strict ? [name, process] : [key, name, namespace, uid, pod, process],
-    )
+  #key({ key, identity }: Machine, process: string): string {
+    return JSON.stringify(this.#strict ? [identity.name, process] : [key, process])
   }
 
   #attributes({ owner, identity, pod }: Machine, name: string, process: string): Attributes {

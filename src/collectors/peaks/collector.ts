@@ -1,9 +1,9 @@
 /** The collector of peaks: what the recorder has seen, as instruments. */
 import type { Attributes, Meter } from '@opentelemetry/api'
+import { now } from '../../telemetry/clock.ts'
 import type { MetricTable } from '../../telemetry/definitions.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { now } from '../../telemetry/time.ts'
 import { CONTAINER_PEAKS, GROUP_PEAKS, POD_PEAKS } from './definitions.ts'
 
 /** What the recorder knows of one group, container or pod. */

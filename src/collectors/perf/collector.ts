@@ -8,9 +8,10 @@ import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { now } from '../../telemetry/time.ts'
+import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import type { Level } from '../cgroups/definitions.ts'
@@ -82,12 +83,15 @@ export function registerPerf(meter: Meter, options: PerfOptions, sources: PerfSo
       if (started === undefined) return
       const { counted, countedGroups, budget } = started
       if (options.scopes.length > 0) {
-        await counted.take(tree, slice, ({ selected, entity }, counts) =>
+        await counted.take(tree, slice, collectionTime(result), ({ selected, entity }, counts) =>
           observePerf(result, levels[selected.level].measurements, entity, counts, times),
         )
       }
-      await countedGroups.take(slice, budget - counted.descriptors, (entity, counts) =>
-        observePerf(result, groups.measurements, entity, counts, times),
+      await countedGroups.take(
+        slice,
+        budget - counted.descriptors,
+        collectionTime(result),
+        (entity, counts) => observePerf(result, groups.measurements, entity, counts, times),
       )
       const sum = (figure: 'descriptors' | 'omitted' | 'errors') =>
         reading.measurements[figure].observe(

@@ -14,8 +14,7 @@ import {
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { compileGlob } from '../../lib/glob.ts'
 import type { WholeMatch } from '../../lib/re2.ts'
-import { Entity } from '../../telemetry/entity.ts'
-import { now } from '../../telemetry/time.ts'
+import type { Entity } from '../../telemetry/entity.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from '../process-groups/group.ts'
 import type { Member, Members } from '../process-groups/members.ts'
@@ -39,8 +38,7 @@ interface Family {
 }
 
 interface CountedGroup {
-  entity: Entity
-  readonly start: HrTime
+  readonly entity: Entity
   readonly counts: Counts
   pass: number
 }
@@ -57,6 +55,7 @@ export class CountedGroups {
   readonly #processes = new Map<number, { readonly start: number; readonly family: Family }>()
   readonly #families = new Set<Family>()
   #pass = 0
+  #time: HrTime = [0, 0]
 
   constructor(options: CountedGroupsOptions) {
     this.#options = options
@@ -67,13 +66,16 @@ export class CountedGroups {
    * Reads the counters of every chosen group.
    *
    * @param budget descriptors that may be used.
+   * @param time of the collection: since when groups count that it finds.
    */
   async take(
     slice: TimeSlice,
     budget: number,
+    time: HrTime,
     observe: (entity: Entity, counts: Counts) => void,
   ): Promise<void> {
     this.#pass++
+    this.#time = time
     this.omitted = 0
     slice.begin()
     // Parents before their children.
@@ -153,15 +155,11 @@ export class CountedGroups {
   }
 
   #group(group: Group): CountedGroup {
-    const { attributes } = group.entity
     let counted = this.#groups.get(group)
     if (counted === undefined) {
-      const start = now()
-      const entity = new Entity(attributes, start)
-      counted = { entity, start, counts: new Map(), pass: this.#pass }
+      const entity = group.entity.part({}, this.#time)
+      counted = { entity, counts: new Map(), pass: this.#pass }
       this.#groups.set(group, counted)
-    } else if (counted.entity.attributes !== attributes) {
-      counted.entity = new Entity(attributes, counted.start)
     }
     return counted
   }

@@ -8,7 +8,6 @@ import {
   type Counts,
   countCgroup,
 } from '../../kernel/perf-events/counters.ts'
-import { now } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import type { Level } from '../cgroups/definitions.ts'
@@ -56,14 +55,18 @@ export class Counted {
     this.#options = options
   }
 
-  /** Reads the counters of every cgroup that is there. */
+  /**
+   * Reads the counters of every cgroup that is there.
+   *
+   * @param time of the collection: since when the counters count that it opens.
+   */
   async take(
     tree: CgroupTree,
     slice: TimeSlice,
+    time: HrTime,
     observe: (cgroup: KnownCgroup, counts: Counts) => void,
   ): Promise<void> {
     slice.begin()
-    const start = now()
     const seen = new Set<string>()
     const fresh: { readonly path: string; readonly inode: number }[] = []
     for (const { path, inode } of tree.walk()) {
@@ -76,7 +79,7 @@ export class Counted {
     this.omitted = 0
     for (const { path, inode } of fresh) {
       if (slice.isOver()) await slice.next()
-      this.#add(path, inode, start)
+      this.#add(path, inode, time)
     }
     this.#rename()
     for (const { cgroup, counters } of this.#open.values()) {

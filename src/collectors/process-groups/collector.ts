@@ -2,8 +2,9 @@
 import type { Meter } from '@opentelemetry/api'
 import type { Machine } from '../../kernel/machine.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { now } from '../../telemetry/clock.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { now } from '../../telemetry/time.ts'
+import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { Accounting } from './accounting.ts'
@@ -100,7 +101,7 @@ export function registerProcessGroups(
   meter.addBatchObservableCallback(
     async (result) => {
       try {
-        await census.take(now())
+        await census.take(collectionTime(result))
       } catch (error) {
         errors.collections++
         throw error

@@ -1,6 +1,8 @@
 /** What a census of all processes needs, and what it gives. */
 import type { HrTime } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { now } from '../../telemetry/clock.ts'
+import { toSeconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
 import type { Member } from './members.ts'
@@ -70,7 +72,7 @@ export function isJudgedAgain(
   { recheck, recheck_time_limit: limit }: CensusOptions,
   startSeconds: number,
 ): boolean {
-  return limit === 0 ? recheck : Date.now() - startSeconds * 1000 < limit
+  return limit === 0 ? recheck : (toSeconds(now()) - startSeconds) * 1000 < limit
 }
 
 /** Forgets groups without members if that is asked for, and closes the pass of the others. */

@@ -32,20 +32,20 @@ export interface States {
 
 /** All threads of a group that bear the same name. */
 export interface ThreadGroup {
-  entity: Entity
+  readonly entity: Entity
   readonly total: Usage
   count: number
 }
 
 export class Group {
   readonly assignment: Assignment
-  entity: Entity
+  readonly entity: Entity
   /** Usage of all members, past ones included: it never falls. */
   readonly total = noUsage()
   /** The part of it that is shown under the group's own name: all of it, unless its rule has a limit. */
   readonly shown: Usage
   readonly threads = new Map<string, ThreadGroup>()
-  readonly waits = new Map<string, { entity: Entity; count: number }>()
+  readonly waits = new Map<string, { readonly entity: Entity; count: number }>()
 
   processes = 0
   threadCount = 0
@@ -75,30 +75,19 @@ export class Group {
   /** Whether a member of the last pass is still there. */
   #hasSurvivor = false
 
-  readonly #start: HrTime
-
   /**
    * @param start since when its counters count.
    * @param workload attributes of its owner.
    */
   constructor(assignment: Assignment, start: HrTime, workload: Attributes = {}) {
     this.assignment = assignment
-    this.#start = start
     this.shown = assignment.limit === undefined ? this.total : noUsage()
     this.entity = new Entity(groupAttributes(assignment, workload), start)
   }
 
-  /** Gives it other attributes of its owner, if they are other ones: names that became known. */
+  /** Gives it, and its threads, the attributes of its owner that are known now. */
   rename(workload: Attributes): void {
-    const attributes = groupAttributes(this.assignment, workload)
-    if (JSON.stringify(attributes) === JSON.stringify(this.entity.attributes)) return
-    this.entity = new Entity(attributes, this.#start)
-    for (const [name, threads] of this.threads) {
-      threads.entity = new Entity({ ...attributes, [THREAD]: name }, this.#start)
-    }
-    for (const [channel, wait] of this.waits) {
-      wait.entity = new Entity({ ...attributes, [CHANNEL]: channel }, this.#start)
-    }
+    this.entity.rename(groupAttributes(this.assignment, workload))
   }
 
   /** Forgets what members hold; what they used stays. */
@@ -194,8 +183,7 @@ export class Group {
   addNamedThread(name: string, since: HrTime): Usage {
     let threads = this.threads.get(name)
     if (threads === undefined) {
-      const attributes = { ...this.entity.attributes, [THREAD]: name }
-      threads = { entity: new Entity(attributes, since), total: noUsage(), count: 0 }
+      threads = { entity: this.entity.part({ [THREAD]: name }, since), total: noUsage(), count: 0 }
       this.threads.set(name, threads)
     }
     threads.count++
@@ -210,8 +198,7 @@ export class Group {
     if (wait !== undefined) {
       wait.count++
     } else {
-      const attributes = { ...this.entity.attributes, [CHANNEL]: wchan }
-      this.waits.set(wchan, { entity: new Entity(attributes, this.#start), count: 1 })
+      this.waits.set(wchan, { entity: this.entity.part({ [CHANNEL]: wchan }), count: 1 })
     }
   }
 }

@@ -1,7 +1,9 @@
 /** From groups to measurements. */
 import type { BatchObservableResult } from '@opentelemetry/api'
 import type { Machine } from '../../kernel/machine.ts'
+import { now } from '../../telemetry/clock.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
+import { toSeconds } from '../../telemetry/time.ts'
 import type { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS } from './definitions.ts'
 import type { Group, ThreadGroup } from './group.ts'
 
@@ -89,7 +91,7 @@ function observeLife(
   m.restarts.observe(result, entity, restarts)
   if (processes === 0) return
   const start = bootTime + oldestStart / ticksPerSecond
-  m.uptime.observe(result, entity, Math.max(0, Date.now() / 1000 - start))
+  m.uptime.observe(result, entity, Math.max(0, toSeconds(now()) - start))
 }
 
 function observeThreads(

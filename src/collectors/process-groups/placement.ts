@@ -1,8 +1,7 @@
 /** Whose processes are: the container, pod or host of each, and the part of a group that is theirs. */
 import type { Attributes } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
-import { Entity } from '../../telemetry/entity.ts'
-import { now } from '../../telemetry/time.ts'
+import { now } from '../../telemetry/clock.ts'
 import { type CgroupOwner, ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workload, Workloads } from '../../workloads/workloads.ts'
 import { workloadAttributes } from '../workload-attributes.ts'
@@ -35,10 +34,9 @@ export class Placement {
     this.#workloads = workloads
     this.#errors = errors
     this.#options = options
-    const created = now()
     this.tallies = new Tallies(
-      (owner) =>
-        new Entity({ 'workload.scope': owner.scope, ...this.#ownerAttributes(owner) }, created),
+      (owner) => ({ 'workload.scope': owner.scope, ...this.#ownerAttributes(owner) }),
+      now(),
     )
   }
 

@@ -1,21 +1,25 @@
 /** How many processes and threads each container, each pod and the host has, whatever group they are in. */
-import type { Entity } from '../../telemetry/entity.ts'
+import type { Attributes, HrTime } from '@opentelemetry/api'
+import { Entity } from '../../telemetry/entity.ts'
 import { type CgroupOwner, ownerKey } from '../../workloads/cgroup-path.ts'
 
 export interface Tally {
   readonly key: string
   readonly owner: CgroupOwner
-  entity: Entity
+  readonly entity: Entity
   processes: number
   threads: number
 }
 
 export class Tallies {
   readonly #tallies = new Map<string, Tally>()
-  readonly #entity: (owner: CgroupOwner) => Entity
+  readonly #attributes: (owner: CgroupOwner) => Attributes
+  readonly #created: HrTime
 
-  constructor(entity: (owner: CgroupOwner) => Entity) {
-    this.#entity = entity
+  /** @param attributes what names an owner, as far as it is known now. */
+  constructor(attributes: (owner: CgroupOwner) => Attributes, created: HrTime) {
+    this.#attributes = attributes
+    this.#created = created
   }
 
   /** Those that have processes. */
@@ -28,7 +32,8 @@ export class Tallies {
     const key = ownerKey(owner)
     let tally = this.#tallies.get(key)
     if (tally === undefined) {
-      tally = { key, owner, entity: this.#entity(owner), processes: 0, threads: 0 }
+      const entity = new Entity(this.#attributes(owner), this.#created)
+      tally = { key, owner, entity, processes: 0, threads: 0 }
       this.#tallies.set(key, tally)
     }
     return tally
@@ -55,7 +60,7 @@ export class Tallies {
 
   /** Gives everybody the names that are known now. */
   rename(): void {
-    for (const tally of this.#tallies.values()) tally.entity = this.#entity(tally.owner)
+    for (const { entity, owner } of this.#tallies.values()) entity.rename(this.#attributes(owner))
   }
 
   /** Whether the owner has processes. */

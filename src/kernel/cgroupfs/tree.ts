@@ -11,6 +11,11 @@ export interface CgroupNode {
   readonly path: string
   /** Tells a cgroup from a later one of the same path. */
   readonly inode: number
+  /**
+   * Milliseconds since the epoch, by the wall clock: the earliest time that the kernel has for the directory. The kernel
+   * doesn't keep when a cgroup was made, but when it was first looked up, which its maker does at once.
+   */
+  readonly time: number
 }
 
 interface Directory extends CgroupNode {
@@ -44,9 +49,18 @@ export class CgroupTree {
   *walk(): Generator<CgroupNode> {
     this.#count = 0
     this.omitted = 0
-    const { ino, nlink } = statSync(this.#root)
-    if (this.#top?.inode !== ino) this.#top = newDirectory('', ino)
-    yield* this.#visit(this.#top, nlink, 0)
+    const stats = statSync(this.#root)
+    if (this.#top?.inode !== stats.ino) this.#top = newDirectory('', stats.ino, stats)
+    yield* this.#visit(this.#top, stats.nlink, 0)
+  }
+
+  /** Whether the cgroup that a walk found is there still, and no other one in its place. */
+  isThere({ path, inode }: Pick<CgroupNode, 'path' | 'inode'>): boolean {
+    try {
+      return statSync(this.#root + path).ino === inode
+    } catch {
+      return false
+    }
   }
 
   *#visit(directory: Directory, links: number, depth: number): Generator<CgroupNode> {
@@ -88,7 +102,7 @@ export class CgroupTree {
       }
       let child = known
       if (child.inode !== stats.ino) {
-        child = newDirectory(known.path, stats.ino)
+        child = newDirectory(known.path, stats.ino, stats)
         directory.children.set(name, child)
       }
       yield* this.#visit(child, stats.nlink, depth + 1)
@@ -128,6 +142,10 @@ export class CgroupTree {
   }
 }
 
-function newDirectory(path: string, inode: number): Directory {
-  return { path, inode, links: -1, children: new Map() }
+/** @param times undefined before it was looked at. */
+function newDirectory(path: string, inode: number, times?: Stats): Directory {
+  // Reading the directory moves the first of them, a new child the others.
+  const time =
+    times === undefined ? Number.NaN : Math.min(times.atimeMs, times.mtimeMs, times.ctimeMs)
+  return { path, inode, time, links: -1, children: new Map() }
 }

@@ -16,6 +16,12 @@ export interface DeliveryParts {
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 
+/** What the receiver threw away of a snapshot that it took. */
+export interface DeliveryOutcome extends Rejection {
+  /** The first number of rejected points that can't be, if the receiver gave one: it was not counted. */
+  readonly impossible: number | undefined
+}
+
 /**
  * Delivers the metrics. While the receiver takes its requests, a delivery goes on to its end: were it cut off
  * for the next, a slow receiver would never see the last metrics.
@@ -29,21 +35,22 @@ export async function deliver(
   parts: DeliveryParts,
   resources: readonly ResourceMetrics[],
   signal: AbortSignal,
-): Promise<Rejection> {
+): Promise<DeliveryOutcome> {
   const { counts, encoder } = parts
   const total = countPoints(resources)
   let taken = 0
   let rejected = 0
   let message = ''
+  let impossible: number | undefined
   while (taken < total) {
     for (const request of encoder.encode(resources, taken)) {
       try {
         const rejection = await sendUntilTaken(parts, request, signal)
-        counts.rejected += rejection.points
-        counts.exported += request.points.length - rejection.points
+        const counted = counts.countTaken(request.points.length, rejection.points)
+        if (counted !== rejection.points) impossible ??= rejection.points
         taken += request.points.length
         for (const point of request.points) (point as Partial<DeltaPoint>).accept?.()
-        rejected += rejection.points
+        rejected += counted
         message ||= rejection.message
       } catch (error) {
         // What is left is divided anew, for a limit that the receiver did not tell before.
@@ -54,7 +61,7 @@ export async function deliver(
       }
     }
   }
-  return { points: rejected, message }
+  return { points: rejected, message, impossible }
 }
 
 /** Sends a request, again and again while that may help. */

@@ -14,6 +14,20 @@ export class ExportCounts {
   /** Requests, by the name of the gRPC status. */
   readonly requests = new Map<string, number>()
 
+  /**
+   * Counts a request that the receiver took.
+   *
+   * @param points data points in it.
+   * @param claimed data points that the receiver says it rejected: any number, for the receiver may be wrong.
+   * @returns how many are counted as rejected: none when the receiver's number can't be.
+   */
+  countTaken(points: number, claimed: number): number {
+    const rejected = claimed >= 0 && claimed <= points ? claimed : 0
+    this.rejected += rejected
+    this.exported += points - rejected
+    return rejected
+  }
+
   countRequest(status: string): void {
     this.requests.set(status, (this.requests.get(status) ?? 0) + 1)
   }

@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { fromMilliseconds } from '../time.ts'
 import type { Connection } from './connection.ts'
 import { deliver } from './delivery.ts'
 import { Deltas } from './deltas.ts'
@@ -26,6 +27,9 @@ export interface OtlpReaderOptions {
   /** For tests: waits between attempts without waiting. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
+
+/** When this process started: counters with an earlier start are not of its time. */
+const PROCESS_START = fromMilliseconds(performance.timeOrigin)
 
 /** Agents of a roll-out shall not push in step, but a new one's first data shall not be long in coming. */
 const LONGEST_FIRST_DELAY = 5000
@@ -51,7 +55,7 @@ export class OtlpReader extends MetricReader {
     this.#options = { random: Math.random, sleep, ...options }
     this.#encoder = new RequestEncoder(options.settings.max_request_size)
     const { endpoint, insecure, temporality, resources } = options.settings
-    this.#deltas = temporality === 'delta' ? new Deltas() : undefined
+    this.#deltas = temporality === 'delta' ? new Deltas(PROCESS_START) : undefined
     this.#entities = resources === 'entity' ? new EntityResources() : undefined
     const { origin } = parseEndpoint(endpoint, { protocol: 'grpc', insecure })
     this.#report = new Report(options.logger, origin)

@@ -1,5 +1,5 @@
 /** What is said of pushes: one line when something begins to go wrong, and one when it is well again. */
-import type { Rejection } from './connection.ts'
+import type { DeliveryOutcome } from './delivery.ts'
 import type { RenewalEvents } from './renewal.ts'
 import { reasonOf } from './retry.ts'
 
@@ -16,6 +16,7 @@ export class Report implements RenewalEvents {
   #arrives: boolean | undefined
   #isRejected = false
   #isCollected = true
+  #hasMiscounted = false
 
   /** @param endpoint as it may be shown: without user and password. */
   constructor(logger: OtlpLogger, endpoint: string) {
@@ -23,9 +24,13 @@ export class Report implements RenewalEvents {
     this.#endpoint = endpoint
   }
 
-  delivered({ points, message }: Rejection): void {
+  delivered({ points, message, impossible }: DeliveryOutcome): void {
     if (this.#arrives !== true) this.#info('pushing metrics by OTLP')
     this.#arrives = true
+    if (impossible !== undefined && !this.#hasMiscounted) {
+      this.#hasMiscounted = true
+      this.#warn({ points: impossible }, MISCOUNTED)
+    }
     const isRejected = points > 0
     if (isRejected && !this.#isRejected) {
       this.#warn({ points, detail: message }, 'the receiver rejects some metrics')
@@ -71,6 +76,8 @@ export class Report implements RenewalEvents {
   }
 }
 
+const MISCOUNTED =
+  'the receiver says that it rejected a number of points that can not be; that is not counted'
 const AWAY =
   'metrics can not be pushed by OTLP; the next push tries again. Without a receiver, set exporters: [prometheus] or OTEL_METRICS_EXPORTER=prometheus'
 

@@ -1,5 +1,7 @@
 /** Groups by container and pod, as names become known. */
+import type { DataPoint } from '@opentelemetry/sdk-metrics'
 import test, { type ExecutionContext } from 'ava'
+import { toSeconds } from '../../../src/telemetry/time.ts'
 import { Directory } from '../../../src/workloads/directory.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
@@ -31,7 +33,7 @@ function setUp(
       .filter((line) => line.startsWith(`${name}{`))
       .map((line) => line.slice(name.length))
   }
-  return { tree, source, directory, samples }
+  return { tree, source, directory, samples, snapshot: () => groups.sampler.snapshot() }
 }
 
 const NODE: Record<number, Process> = {
@@ -63,6 +65,33 @@ test('a group is divided among containers, and named when names are known', asyn
       `{${named},namespace="shop",pod_name="web-1",threadname="nginx"} 1`,
     ),
   )
+})
+
+test('a thread name keeps its start when its group is named', async (t) => {
+  const { tree, source, directory, snapshot } = setUp(t, NODE, { by_workload: true })
+  const starts = async () => {
+    const { scopes } = await snapshot()
+    const metrics = scopes.flatMap(({ metrics }) => metrics)
+    const points = metrics.find(({ descriptor }) => descriptor.name === 'procgroup.thread.cpu.time')
+      ?.dataPoints as DataPoint<number>[]
+    return new Map(
+      points.flatMap(({ attributes, startTime }) =>
+        attributes['container.id'] === A
+          ? [[String(attributes['procgroup.thread.name']), toSeconds(startTime)]]
+          : [],
+      ),
+    )
+  }
+  await starts()
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  await starts()
+  tree.set(10, { ...NODE[10], threads: { 10: { comm: 'nginx' }, 13: { comm: 'worker' } } })
+  const before = await starts()
+  t.true((before.get('worker') as number) > (before.get('nginx') as number))
+  source.containers = [testContainer(A, 'main', POD)]
+  await directory.refresh()
+  await starts()
+  t.deepEqual(await starts(), before)
 })
 
 test('what all processes outside of pods use is one query without a rule', async (t) => {

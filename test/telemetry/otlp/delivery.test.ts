@@ -123,6 +123,15 @@ test('a push whose time is up has failed', async (t) => {
   t.is(counts.superseded, 0)
 })
 
+test('a number of rejected points that can not be is not counted, and said once', async (t) => {
+  const { receiver, reader, lines } = await setUp(t)
+  receiver.answers.push({ rejected: -5 }, { rejected: 10 ** 12 }, { rejected: -5 })
+  for (let push = 0; push < 3; push++) await reader.forceFlush()
+  t.is(reader.counts.rejected, 0)
+  t.is(reader.counts.exported, 30)
+  t.is(lines.filter((line) => line.includes('can not be')).length, 1)
+})
+
 test('what a receiver takes but throws away is counted, and said when it begins and ends', async (t) => {
   const { receiver, reader, lines } = await setUp(t)
   receiver.answers.push({ rejected: 4 }, { rejected: 4 })

@@ -94,6 +94,51 @@ test('a counter that starts anew is a new interval', (t) => {
   t.like(fallen, { value: 4, startTime: [200, 0] })
 })
 
+test('the same series is known by what it is, not by which object says it', (t) => {
+  const deltas = new Deltas()
+  accept(pointsOf(deltas.convert(metrics([[{ a: '1', b: '2' }, 10]], 200))))
+  const [next] = pointsOf(deltas.convert(metrics([[{ b: '2', a: '1' }, 12]], 300)))
+  t.like(next, { value: 2, startTime: [200, 0] })
+})
+
+test('what was counted before the agent started is left out, what started later is not', (t) => {
+  const deltas = new Deltas([150, 0])
+  const [older, younger] = [{ name: 'older' }, { name: 'younger' }]
+  const push = (time: number, value: number) =>
+    pointsOf(
+      deltas.convert(
+        metrics(
+          [
+            [older, value],
+            [younger, value, [160, 0]],
+          ],
+          time,
+        ),
+      ),
+    )
+  const first = push(200, 1000)
+  t.deepEqual(
+    first.map(({ attributes, value }) => [attributes, value]),
+    [[younger, 1000]],
+  )
+  accept(first)
+  t.deepEqual(
+    push(210, 1003).map(({ value, startTime }) => [value, startTime]),
+    [
+      [3, [200, 0]],
+      [3, [200, 0]],
+    ],
+  )
+})
+
+test('there is no interval without width', (t) => {
+  const deltas = new Deltas()
+  const series = { name: 'a' }
+  t.deepEqual(deltas.convert(metrics([[series, 3]], 100)).scopeMetrics, [])
+  accept(pointsOf(deltas.convert(metrics([[series, 5]], 200))))
+  t.deepEqual(deltas.convert(metrics([[series, 5]], 200)).scopeMetrics, [])
+})
+
 test('what is no counter stays as it is', (t) => {
   const deltas = new Deltas()
   for (const type of ['sum', 'gauge'] as const) {

@@ -1,0 +1,75 @@
+/** Names of entities that change, and what does not change with them. */
+import type { HrTime } from '@opentelemetry/api'
+import { emptyResource } from '@opentelemetry/resources'
+import test from 'ava'
+import { metricTable } from '../../src/telemetry/definitions.ts'
+import { Entity, seriesOf } from '../../src/telemetry/entity.ts'
+import { createInstruments } from '../../src/telemetry/instruments.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { type DeltaPoint, Deltas } from '../../src/telemetry/otlp/deltas.ts'
+import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
+
+const START: HrTime = [100, 0]
+const FIXED = { mode: 'user' }
+
+test('a rename that changes nothing changes nothing', (t) => {
+  const entity = new Entity({ id: '1', name: 'a' }, START)
+  const attributes = entity.with(FIXED)
+  entity.rename({ name: 'a', id: '1' })
+  t.is(entity.with(FIXED), attributes)
+  t.is(entity.with(FIXED), entity.with(FIXED))
+})
+
+test('a real rename keeps the series, its start, and parts follow it', (t) => {
+  const entity = new Entity({ id: '1' }, START)
+  const part = entity.part({ thread: 't' }, [150, 0])
+  const [whole, own] = [entity.with(FIXED), part.with(FIXED)]
+  entity.rename({ id: '1', name: 'a' })
+  t.deepEqual({ ...entity.with(FIXED) }, { ...whole, name: 'a' })
+  t.deepEqual({ ...part.with(FIXED) }, { ...own, name: 'a' })
+  t.is(seriesOf(entity.with(FIXED)), seriesOf(whole))
+  t.is(seriesOf(part.with(FIXED)), seriesOf(own))
+  t.deepEqual(seriesOf(part.with(FIXED))?.start, [150, 0])
+})
+
+const TABLE = metricTable({
+  scope: 'test',
+  keys: { id: { description: 'Id' }, name: { description: 'Name' } },
+  metrics: {
+    time: {
+      description: 'Time',
+      kind: 'counter',
+      valueType: 'double',
+      otel: { name: 'test.time', unit: 's' },
+      classic: { name: 'test_seconds_total' },
+    },
+  },
+})
+
+for (const naming of ['otel', 'classic'] as const) {
+  test(`no increase counts twice when names become known, in ${naming} names`, async (t) => {
+    const meter = new ObservableMeter({ name: 'test' }, START)
+    const { measurements, observables } = createInstruments(meter, TABLE)
+    const entity = new Entity({ id: '1' }, START)
+    let value = 0
+    meter.addBatchObservableCallback((result) => {
+      measurements.time.observe(result, entity, value)
+    }, observables)
+    const deltas = new Deltas()
+    const vocabulary = new Vocabulary([TABLE])
+    const push = async (time: number) => {
+      value += 5
+      const { scopeMetrics } = await meter.collect([time, 0])
+      const translated = vocabulary.translate([scopeMetrics], [naming])
+      const converted = deltas.convert({ resource: emptyResource(), scopeMetrics: translated })
+      const [point] = converted.scopeMetrics[0].metrics[0].dataPoints as DeltaPoint[]
+      point.accept()
+      return point
+    }
+    t.like(await push(200), { value: 5, startTime: START })
+    entity.rename({ id: '1', name: 'a' })
+    t.like(await push(210), { value: 5, startTime: [200, 0], attributes: { name: 'a' } })
+    entity.rename({ id: '1', name: 'b' })
+    t.like(await push(220), { value: 5, startTime: [210, 0], attributes: { name: 'b' } })
+  })
+}
