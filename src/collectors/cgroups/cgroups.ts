@@ -164,7 +164,7 @@ export class Cgroups {
     const lookedUp = clock.taken(fromMilliseconds(time))
     // Nobody had looked it up before this walk did.
     if (compareTimes(lookedUp, this.#time) >= 0) return this.#previous
-    const earliest = predecessor === undefined ? this.#parts.boot : predecessor.lastTime
+    const earliest = predecessor?.lastTime ?? this.#parts.boot
     return compareTimes(lookedUp, earliest) < 0 ? earliest : lookedUp
   }
 
@@ -194,7 +194,8 @@ export class Cgroups {
     if (!hasAny) return false
     // A file that was opened just now may be that of a cgroup which was made in its place meanwhile.
     // The next walk finds that one.
-    if (files.replaced > replaced || (files.opened > opened && !tree.isThere(known))) return false
+    const isReplaced = known.lastTime !== undefined && files.replaced > replaced
+    if (isReplaced || (files.opened > opened && !tree.isThere(known))) return false
     known.lastTime = this.#time
     for (const file of missing) {
       known.setMissing(file)

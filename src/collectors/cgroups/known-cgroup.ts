@@ -16,8 +16,8 @@ export class KnownCgroup {
   readonly entity: Entity
   /** The last collection that saw it. */
   pass = 0
-  /** The time of the last collection that could read it. */
-  lastTime: HrTime
+  /** The time of the last collection that could read it; undefined before the first one. */
+  lastTime: HrTime | undefined
   readonly #own: Attributes
   readonly #devices = new Map<string, Entity>()
   /** By file: the collection in which it was missing. */
@@ -38,7 +38,6 @@ export class KnownCgroup {
     this.path = path
     this.inode = inode
     this.selected = selected
-    this.lastTime = start
     this.#own = own
     this.entity = new Entity(this.#attributes(workloads), start)
   }
