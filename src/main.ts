@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { type Agent, startAgent } from './agent/agent.ts'
 import { loadConfiguration } from './agent/configuration.ts'
+import { exit, exitIfHeld } from './agent/exit.ts'
 import { explain } from './agent/explain.ts'
 import { listMetrics } from './agent/list-metrics.ts'
 import { StartError } from './agent/procfs.ts'
@@ -29,6 +30,7 @@ try {
   await main(process.argv.slice(2), process.argv[1])
 } catch (error) {
   process.exitCode = explainFailure(error)
+  exitIfHeld()
 }
 
 async function main(words: readonly string[], program: string | undefined): Promise<void> {
@@ -66,6 +68,7 @@ async function printExplanation({ config }: LoadedConfig, pid: number | undefine
     const { text, isGrouped } = await explain(config, pid)
     print(text)
     if (!isGrouped) process.exitCode = EXIT_FAILURE
+    exitIfHeld()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     process.stderr.write(`otel-interrogator: there is no process ${pid} in ${config.procfs.root}\n`)
@@ -82,6 +85,7 @@ async function printOnce({ config }: LoadedConfig, version: string, wait: number
   await delay(wait)
   print(await agent.scrape())
   await agent.stop(0)
+  exitIfHeld()
 }
 
 /**
@@ -133,17 +137,17 @@ function reloadRules(agent: Agent, logger: Logger, reload: () => LoadedConfig): 
 
 function stopAgent(agent: Agent, logger: Logger, signal: NodeJS.Signals): void {
   logger.info({ signal }, 'stopping')
-  const deadline = setTimeout(() => process.exit(EXIT_FAILURE), STOP_MILLISECONDS)
+  const deadline = setTimeout(() => exit(EXIT_FAILURE), STOP_MILLISECONDS)
   agent
     .stop(STOP_MILLISECONDS - 500)
     .catch((err: unknown) => logger.warn({ err }, 'the last push did not end in time'))
     .finally(() => clearTimeout(deadline))
-    .then(() => process.exit())
+    .then(() => exit())
 }
 
 function print(text: string): void {
   // `| head` closes the pipe when it has seen enough: no failure of ours.
-  process.stdout.once('error', () => process.exit())
+  process.stdout.once('error', () => exit())
   process.stdout.write(text)
 }
 

@@ -50,6 +50,11 @@ export async function startAgent(
   logger: Logger,
   procfs = openProcfs(config, {
     openFiles: mostKeptFiles(config.process_groups.open_files),
+    onBlocked: (path) =>
+      logger.warn(
+        { path },
+        'reading a file of a process blocks: its memory map is locked, often by a file system that does not answer; what the file says is missing until it does',
+      ),
   }),
 ): Promise<Agent> {
   const hasServer = config.exporters.includes('prometheus')

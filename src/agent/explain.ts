@@ -42,8 +42,8 @@ export async function explain(config: Config, pid: number | undefined): Promise<
     rules: createRules(config),
     children: config.process_groups.children,
   }
-  if (pid === undefined) return { text: table(explainAll(sources)), isGrouped: true }
-  const { lines, isGrouped } = explainProcess(sources, pid)
+  if (pid === undefined) return { text: table(await explainAll(sources)), isGrouped: true }
+  const { lines, isGrouped } = await explainProcess(sources, pid)
   return { text: `${lines.join('\n')}\n`, isGrouped }
 }
 

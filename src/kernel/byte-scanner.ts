@@ -1,7 +1,7 @@
 /**
  * A cursor over the bytes of a kernel text file: numbers out, no string on the way.
  */
-import type { FileReader } from './file-reader.ts'
+import type { FileContent } from './file-reader.ts'
 import { narrow, type U64 } from './u64.ts'
 
 /** A kernel file that doesn't have the form its documentation gives: cut short, or no procfs. */
@@ -24,7 +24,7 @@ export class ByteScanner {
   end = 0
 
   /** Starts over at the first byte of what the reader holds. */
-  reset(reader: FileReader): void {
+  reset(reader: FileContent): void {
     this.bytes = reader.bytes
     this.position = 0
     this.end = reader.length

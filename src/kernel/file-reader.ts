@@ -8,8 +8,14 @@ import { closeSync, openSync, readSync } from 'node:fs'
 
 const INITIAL_SIZE = 64 * 1024
 
+/** What a file says: `bytes[0 .. length)`. */
+export interface FileContent {
+  readonly bytes: Buffer
+  readonly length: number
+}
+
 /** The bytes of the file read last are `bytes[0 .. length)`; they live until the next read. */
-export class FileReader {
+export class FileReader implements FileContent {
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_SIZE)
   length = 0
 

@@ -44,6 +44,9 @@ export interface GroupOptions {
   maxSeries?: number
 }
 
+/** Milliseconds that a file may take to be read: a busy machine is no blocked file. */
+const PATIENCE = 30_000
+
 /** Everything with a command line, by its own name. */
 export const BY_COMM = [{ name: '{{.Comm}}', cmdline: ['.+'] }]
 
@@ -54,7 +57,7 @@ export function processGroups(
     compiled,
     username = (uid) => `user${uid}`,
     workloads = new Workloads(new Directory({ sources: [] }), undefined),
-    procfs = new Procfs(root),
+    procfs = new Procfs(root, { timeLimit: PATIENCE }),
     slice = new TimeSlice(),
     maxSeries,
     ...options

@@ -67,7 +67,7 @@ export class Machines {
     for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
     for (const pid of present) {
       if (slice.isOver()) await slice.next()
-      this.#visit(pid)
+      await this.#visit(pid)
     }
     for (const machine of this.#machines.values()) {
       const wasLauncher = machine.isLauncher
@@ -75,7 +75,7 @@ export class Machines {
       // Its other processes were met before the one that says what it is.
       for (const pid of machine.members) {
         if (!machine.isLauncher || machine.processes.has(pid)) continue
-        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) this.#lookAt(pid)
+        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#lookAt(pid)
       }
       if (machine.members.size === 0) this.#machines.delete(machine.key)
       // All of its series have ended.
@@ -84,23 +84,22 @@ export class Machines {
     return [...this.#machines.values()].filter(({ processes }) => processes.size > 0)
   }
 
-  #visit(pid: number): void {
+  #visit(pid: number): Promise<void> | undefined {
     const seen = this.#seen.get(pid)
     const process = seen?.machine?.processes.get(pid)
     if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
-      this.#lookAt(pid)
-    } else if (process !== undefined) {
-      this.#attempt(() => this.#follow(seen.machine as Machine, process))
+      return this.#lookAt(pid)
     }
+    return process && this.#follow(seen.machine as Machine, process)
   }
 
   /** One that could not be read is looked at again in the next pass. */
-  #lookAt(pid: number): void {
-    if (!this.#attempt(() => this.#look(pid))) this.#forget(pid)
+  async #lookAt(pid: number): Promise<void> {
+    if (!(await this.#attempt(() => this.#look(pid)))) this.#forget(pid)
   }
 
   /** Finds out whose a process is. */
-  #look(pid: number): void {
+  async #look(pid: number): Promise<void> {
     const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
     this.#forget(pid)
     const directory = procfs.directory(pid)
@@ -110,7 +109,8 @@ export class Machines {
     // Not all of the old ones in the same pass.
     const due = this.#pass + (isYoung ? 1 : LOOK_AGAIN + (pid % LOOK_AGAIN))
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
-    const argv = owner.scope === 'host' && isTarget === undefined ? [] : procfs.cmdline(directory)
+    const isAsked = owner.scope !== 'host' || isTarget !== undefined
+    const argv = isAsked ? await procfs.cmdline(directory) : []
     const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
     const machine = isWanted ? this.#machine(pid, owner) : undefined
     this.#seen.set(pid, { machine, due })
@@ -125,19 +125,35 @@ export class Machines {
     machine.isLauncher ||= isTarget !== undefined || said !== undefined
     if (!machine.isLauncher) return
     const process = new VmProcess(pid, directory, this.#stat, argv, comm)
-    process.update(procfs, this.#stat, comm, () => {})
+    process.update(procfs, this.#stat)
     machine.processes.set(pid, process)
   }
 
-  #follow(machine: Machine, process: VmProcess): void {
+  /** A promise only where its command line is read. */
+  #follow(machine: Machine, process: VmProcess): Promise<void> | undefined {
     const { procfs } = this.#parts
-    procfs.stat(process.directory, this.#stat)
-    if (this.#stat.starttime !== process.start) {
-      this.#look(process.pid)
-      return
+    try {
+      procfs.stat(process.directory, this.#stat)
+      if (this.#stat.starttime !== process.start) return this.#lookAt(process.pid)
+      const comm = procfs.commOr(process.comm)
+      if (process.isAnother(this.#stat, comm)) return this.#followProgram(machine, process, comm)
+      process.update(procfs, this.#stat)
+    } catch (error) {
+      this.#countError(error)
     }
-    const comm = procfs.commOr(process.comm)
-    process.update(procfs, this.#stat, comm, (name, used) => machine.retire(name, used))
+    return undefined
+  }
+
+  /** Follows a process that has executed another program. */
+  async #followProgram(machine: Machine, process: VmProcess, comm: string): Promise<void> {
+    const { procfs } = this.#parts
+    await this.#attempt(async () => {
+      const argv = await procfs.cmdline(process.directory)
+      const { name, used } = process
+      const before = { ...used }
+      if (process.become(this.#stat, comm, argv)) machine.retire(name, before)
+      process.update(procfs, this.#stat)
+    })
   }
 
   #machine(pid: number, owner: CgroupOwner): Machine {
@@ -166,14 +182,18 @@ export class Machines {
   }
 
   /** Whether it succeeded; a process that has ended meanwhile is no error. */
-  #attempt(read: () => void): boolean {
+  async #attempt(read: () => Promise<void>): Promise<boolean> {
     try {
-      read()
+      await read()
       return true
     } catch (error) {
-      if (!isGone(error)) this.errors++
+      this.#countError(error)
       return false
     }
+  }
+
+  #countError(error: unknown): void {
+    if (!isGone(error)) this.errors++
   }
 }
 

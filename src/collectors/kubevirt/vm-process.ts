@@ -41,30 +41,33 @@ export class VmProcess {
     this.name = programName(argv, comm)
   }
 
+  /** Whether it has executed another program, or changed its name. */
+  isAnother(stat: Readonly<Stat>, comm: string): boolean {
+    return stat.stack !== this.#stack || comm !== this.comm
+  }
+
+  /**
+   * Takes over its new program.
+   *
+   * @returns whether its name is another one; what it has used until now belongs to the earlier one.
+   */
+  become(stat: Readonly<Stat>, comm: string, argv: readonly string[]): boolean {
+    this.#stack = stat.stack
+    this.comm = comm
+    const name = programName(argv, comm)
+    if (name === this.name) return false
+    this.#before.user += this.used.user
+    this.#before.system += this.used.system
+    this.name = name
+    return true
+  }
+
   /**
    * Takes what its `stat` says, and reads the rest.
    *
-   * @param comm the name in it.
-   * @param retire told of the program it was until now, and of what it used as that, when it executes another one.
    * @throws NodeJS.ErrnoException, KernelFormatError
    */
-  update(
-    procfs: Procfs,
-    stat: Readonly<Stat>,
-    comm: string,
-    retire: (name: string, used: Ticks) => void,
-  ): void {
-    if (stat.stack !== this.#stack || comm !== this.comm) {
-      this.#stack = stat.stack
-      this.comm = comm
-      const name = programName(procfs.cmdline(this.directory), comm)
-      if (name !== this.name) {
-        retire(this.name, this.used)
-        this.#before.user += this.used.user
-        this.#before.system += this.used.system
-        this.name = name
-      }
-    }
+  update(procfs: Procfs, stat: Readonly<Stat>): void {
     procfs.statm(this.directory, this.memory)
     this.used.user = stat.utime - this.#before.user
     this.used.system = stat.stime - this.#before.system

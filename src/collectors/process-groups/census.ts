@@ -2,6 +2,7 @@
  * Goes through all processes once per collection: who is new, who belongs where, who has ended.
  */
 import type { HrTime } from '@opentelemetry/api'
+import { ioMayBlock } from '../../kernel/procfs/stat.ts'
 import { toSeconds } from '../../telemetry/time.ts'
 import type { Accounting, Pass } from './accounting.ts'
 import { ancestorsGroup } from './ancestors.ts'
@@ -19,6 +20,7 @@ import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
+import { readTogether, type Settled, valueOf } from './read-together.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
@@ -28,6 +30,14 @@ export interface CensusParts extends CensusSources {
   readonly reader: ProcessReader
   readonly accounting: Accounting
   readonly placement: Placement
+}
+
+interface MemoryReading {
+  readonly process: KnownProcess
+  readonly group: Group
+  readonly slow: SlowFigures
+  /** Whether everything else of the process could be read. */
+  readonly isWhole: boolean
 }
 
 /** A promise only where there is something to wait for: for most processes there is nothing. */
@@ -46,6 +56,8 @@ export class Census implements GroupCensus {
   #first: HrTime | undefined
   #previous: HrTime
   #number = 0
+  /** Processes of this pass whose proportional memory is read at its end. */
+  readonly #memoryIsDue: MemoryReading[] = []
 
   /** @param created the time now: since when the groups of the first collection count. */
   constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
@@ -67,16 +79,19 @@ export class Census implements GroupCensus {
     // So that a program that isn't running is said to have no processes.
     for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
 
-    const unmatched = new Set<KnownProcess>()
+    const titles = await this.#readTitles()
+    const unjudged: KnownProcess[] = []
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      await this.#visit(pid, pass, unmatched)
+      await this.#visit(pid, pass, titles, unjudged)
     }
     this.#forgetEnded(pass)
+    const unmatched = await this.#judgeAll(unjudged, pass)
     for (const process of unmatched) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       await this.#inherit(process, unmatched, pass)
     }
+    await this.#readMemory()
     this.#waitedFor?.settle(this.#processes)
     endPass(this.groups, this.#options)
     this.#parts.placement.endPass(this.groups)
@@ -90,7 +105,12 @@ export class Census implements GroupCensus {
     }
   }
 
-  #visit(pid: number, pass: Pass, unmatched: Set<KnownProcess>): Pending {
+  #visit(
+    pid: number,
+    pass: Pass,
+    titles: ReadonlyMap<KnownProcess, number>,
+    unjudged: KnownProcess[],
+  ): Pending {
     const { procfs, reader, placement } = this.#parts
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
@@ -102,24 +122,42 @@ export class Census implements GroupCensus {
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
     this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
-    const counted =
-      this.#isSettled(process) && !this.#isAnother(process)
-        ? this.#count(process, pass)
-        : this.#judge(process, pass, unmatched)
+    const isJudged = this.#isSettled(process) && !this.#isAnother(process, titles.get(process))
+    if (!isJudged) {
+      process.tally = placement.tally(directory)
+      unjudged.push(process)
+    }
     if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
-    return counted
+    return isJudged ? this.#count(process, pass) : undefined
   }
 
-  /** Puts the process that the reader holds into the group that the rules say, or among the unmatched. */
-  #judge(process: KnownProcess, pass: Pass, unmatched: Set<KnownProcess>): Pending {
+  /** Gives those back that no rule matches. Command lines are read some at a time, for a read may block. */
+  async #judgeAll(unjudged: readonly KnownProcess[], pass: Pass): Promise<Set<KnownProcess>> {
+    const { procfs, slice } = this.#parts
+    const unmatched = new Set<KnownProcess>()
+    for await (const [process, argv] of readTogether(unjudged, ({ directory }) =>
+      procfs.cmdline(directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      await this.#judge(process, argv, pass, unmatched)
+    }
+    return unmatched
+  }
+
+  /** Puts a process into the group that the rules say, or among the unmatched. */
+  #judge(
+    process: KnownProcess,
+    argv: Settled<string[]>,
+    pass: Pass,
+    unmatched: Set<KnownProcess>,
+  ): Pending {
     const { placement } = this.#parts
-    process.tally = placement.tally(process.directory)
     process.awaits = undefined
     // Until it succeeds: a process that can't be judged now is judged at the next collection.
     process.judgedBy = undefined
     let verdict: Verdict
     const isJudged = this.#attempt('cmdline', () => {
-      verdict = this.#parts.judge(process)
+      verdict = this.#parts.judge(process, valueOf(argv))
     })
     if (!isJudged) return undefined
     this.#processes.set(process.pid, process)
@@ -133,7 +171,7 @@ export class Census implements GroupCensus {
       verdict === 'ignored'
         ? undefined
         : this.#group(placement.place(verdict, process.tally), pass.since)
-    return this.#count(process, pass)
+    return this.#countLater(process, pass)
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
@@ -170,10 +208,9 @@ export class Census implements GroupCensus {
   }
 
   /** Whether the process has executed another program, or changed its name or title, since it was judged. */
-  #isAnother(process: KnownProcess): boolean {
+  #isAnother(process: KnownProcess, title = process.title): boolean {
     const { regroup } = this.#options
     const { comm, stat } = this.#parts.reader
-    const title = regroup === 'title' ? this.#title(process) : undefined
     const hasTitle = process.title === undefined || process.title === title
     if (process.comm === comm && process.stack === stat.stack && hasTitle) {
       process.title = title
@@ -185,18 +222,23 @@ export class Census implements GroupCensus {
     return regroup !== 'off'
   }
 
-  #title({ directory, title }: KnownProcess): number | undefined {
-    try {
-      return this.#parts.procfs.titleHash(directory)
-    } catch {
-      // It has ended, or its status will say what is wrong.
-      return title
+  /** Hashes of command lines, where they are watched; none where one can't be read. */
+  async #readTitles(): Promise<Map<KnownProcess, number>> {
+    const titles = new Map<KnownProcess, number>()
+    if (this.#options.regroup !== 'title') return titles
+    const { procfs, slice } = this.#parts
+    const known = [...this.#processes.values()]
+    for await (const [process, title] of readTogether(known, ({ directory }) =>
+      procfs.titleHash(directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      if (title.status === 'fulfilled') titles.set(process, title.value)
     }
+    return titles
   }
 
   /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
   #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): Pending {
-    const { reader } = this.#parts
     const ancestors = this.#options.children
       ? ancestorsGroup(process, this.#processes, unmatched)
       : undefined
@@ -208,6 +250,13 @@ export class Census implements GroupCensus {
       this.outcome.ignored++
       return undefined
     }
+    return this.#countLater(process, pass)
+  }
+
+  /** Adds a process to its group that the reader held before. */
+  #countLater(process: KnownProcess, pass: Pass): Pending {
+    const { reader } = this.#parts
+    if (process.group === undefined) return this.#count(process, pass)
     const hasStat = this.#attempt('stat', () => reader.readStat(process.directory, process.comm))
     const isSame = hasStat && reader.stat.starttime === process.start
     return isSame ? this.#count(process, pass) : undefined
@@ -215,12 +264,19 @@ export class Census implements GroupCensus {
 
   /** Adds the process that the reader holds to its group. */
   #count(process: KnownProcess, pass: Pass): Pending {
-    const { reader, accounting } = this.#parts
+    const { reader } = this.#parts
     const { group } = process
     if (group === undefined) {
       this.outcome.ignored++
       return undefined
     }
+    const isNew = process.account === undefined
+    if (!ioMayBlock(reader.stat, isNew)) return this.#countInto(process, group, pass)
+    return reader.readIoAhead(process.directory).then(() => this.#countInto(process, group, pass))
+  }
+
+  #countInto(process: KnownProcess, group: Group, pass: Pass): Pending {
+    const { reader, accounting } = this.#parts
     process.slow ??= new SlowFigures()
     const { slow } = process
     const hasRest = this.#attempt('status', () => reader.readRest(process, slow))
@@ -229,7 +285,31 @@ export class Census implements GroupCensus {
     // It may have been forgotten while no member could be read.
     if (group.processes === 0) this.groups.set(group.assignment.key, group)
     this.outcome.grouped++
+    if (reader.memoryIsDue) {
+      this.#memoryIsDue.push({ process, group, slow, isWhole: reader.isWhole })
+    }
     return accounting.add(process, group, pass, this.#startedLater(process))
+  }
+
+  /**
+   * Reads the proportional memory that is due and adds it to the groups. What takes long is read on while the collection
+   * ends, and shows in the next one.
+   */
+  async #readMemory(): Promise<void> {
+    const { procfs, slice, errors } = this.#parts
+    const due = this.#memoryIsDue.splice(0)
+    for await (const [{ process, group, slow, isWhole }, result] of readTogether(due, (one) =>
+      one.slow.readMemory(procfs, one.process.directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      if (result.status === 'fulfilled') {
+        group.addMemory(slow)
+        continue
+      }
+      errors.count('smaps', result.reason)
+      if (isWhole) errors.omissions++
+      process.look.forget()
+    }
   }
 
   /** Whether the process started after the first collection, so that all it used is to be counted. */

@@ -84,7 +84,7 @@ export function registerProcessGroups(
     errors,
     slice,
     rules: options.rules,
-    judge: (process) => options.rules.match(processFacts(facts, process)),
+    judge: (process, argv) => options.rules.match(processFacts(facts, process, argv)),
     startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
   })
   members.offer(() => census.members())

@@ -29,13 +29,13 @@ interface Placement {
  *
  * @throws NodeJS.ErrnoException when the process can't be read.
  */
-export function explainProcess(
+export async function explainProcess(
   sources: ExplainSources,
   pid: number,
-): { lines: string[]; isGrouped: boolean } {
+): Promise<{ lines: string[]; isGrouped: boolean }> {
   const process = readProcess(sources, pid)
-  const facts = processFacts(sources, process)
-  const { group, how } = place(sources, process)
+  const facts = await readFacts(sources, process)
+  const { group, how } = await place(sources, process, facts)
   const labels = Object.entries(group?.labels ?? {}).map(
     ([label, value]) => `  label ${label}: ${value}`,
   )
@@ -56,12 +56,13 @@ export function explainProcess(
 }
 
 /** Every process with its group: PID, name, group, and how it came there. */
-export function explainAll(sources: ExplainSources): string[][] {
+export async function explainAll(sources: ExplainSources): Promise<string[][]> {
   const rows = [['PID', 'COMM', 'GROUP', 'HOW']]
   for (const pid of [...sources.procfs.pids()].sort((a, b) => a - b))
     try {
       const process = readProcess(sources, pid)
-      const { group, how } = place(sources, process)
+      const facts = await readFacts(sources, process)
+      const { group, how } = await place(sources, process, facts)
       rows.push([String(pid), process.comm, group?.name ?? '-', how])
     } catch {
       // It has ended, or can't be seen: then no group has it either.
@@ -84,9 +85,18 @@ function readProcess({ procfs, placement }: FactSources, pid: number): JudgedPro
   }
 }
 
+/** @returns rejects when the command line can't be read. */
+async function readFacts(sources: ExplainSources, process: JudgedProcess): Promise<ProcessFacts> {
+  return processFacts(sources, process, await sources.procfs.cmdline(process.directory))
+}
+
 /** Judges a process, and its ancestors as far as they matter. */
-function place(sources: ExplainSources, process: JudgedProcess): Placement {
-  const verdict = sources.rules.match(processFacts(sources, process))
+async function place(
+  sources: ExplainSources,
+  process: JudgedProcess,
+  facts: ProcessFacts,
+): Promise<Placement> {
+  const verdict = sources.rules.match(facts)
   if (verdict === 'ignored') return { group: undefined, how: 'a rule ignores it' }
   if (verdict !== undefined) return { group: verdict, how: 'a rule matches' }
   if (!sources.children) return { group: undefined, how: 'no rule matches' }
@@ -96,7 +106,7 @@ function place(sources: ExplainSources, process: JudgedProcess): Placement {
     seen.add(parent)
     const ancestor = readAncestor(sources, parent)
     if (ancestor === undefined) break
-    const found = sources.rules.match(processFacts(sources, ancestor))
+    const found = sources.rules.match(await readFacts(sources, ancestor))
     if (found === 'ignored') break
     if (found !== undefined) {
       return { group: found, how: `inherited from process ${parent} (${ancestor.comm})` }

@@ -19,8 +19,12 @@ export interface FactSources {
   readonly placement?: Placement
 }
 
-/** @throws NodeJS.ErrnoException when the command line can't be read. */
-export function processFacts(sources: FactSources, process: JudgedProcess): ProcessFacts {
+/** @param argv the command line, read before. */
+export function processFacts(
+  sources: FactSources,
+  process: JudgedProcess,
+  argv: readonly string[],
+): ProcessFacts {
   const { procfs } = sources
   const { directory, comm } = process
   const uid = () => {
@@ -33,7 +37,7 @@ export function processFacts(sources: FactSources, process: JudgedProcess): Proc
     comm,
     pid: process.pid,
     ppid: process.ppid,
-    argv: procfs.cmdline(directory),
+    argv,
     startTime: sources.bootTime * 1000 + (process.start * 1000) / sources.ticksPerSecond,
     username: () => sources.username(uid()),
     uid,

@@ -39,7 +39,7 @@ export interface CensusSources {
    *
    * @throws NodeJS.ErrnoException when what the rules need can't be read.
    */
-  readonly judge: (process: JudgedProcess) => Verdict
+  readonly judge: (process: JudgedProcess, argv: readonly string[]) => Verdict
   /** Start of a process in seconds since the epoch, from clock ticks after boot. */
   readonly startTime: (ticks: number) => number
 }

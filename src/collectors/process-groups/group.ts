@@ -145,12 +145,16 @@ export class Group {
       this.openDescriptors += process.openDescriptors
       this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, process.descriptorRatio)
     }
-    if (process.hasMemory) {
-      this.proportional += process.slow.pss
-      this.proportionalSwapped += process.slow.swapPss
-      this.unique += process.slow.unique
-      this.shared += process.slow.shared
-    }
+    if (process.hasMemory) this.addMemory(process.slow)
+  }
+
+  /** Adds the proportional memory of a process that was read after everything else it holds. */
+  addMemory({ pss, swapPss, unique, shared }: ProportionalMemory): void {
+    this.knowsMemory = true
+    this.proportional += pss
+    this.proportionalSwapped += swapPss
+    this.unique += unique
+    this.shared += shared
   }
 
   /** Adds what processes used that nobody saw. */

@@ -1,11 +1,12 @@
 /** Reads what the metrics need of one process, file by file: what can't be read is left out and counted. */
-import { emptyIo } from '../../kernel/procfs/io.ts'
+import { emptyIo, type Io } from '../../kernel/procfs/io.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
-import { emptyStat, isKernelThread } from '../../kernel/procfs/stat.ts'
+import { emptyStat, ioMayBlock, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import { copyLook, type LastLook, type Look } from './last-look.ts'
+import { type Settled, valueOf } from './read-together.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
 import { noUsage } from './usage.ts'
@@ -20,8 +21,6 @@ export interface ProcessReaderOptions {
   /** Bytes. */
   readonly pageSize: number
 }
-
-const ZOMBIE = 0x5a
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
 export class ProcessReader implements Look {
@@ -40,7 +39,11 @@ export class ProcessReader implements Look {
   wchan = ''
   hasIo = false
   hasDescriptors = false
+  /** Whether proportional memory is known already; where it is due, it is to be read. */
   hasMemory = false
+  memoryIsDue = false
+  /** Whether all other files could be read. */
+  isWhole = false
 
   readonly #procfs: Procfs
   readonly #options: ProcessReaderOptions
@@ -52,6 +55,8 @@ export class ProcessReader implements Look {
   #maxAge = 0
   #hasSign = false
   #now = 0
+  /** What `io` says, or why it can't be read, where it was read before the other files. */
+  #ioAhead: Settled<Io> | undefined
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadingErrors) {
     this.#procfs = procfs
@@ -66,8 +71,15 @@ export class ProcessReader implements Look {
    * @throws whatever Procfs.stat throws.
    */
   readStat(directory: string, comm = ''): void {
+    this.#ioAhead = undefined
     this.#procfs.stat(directory, this.stat)
     this.comm = this.#procfs.commOr(comm)
+  }
+
+  /** Reads `io` of the process that is held, however long that takes. */
+  async readIoAhead(directory: string): Promise<void> {
+    const [io] = await Promise.allSettled([this.#procfs.blockingIo(directory)])
+    this.#ioAhead = io
   }
 
   /**
@@ -86,6 +98,7 @@ export class ProcessReader implements Look {
       this.#recall(look)
       this.hasDescriptors = true
       this.hasMemory = this.#options.smaps
+      this.memoryIsDue = false
       return
     }
     this.#readStatus(directory)
@@ -93,11 +106,10 @@ export class ProcessReader implements Look {
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
     const hasWchan = this.#attempt('wchan', directory, this.#readWchan)
-    this.hasMemory = this.#options.smaps && this.#attempt('smaps', directory, this.#readMemory)
-    const isWhole =
-      this.hasIo && this.hasDescriptors && hasWchan && this.hasMemory === this.#options.smaps
-    if (!isWhole) this.#errors.omissions++
-    if (isWhole && this.stat.threads === 1) this.#remember(look)
+    this.#lookAtMemory()
+    this.isWhole = this.hasIo && this.hasDescriptors && hasWchan
+    if (!this.isWhole) this.#errors.omissions++
+    if (this.isWhole && this.stat.threads === 1) this.#remember(look)
     else look.forget()
   }
 
@@ -122,7 +134,7 @@ export class ProcessReader implements Look {
       if (!isGone(error)) this.#errors.count('task', error)
       return false
     }
-    this.hasIo = this.#quietly(directory, this.#readIo)
+    this.hasIo = !ioMayBlock(this.stat, false) && this.#quietly(directory, this.#readIo)
     this.wchan = ''
     const isWhole = this.#quietly(directory, this.#readWchan) && this.hasIo
     if (isWhole) this.#remember(look)
@@ -196,9 +208,10 @@ export class ProcessReader implements Look {
   // Bound once: a closure for each file of each process would be the largest allocation of a collection.
 
   readonly #readIo = (directory: string): void => {
-    this.#procfs.io(directory, this.#io)
-    this.usage.readBytes = this.#io.readBytes
-    this.usage.writeBytes = this.#io.writeBytes
+    const io = this.#ioAhead === undefined ? this.#io : valueOf(this.#ioAhead)
+    if (io === this.#io) this.#procfs.io(directory, io)
+    this.usage.readBytes = io.readBytes
+    this.usage.writeBytes = io.writeBytes
   }
 
   readonly #readDescriptors = (directory: string): void => {
@@ -218,14 +231,18 @@ export class ProcessReader implements Look {
     this.wchan = this.#procfs.wchan(directory)
   }
 
-  readonly #readMemory = (directory: string): void => {
+  #lookAtMemory(): void {
+    const { refresh, smaps, smaps_interval } = this.#options
+    this.memoryIsDue = false
+    this.hasMemory = smaps
+    if (!smaps) return
     // Kernel threads and zombies have no memory map; the kernel answers ESRCH, the truth is zero.
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
       Object.assign(this.slow, emptyProportionalMemory())
-    } else {
-      const { refresh, smaps_interval } = this.#options
-      const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
-      this.slow.refreshMemory(this.#procfs, directory, this.stat, this.#now, ages)
+      return
     }
+    const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
+    this.memoryIsDue = this.slow.isMemoryDue(this.stat, this.#now, ages)
+    this.hasMemory = !this.memoryIsDue
   }
 }

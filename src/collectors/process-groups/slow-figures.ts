@@ -68,30 +68,41 @@ export class SlowFigures implements ProportionalMemory {
   }
 
   /**
-   * Reads proportional memory if it is due; but if that takes long, not before it has taken less than a two-hundredth
-   * of the time.
-   *
-   * @throws whatever Procfs.proportionalMemory throws.
+   * Whether proportional memory is to be read; but if that takes long, not before it has taken less than a two-hundredth
+   * of the time. What `stat` says is remembered as the state of the process when its memory was read.
    */
-  refreshMemory(
-    procfs: Procfs,
-    directory: string,
-    stat: Stat,
-    now: number,
-    { longest, shortest }: MemoryAges,
-  ): void {
+  isMemoryDue(stat: Stat, now: number, { longest, shortest }: MemoryAges): boolean {
     const age = now - this.#memoryReadAt
-    if (age < (this.#hasChanged(stat) ? shortest : longest)) return
+    if (age < (this.#hasChanged(stat) ? shortest : longest)) return false
     const isDear = longest > 0 && this.#memoryCost > CHEAP_MILLISECONDS
-    if (isDear && age < this.#memoryCost * COST_FACTOR) return
-    this.#memoryReadAt = Number.NEGATIVE_INFINITY
-    procfs.proportionalMemory(directory, this)
-    this.#memoryReadAt = now
-    this.#memoryCost = performance.now() - now
+    if (isDear && age < this.#memoryCost * COST_FACTOR) return false
     this.#minorFaults = stat.minflt
     this.#majorFaults = stat.majflt
     this.#resident = stat.rss
     this.#virtual = stat.vsize
+    return true
+  }
+
+  /**
+   * Reads proportional memory. What took long the last time is read in the background: the figures stay what they were
+   * until it has ended, if they are not much too old.
+   *
+   * @returns rejects with whatever Procfs.proportionalMemory rejects with.
+   */
+  async readMemory(procfs: Procfs, directory: string): Promise<void> {
+    const started = performance.now()
+    const reading = procfs.proportionalMemory(directory, this, () => {
+      this.#memoryReadAt = started
+      this.#memoryCost = performance.now() - started
+    })
+    const age = started - this.#memoryReadAt
+    const isSlow = this.#memoryCost > BACKGROUND_MILLISECONDS
+    if (isSlow && age < this.#memoryCost * COST_FACTOR * 2) {
+      reading.catch(() => {})
+      return
+    }
+    this.#memoryReadAt = Number.NEGATIVE_INFINITY
+    await reading
   }
 
   /** Whether the process's page tables can have changed: a page comes by a fault, and goes from what is resident. */
@@ -117,6 +128,8 @@ const SPREAD = 64
 /** To list so many descriptors costs no more than to read any other file of a process. */
 const FEW_DESCRIPTORS = 64
 /** Memory that is read faster than this is read whenever it is due. */
-const CHEAP_MILLISECONDS = 2
+const CHEAP_MILLISECONDS = 10
+/** Memory that is read slower than this keeps no collection waiting. */
+const BACKGROUND_MILLISECONDS = 250
 /** So that reading the memory of one process takes no more than 0.5 % of the time. */
 const COST_FACTOR = 200

@@ -3,7 +3,7 @@
  * section 3.3. Needs the right to trace the process (PTRACE_MODE_READ).
  */
 import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 import type { U64 } from '../u64.ts'
 
 /** Bytes that really went from and to storage; a record is filled again at every reading. */
@@ -21,7 +21,7 @@ export function emptyIo(): Io {
  *
  * @throws KernelFormatError when one of its two lines is missing.
  */
-export function parseIo(reader: FileReader, scanner: ByteScanner, into: Io): void {
+export function parseIo(reader: FileContent, scanner: ByteScanner, into: Io): void {
   scanner.reset(reader)
   while (!scanner.accept('read_bytes:')) nextLine(scanner)
   into.readBytes = scanner.u64()

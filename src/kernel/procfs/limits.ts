@@ -1,6 +1,6 @@
 /** `/proc/PID/limits`: proc_pid_limits(5). */
 import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 
 const LINE = 'Max open files'
 /** What `unlimited` stands for: RLIM_INFINITY, all bits set, as a double. */
@@ -11,7 +11,7 @@ const UNLIMITED = 2 ** 64
  *
  * @throws KernelFormatError when the line is missing.
  */
-export function parseOpenFilesLimit(reader: FileReader, scanner: ByteScanner): number {
+export function parseOpenFilesLimit(reader: FileContent, scanner: ByteScanner): number {
   scanner.reset(reader)
   while (!scanner.accept(LINE)) {
     if (!scanner.nextLine()) throw new KernelFormatError(`limits has no line ${LINE}`)

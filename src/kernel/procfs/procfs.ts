@@ -4,12 +4,18 @@
  * One buffer serves all readings, so what a method gives back is complete when it returns and a
  * record handed in is overwritten. Methods throw NodeJS.ErrnoException for what the kernel refuses
  * (`ENOENT` and `ESRCH`: the process is gone) and KernelFormatError for what they can't read.
+ *
+ * Some files block as long as another thread likes, so they are read outside the main thread; their promises reject with
+ * BlockedError, too. `cmdline`, `smaps_rollup` and `smaps` take the lock of the process's memory map (mmap_lock), which a
+ * thread holds while it waits for a file system that doesn't answer. `io` waits for the end of an execve(2)
+ * (exec_update_lock), see `io()`. All others take no lock that is held while a thread sleeps.
  */
 import { existsSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { BlockingFiles, type BlockingFilesOptions } from '../blocking-files.ts'
 import { ByteScanner, isDigit } from '../byte-scanner.ts'
-import { FileReader } from '../file-reader.ts'
+import { type FileContent, FileReader } from '../file-reader.ts'
 import { KeptFileReader } from '../kept-file-reader.ts'
-import { type Io, parseIo } from './io.ts'
+import { emptyIo, type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
 import { parseSchedstat, type Schedstat } from './schedstat.ts'
 import { type ProportionalMemory, parseSmaps } from './smaps.ts'
@@ -17,7 +23,14 @@ import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
 import { parseStatm, type Statm } from './statm.ts'
 import { parseStatus, type Status } from './status.ts'
 import { parseBootTime } from './system-stat.ts'
-import { hashStart, NameCache, parseCgroups, parseCmdline, parseWchan } from './text.ts'
+import {
+  hashContent,
+  NameCache,
+  parseCgroups,
+  parseCmdline,
+  parseWchan,
+  TITLE_BYTES,
+} from './text.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 /**
@@ -27,10 +40,12 @@ const PROC_SUPER_MAGIC = 0x9fa0
 const MOST_CMDLINE = 256 * 1024
 /** Of `stat` of the system, which grows with the CPUs, and of `cgroup`. */
 const MOST_TEXT = 1024 * 1024
+/** The files that a process makes block must leave a place for the one that says which program it is. */
+const LEFT_PLACES = 1
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
 const MOST_SMAPS = 64 * 1024 * 1024
 
-export interface ProcfsOptions {
+export interface ProcfsOptions extends BlockingFilesOptions {
   /** A process that is to be the only one; undefined for all. */
   readonly only?: number
   /** How many files stay open at most, of tasks whose `stat` and `schedstat` are read again and again. */
@@ -42,6 +57,7 @@ export class Procfs {
   /** Whether the kernel says how often a task has run (`CONFIG_SCHED_INFO`). */
   readonly hasSchedstat: boolean
   readonly #reader = new FileReader()
+  readonly #blocking: BlockingFiles
   /** Of what is read at every collection; apart, for the name is taken from the `stat` read last. */
   readonly #stats: KeptFileReader
   readonly #schedstats: KeptFileReader
@@ -56,8 +72,9 @@ export class Procfs {
   #listedAt = Number.NEGATIVE_INFINITY
 
   /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
-  constructor(root = '/proc', { only, openFiles = 0 }: ProcfsOptions = {}) {
+  constructor(root = '/proc', { only, openFiles = 0, ...options }: ProcfsOptions = {}) {
     this.root = root
+    this.#blocking = new BlockingFiles(options)
     this.#only = only
     this.hasSchedstat = existsSync(`${root}/self/schedstat`)
     this.#isReal = statfsSync(root).type === PROC_SUPER_MAGIC
@@ -148,9 +165,28 @@ export class Procfs {
     parseStatm(this.#reader, this.#scanner, into)
   }
 
+  /**
+   * Reads the I/O of a task that is not in the middle of an execve(2): there the file blocks as long as that does. Such a
+   * task is the only one of its process, and waits in state D; one that was never seen before may be the child of a
+   * vfork(2), which executes its program while its parent's memory map is locked.
+   */
   io(directory: string, into: Io): void {
     this.#reader.read(`${directory}io`)
     parseIo(this.#reader, this.#scanner, into)
+  }
+
+  /** The I/O of a task in any state. */
+  blockingIo(directory: string): Promise<Io> {
+    return this.#blocking.read(directory, {
+      path: `${directory}io`,
+      limit: MOST_TEXT,
+      isOnePiece: true,
+      parse: (content) => {
+        const io = emptyIo()
+        parseIo(content, this.#scanner, io)
+        return io
+      },
+    })
   }
 
   /** Number of open file descriptors, by listing them: about 0.5 µs for each. */
@@ -177,26 +213,49 @@ export class Procfs {
     return parseOpenFilesLimit(this.#reader, this.#scanner)
   }
 
-  /** Proportional memory, from `smaps` where the kernel has no `smaps_rollup`. */
-  proportionalMemory(directory: string, into: ProportionalMemory): void {
+  /**
+   * Proportional memory, from `smaps` where the kernel has no `smaps_rollup`.
+   *
+   * @param onRead called when `into` is filled, also when that is too late for the promise.
+   */
+  async proportionalMemory(
+    directory: string,
+    into: ProportionalMemory,
+    onRead: () => void = () => {},
+  ): Promise<void> {
+    const request = {
+      limit: MOST_SMAPS,
+      leaves: LEFT_PLACES,
+      parse: (content: FileContent) => {
+        parseSmaps(content, this.#scanner, into)
+        onRead()
+      },
+    }
+    const rollup = { ...request, path: `${directory}smaps_rollup`, isOnePiece: true }
     try {
-      this.#reader.readAll(`${directory}smaps_rollup`, MOST_SMAPS)
+      await this.#blocking.read(directory, rollup)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.#reader.readAll(`${directory}smaps`, MOST_SMAPS)
+      await this.#blocking.read(directory, { ...request, path: `${directory}smaps` })
     }
-    parseSmaps(this.#reader, this.#scanner, into)
   }
 
-  cmdline(directory: string): string[] {
-    this.#reader.readAll(`${directory}cmdline`, MOST_CMDLINE)
-    return parseCmdline(this.#reader)
+  cmdline(directory: string): Promise<string[]> {
+    return this.#readCmdline(directory, MOST_CMDLINE, parseCmdline)
   }
 
   /** A hash of the start of `cmdline`, to notice that a process has rewritten it. */
-  titleHash(directory: string): number {
-    this.#reader.read(`${directory}cmdline`)
-    return hashStart(this.#reader)
+  titleHash(directory: string): Promise<number> {
+    return this.#readCmdline(directory, TITLE_BYTES, hashContent)
+  }
+
+  #readCmdline<T>(
+    directory: string,
+    limit: number,
+    parse: (content: FileContent) => T,
+  ): Promise<T> {
+    const path = `${directory}cmdline`
+    return this.#blocking.read(directory, { path, limit, isOnePiece: true, parse })
   }
 
   /** The lines of `cgroup`: `hierarchy:controllers:path`. */

@@ -1,6 +1,6 @@
 /** `/proc/PID/schedstat` and `/proc/PID/task/TID/schedstat`: Documentation/scheduler/sched-stats.rst. */
 import type { ByteScanner } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 import type { U64 } from '../u64.ts'
 
 /** Of one task alone: a process's own file is its main thread's. A record is filled again at every reading. */
@@ -16,7 +16,7 @@ export function emptySchedstat(): Schedstat {
 }
 
 /** @throws KernelFormatError when the file is cut short. */
-export function parseSchedstat(reader: FileReader, scanner: ByteScanner, into: Schedstat): void {
+export function parseSchedstat(reader: FileContent, scanner: ByteScanner, into: Schedstat): void {
   scanner.reset(reader)
   into.runtime = scanner.u64()
   scanner.skipFields(1)

@@ -4,7 +4,7 @@
  * (PTRACE_MODE_READ). Its cost grows with the mapped memory of the process.
  */
 import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 
 /** Memory in bytes, each shared page divided by the number of its users. */
 export interface ProportionalMemory {
@@ -33,7 +33,7 @@ const S = 0x53
  * @throws KernelFormatError when there is no mapping, or one of the two only: the file is cut short.
  */
 export function parseSmaps(
-  reader: FileReader,
+  reader: FileContent,
   scanner: ByteScanner,
   into: ProportionalMemory,
 ): void {

@@ -3,7 +3,7 @@
  * table 1-4.
  */
 import { type ByteScanner, KernelFormatError, SPACE } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 import type { U64 } from '../u64.ts'
 
 /** The fields in use, named as in the manual; a record is filled again at every reading. */
@@ -43,6 +43,8 @@ export interface Stat {
 /** A task of the kernel itself (`PF_KTHREAD`, include/linux/sched.h): it has no memory map. */
 const PF_KTHREAD = 0x00200000
 
+export const ZOMBIE = 0x5a
+const UNINTERRUPTIBLE = 0x44
 const OPENING = 0x28
 /** The last byte that is a character. */
 const ASCII = 0x7f
@@ -74,13 +76,23 @@ export function isKernelThread(stat: Stat): boolean {
 }
 
 /**
+ * Whether `io` of the task may block, see Procfs.io.
+ *
+ * @param isNew whether the task was never seen before.
+ */
+export function ioMayBlock(stat: Stat, isNew: boolean): boolean {
+  if (stat.threads !== 1 || stat.state === ZOMBIE || isKernelThread(stat)) return false
+  return isNew || stat.state === UNINTERRUPTIBLE
+}
+
+/**
  * Parses the file that the reader holds into `into`.
  *
  * The name stands between the first `(` and the last `)`, for it may hold parentheses itself.
  *
  * @throws KernelFormatError when the file is cut short.
  */
-export function parseStat(reader: FileReader, scanner: ByteScanner, into: Stat): void {
+export function parseStat(reader: FileContent, scanner: ByteScanner, into: Stat): void {
   scanner.reset(reader)
   scanner.position = commEnd(reader) + 2
   into.state = scanner.bytes[scanner.position]
@@ -108,12 +120,12 @@ export function parseStat(reader: FileReader, scanner: ByteScanner, into: Stat):
 }
 
 /** The task's name (`comm`) in the file that the reader holds; bytes that aren't UTF-8 become U+FFFD. */
-export function statComm(reader: FileReader): string {
+export function statComm(reader: FileContent): string {
   return reader.bytes.toString('utf8', commStart(reader), commEnd(reader))
 }
 
 /** Whether the task's name is still `known`, without making a string of it. */
-export function statCommIs(reader: FileReader, known: string): boolean {
+export function statCommIs(reader: FileContent, known: string): boolean {
   const start = commStart(reader)
   if (commEnd(reader) - start !== known.length) return false
   for (let index = 0; index < known.length; index++) {
@@ -124,13 +136,13 @@ export function statCommIs(reader: FileReader, known: string): boolean {
   return true
 }
 
-function commStart(reader: FileReader): number {
+function commStart(reader: FileContent): number {
   let at = 0
   while (at < reader.length && reader.bytes[at] !== OPENING) at++
   return at + 1
 }
 
-function commEnd(reader: FileReader): number {
+function commEnd(reader: FileContent): number {
   let at = reader.length - 1
   while (at > 0 && reader.bytes[at] !== CLOSING) at--
   if (at <= 0 || reader.bytes[at + 1] !== SPACE) throw new KernelFormatError('stat has no name')

@@ -1,6 +1,6 @@
 /** `/proc/PID/statm`: proc_pid_statm(5), in pages. */
 import type { ByteScanner } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 
 /** A record is filled again at every reading. */
 export interface Statm {
@@ -22,7 +22,7 @@ export function emptyStatm(): Statm {
  *
  * @throws KernelFormatError when the file is cut short.
  */
-export function parseStatm(reader: FileReader, scanner: ByteScanner, into: Statm): void {
+export function parseStatm(reader: FileContent, scanner: ByteScanner, into: Statm): void {
   scanner.reset(reader)
   into.size = scanner.number()
   into.resident = scanner.number()

@@ -3,7 +3,7 @@
  * Documentation/filesystems/proc.rst table 1-2.
  */
 import { type ByteScanner, KernelFormatError } from '../byte-scanner.ts'
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 import type { U64 } from '../u64.ts'
 
 /** The lines in use; a record is filled again at every reading. */
@@ -31,7 +31,7 @@ export function emptyStatus(): Status {
  *
  * @throws KernelFormatError when the user or the switch counts, the file's last lines, are missing.
  */
-export function parseStatus(reader: FileReader, scanner: ByteScanner, into: Status): void {
+export function parseStatus(reader: FileContent, scanner: ByteScanner, into: Status): void {
   scanner.reset(reader)
   into.resident = undefined
   into.swap = 0

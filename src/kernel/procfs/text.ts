@@ -2,13 +2,13 @@
  * The textual files of a process: `cmdline`, `cgroup` and `wchan` (proc_pid_cmdline(5), cgroups(7),
  * proc_pid_wchan(5)). Bytes that aren't UTF-8 become U+FFFD.
  */
-import type { FileReader } from '../file-reader.ts'
+import type { FileContent } from '../file-reader.ts'
 
 const NUL = 0
 const ZERO = 0x30
 
 /** The arguments in the file that the reader holds; empty for kernel threads and zombies. */
-export function parseCmdline(reader: FileReader): string[] {
+export function parseCmdline(reader: FileContent): string[] {
   if (reader.length === 0) return []
   let end = reader.length
   while (end > 0 && reader.bytes[end - 1] === NUL) end--
@@ -16,11 +16,11 @@ export function parseCmdline(reader: FileReader): string[] {
 }
 
 /** So much of a command line tells one title from another. */
-const TITLE_BYTES = 256
+export const TITLE_BYTES = 256
 
-/** A hash of the first bytes that the reader holds. */
-export function hashStart({ bytes, length }: FileReader): number {
-  return hash(bytes, Math.min(length, TITLE_BYTES))
+/** A hash of the bytes that the reader holds. */
+export function hashContent({ bytes, length }: FileContent): number {
+  return hash(bytes, length)
 }
 
 function hash(bytes: Buffer, length: number): number {
@@ -30,7 +30,7 @@ function hash(bytes: Buffer, length: number): number {
 }
 
 /** The lines of `/proc/PID/cgroup` that the reader holds. */
-export function parseCgroups(reader: FileReader): string[] {
+export function parseCgroups(reader: FileContent): string[] {
   const lines = reader.bytes.toString('utf8', 0, reader.length).split('\n')
   return lines.filter((line) => line !== '')
 }
@@ -50,7 +50,7 @@ export function cgroupPaths(lines: readonly string[]): string[] {
 }
 
 /** The kernel function in which the task waits, or '' when it doesn't wait or may not be seen. */
-export function parseWchan(reader: FileReader, names: NameCache): string {
+export function parseWchan(reader: FileContent, names: NameCache): string {
   if (reader.length === 0 || (reader.length === 1 && reader.bytes[0] === ZERO)) return ''
   return names.get(reader.bytes, reader.length)
 }

@@ -23,14 +23,14 @@ test('boot time comes from stat', (t) => {
   t.is(procfs.bootTime(), 1795213549)
 })
 
-test('a kernel thread has no memory, no arguments and its flag', (t) => {
+test('a kernel thread has no memory, no arguments and its flag', async (t) => {
   const stat = statOf(2)
   t.like(stat, { comm: 'kthreadd', ppid: 0, vsize: 0, rss: 0, threads: 1, starttime: 24 })
   t.true(isKernelThread(stat))
-  t.deepEqual(procfs.cmdline(procfs.directory(2)), [])
+  t.deepEqual(await procfs.cmdline(procfs.directory(2)), [])
 })
 
-test('a process with four threads', (t) => {
+test('a process with four threads', async (t) => {
   const stat = statOf(1003)
   t.like(stat, {
     comm: 'python3',
@@ -45,7 +45,7 @@ test('a process with four threads', (t) => {
   t.false(isKernelThread(stat))
   t.deepEqual(procfs.tids(procfs.directory(1003)).sort(), [1003, 1013, 1023, 1033])
   const memory = emptyProportionalMemory()
-  procfs.proportionalMemory(procfs.directory(1003), memory)
+  await procfs.proportionalMemory(procfs.directory(1003), memory)
   t.deepEqual(memory, {
     pss: 9564 * 1024,
     swapPss: 0,
@@ -61,11 +61,11 @@ test('a zombie', (t) => {
   t.like(statOf(1004), { comm: 'true', state: 'Z'.charCodeAt(0), vsize: 0 })
 })
 
-test('names hold parentheses, quotes, backslashes, newlines and broken UTF-8', (t) => {
+test('names hold parentheses, quotes, backslashes, newlines and broken UTF-8', async (t) => {
   t.is(statOf(1001).comm, 'bad\uFFFD')
   t.is(statOf(1002).comm, 'a) (b "\\\n')
-  t.deepEqual(procfs.cmdline(procfs.directory(1001)), ['/opt/odd/bad\uFFFD', '100'])
-  t.deepEqual(procfs.cmdline(procfs.directory(1002)), ['/opt/odd/a) (b "\\\n', '100'])
+  t.deepEqual(await procfs.cmdline(procfs.directory(1001)), ['/opt/odd/bad\uFFFD', '100'])
+  t.deepEqual(await procfs.cmdline(procfs.directory(1002)), ['/opt/odd/a) (b "\\\n', '100'])
 })
 
 test('a known name is recognised without making it anew', (t) => {
@@ -91,8 +91,8 @@ test('cgroup paths in the order of the file, and none at all when a line is brok
   })
 })
 
-test('without smaps_rollup the mappings of smaps are added up', (t) => {
-  withCopy((root) => {
+test('without smaps_rollup the mappings of smaps are added up', async (t) => {
+  await withCopy(async (root) => {
     rmSync(join(root, '1003/smaps_rollup'))
     writeFileSync(
       join(root, '1003/smaps'),
@@ -100,7 +100,7 @@ test('without smaps_rollup the mappings of smaps are added up', (t) => {
         '00500000-00501000 rw-p 0 00:00 1\nPss:  10 kB\nShared_Dirty:   1 kB\nPrivate_Hugetlb:  9 kB\nSwapPss:   1 kB\nVmFlags: rd wr\n',
     )
     const memory = emptyProportionalMemory()
-    new Procfs(root).proportionalMemory(`${root}/1003/`, memory)
+    await new Procfs(root).proportionalMemory(`${root}/1003/`, memory)
     t.deepEqual(memory, {
       pss: 13 * 1024,
       swapPss: 3 * 1024,
@@ -167,10 +167,10 @@ test('a name beyond ASCII is not taken for another one of as many characters as 
   })
 })
 
-test('of a command line no more is read than rules can look at in a moment', (t) => {
-  withCopy((root) => {
+test('of a command line no more is read than rules can look at in a moment', async (t) => {
+  await withCopy(async (root) => {
     writeFileSync(join(root, '1003/cmdline'), `app\0${'x'.repeat(1024 * 1024)}\0`)
-    const [program, argument] = new Procfs(root).cmdline(`${root}/1003/`)
+    const [program, argument] = await new Procfs(root).cmdline(`${root}/1003/`)
     t.is(program, 'app')
     t.is(argument.length, 256 * 1024 - 'app\0'.length)
   })
@@ -187,12 +187,12 @@ test('a number with something behind it is none', (t) => {
   })
 })
 
-test('a file that is cut short anywhere is an error, never another value', (t) => {
+test('a file that is cut short anywhere is an error, never another value', async (t) => {
   const stat = emptyStat()
   const status = emptyStatus()
   const io = emptyIo()
   const memory = emptyProportionalMemory()
-  withCopy((root) => {
+  await withCopy(async (root) => {
     const copy = new Procfs(root)
     const directory = `${root}/1003/`
     const readings: Record<string, () => unknown> = {
@@ -209,20 +209,20 @@ test('a file that is cut short anywhere is an error, never another value', (t) =
         return { ...io }
       },
       limits: () => copy.openFilesLimit(directory),
-      smaps_rollup: () => {
-        copy.proportionalMemory(directory, memory)
+      smaps_rollup: async () => {
+        await copy.proportionalMemory(directory, memory)
         return { ...memory }
       },
     }
     for (const [file, read] of Object.entries(readings)) {
       const whole = readFileSync(join(directory, file))
-      const expected = read()
+      const expected = await read()
       let errors = 0
       for (let length = 1; length < whole.length; length++) {
         writeFileSync(join(directory, file), whole.subarray(0, length))
         let value: unknown
         try {
-          value = read()
+          value = await read()
         } catch (error) {
           t.is((error as Error).name, 'KernelFormatError', `${file} cut at ${length}`)
           errors++
@@ -241,12 +241,12 @@ test('what is not there says so as the kernel does', (t) => {
   t.throws(() => new Procfs('/nowhere'), { code: 'ENOENT' })
 })
 
-function withCopy(use: (root: string) => void): void {
+async function withCopy(use: (root: string) => void | Promise<void>): Promise<void> {
   const root = mkdtempSync(join(tmpdir(), 'procfs-'))
   try {
     cpSync(FIXTURES, root, { recursive: true })
     mkdirSync(join(root, '1003/fd'), { recursive: true })
-    use(root)
+    await use(root)
   } finally {
     rmSync(root, { recursive: true, force: true })
   }

@@ -8,7 +8,7 @@ import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
 const procfs = new Procfs('/proc')
 const self = procfs.directory(process.pid)
 
-test('this process, on the real procfs', (t) => {
+test('this process, on the real procfs', async (t) => {
   const stat = emptyStat()
   procfs.stat(self, stat)
   t.is(`${procfs.comm()}\n`, readFileSync(`${self}comm`, 'utf8'))
@@ -23,7 +23,7 @@ test('this process, on the real procfs', (t) => {
   t.is(status.euid, process.geteuid?.() ?? -1)
   t.true(Number(status.voluntary) >= 0)
 
-  t.deepEqual(procfs.cmdline(self)[0], process.argv0)
+  t.deepEqual((await procfs.cmdline(self))[0], process.argv0)
   t.is(procfs.executable(self), process.execPath)
   t.true(procfs.pids().includes(process.pid))
 })

@@ -17,6 +17,7 @@ import {
 } from '../group-census.ts'
 import type { Member } from '../members.ts'
 import type { JudgedProcess } from '../process.ts'
+import { readTogether, valueOf } from '../read-together.ts'
 import { isGone } from '../reading-errors.ts'
 import type { Assignment, Verdict } from '../rules/verdict.ts'
 import { noUsage, type Usage } from '../usage.ts'
@@ -127,10 +128,10 @@ export class StrictCensus implements GroupCensus {
     return undefined
   }
 
-  async #read({ directory }: Process): Promise<Reading | undefined> {
+  async #read({ directory, last }: Process): Promise<Reading | undefined> {
     const { errors } = this.#sources
     try {
-      return await this.#reader.read(directory, { ...this.#stat })
+      return await this.#reader.read(directory, { ...this.#stat }, last === undefined)
     } catch (error) {
       this.outcome[isGone(error) ? 'vanished' : 'failed']++
       errors.count('status', error)
@@ -163,13 +164,15 @@ export class StrictCensus implements GroupCensus {
 
   /** Gives those back that no rule matches. */
   async #judge(candidates: readonly Candidate[]): Promise<Map<number, Candidate>> {
-    const { slice } = this.#sources
+    const { procfs, slice } = this.#sources
     const unmatched = new Map<number, Candidate>()
-    for (const { process, reading } of candidates) {
+    for await (const [{ process, reading }, argv] of readTogether(candidates, (candidate) =>
+      procfs.cmdline(candidate.process.directory),
+    )) {
       if (slice.isOver()) await slice.next()
       let verdict: Verdict
       try {
-        verdict = this.#sources.judge(process)
+        verdict = this.#sources.judge(process, valueOf(argv))
       } catch {
         this.outcome.failed++
         continue

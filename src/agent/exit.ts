@@ -1,0 +1,20 @@
+/** The end of this process, also while a read that blocks holds a thread of it. */
+import { lateReads } from '../kernel/blocking-files.ts'
+
+/**
+ * Ends this process at once. `process.exit()` would wait for the threads of libuv's pool, and so for a read that blocks; to
+ * execute another program ends all of them, and keeps the exit code.
+ */
+export function exit(code: number | string = process.exitCode ?? 0): never {
+  if (lateReads() > 0) {
+    process.removeAllListeners('warning')
+    process.execve?.(process.execPath, [process.execPath, '-e', `process.exit(${Number(code)})`])
+    process.kill(process.pid, 'SIGKILL')
+  }
+  return process.exit(code)
+}
+
+/** Ends this process where nothing is left to do but to wait for a read that blocks. */
+export function exitIfHeld(): void {
+  if (lateReads() > 0) exit()
+}

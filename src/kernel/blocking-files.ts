@@ -1,0 +1,252 @@
+/**
+ * Reads files whose reading may block for as long as another process likes, in libuv's thread pool and with a time limit.
+ *
+ * A read that does not end in time fails, and its owner is left aside; the thread that waits for it stays occupied until
+ * the kernel answers, for nothing but the end of this process takes it back. So the number of places is limited, and
+ * nobody is asked twice at once.
+ */
+import { closeSync, open, read } from 'node:fs'
+import type { FileContent } from './file-reader.ts'
+
+export interface BlockingFilesOptions {
+  /** Milliseconds that a read may take. */
+  readonly timeLimit?: number
+  /** Reads under way at most, those that have not ended in time included. */
+  readonly places?: number
+  /** Called once for each owner that is left aside. */
+  readonly onBlocked?: (path: string) => void
+}
+
+export interface ReadRequest<T> {
+  readonly path: string
+  /** Bytes that are read at most. */
+  readonly limit: number
+  /** Whether the kernel hands it over in one piece, so that what doesn't fill the buffer is all. */
+  readonly isOnePiece?: boolean
+  /** Places that such reads leave to others. */
+  readonly leaves?: number
+  /**
+   * Takes what the file says; the bytes are used again afterwards. Also called when the read ends too late, and its
+   * result is lost then.
+   */
+  readonly parse: (content: FileContent) => T
+}
+
+/** A read that did not end in time, or that was not tried because its owner, or all places, are blocked. */
+export class BlockedError extends Error {
+  override name = 'BlockedError'
+  readonly code = 'blocked'
+  readonly syscall = 'read'
+}
+
+interface Job<T> extends ReadRequest<T> {
+  readonly owner: string
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+  started: number
+  timer: NodeJS.Timeout | undefined
+  isLate: boolean
+}
+
+type PlaceRequest = Pick<ReadRequest<unknown>, 'leaves'>
+
+/** An owner that is left aside. */
+interface Aside {
+  /** Whether a read still waits for the kernel. */
+  isWaiting: boolean
+  /** For how long it is left aside after a read has ended, and until when: milliseconds. */
+  delay: number
+  until: number
+}
+
+const TIME_LIMIT = 2000
+/** More than the steps of a read: opening, reading, and finding the end. */
+const LOOKS = 5
+/** Libuv takes the number when the pool is used for the first time. */
+process.env.UV_THREADPOOL_SIZE ??= '8'
+/** Others need the pool, too: look-ups of names, and files of the configuration. */
+const PLACES = Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE) / 2))
+const SHORTEST_DELAY = 10_000
+const LONGEST_DELAY = 600_000
+const BUFFER_SIZE = 4096
+
+let late = 0
+
+/** Reads of this process that have not ended in time and still occupy a thread. */
+export function lateReads(): number {
+  return late
+}
+
+export class BlockingFiles {
+  readonly #timeLimit: number
+  readonly #places: number
+  readonly #onBlocked: (path: string) => void
+  readonly #aside = new Map<string, Aside>()
+  readonly #queue: Job<unknown>[] = []
+  readonly #buffers: Buffer[] = []
+  #busy = 0
+  #late = 0
+
+  constructor({
+    timeLimit = TIME_LIMIT,
+    places = PLACES,
+    onBlocked = () => {},
+  }: BlockingFilesOptions = {}) {
+    this.#timeLimit = timeLimit
+    this.#places = places
+    this.#onBlocked = onBlocked
+  }
+
+  /**
+   * Reads a file from its beginning.
+   *
+   * @param owner whose file it is: when one read blocks, all of the owner's are left aside.
+   * @returns what `parse` returns; rejects with BlockedError, NodeJS.ErrnoException, or what `parse` throws.
+   */
+  read<T>(owner: string, request: ReadRequest<T>): Promise<T> {
+    if (this.#isAside(owner) || this.#isFull(request)) {
+      return Promise.reject(new BlockedError(`${request.path} is left aside: a read has blocked`))
+    }
+    return new Promise((resolve, reject) => {
+      const job: Job<T> = {
+        ...request,
+        owner,
+        resolve,
+        reject,
+        started: 0,
+        timer: undefined,
+        isLate: false,
+      }
+      this.#queue.push(job as Job<unknown>)
+      this.#startNext()
+    })
+  }
+
+  #isAside(owner: string): boolean {
+    const aside = this.#aside.get(owner)
+    return aside !== undefined && (aside.isWaiting || performance.now() < aside.until)
+  }
+
+  #isFull(request: PlaceRequest): boolean {
+    return this.#late >= this.#placesFor(request)
+  }
+
+  #placesFor({ leaves = 0 }: PlaceRequest): number {
+    return Math.max(1, this.#places - leaves)
+  }
+
+  #start<T>(job: Job<T>): void {
+    this.#busy++
+    job.started = performance.now()
+    this.#limit(job, LOOKS)
+    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(BUFFER_SIZE)
+    open(job.path, 'r', (error, descriptor) => {
+      if (error === null) this.#readOn(job, descriptor, buffer, 0)
+      else this.#end(job, buffer, error, 0)
+    })
+  }
+
+  /**
+   * Leaves a job aside when its time is over. The time is that of the event loop: where that was held, or the whole process
+   * was stopped, answers may be there that nobody has looked at.
+   */
+  #limit<T>(job: Job<T>, looks: number): void {
+    job.timer = setTimeout(() => {
+      if (looks > 1) this.#limit(job, looks - 1)
+      else this.#leaveAside(job)
+    }, this.#timeLimit / LOOKS)
+  }
+
+  #readOn<T>(job: Job<T>, descriptor: number, buffer: Buffer, length: number): void {
+    const room = Math.min(job.limit, buffer.length) - length
+    read(descriptor, buffer, length, room, null, (error, count) => {
+      const total = length + count
+      const isEnd = count === 0 || total === job.limit || (job.isOnePiece && count < room)
+      if (error === null && !isEnd) {
+        this.#readOn(job, descriptor, total === buffer.length ? larger(buffer) : buffer, total)
+        return
+      }
+      closeSync(descriptor)
+      this.#end(job, buffer, error, total)
+    })
+  }
+
+  #end<T>(job: Job<T>, buffer: Buffer, error: Error | null, length: number): void {
+    clearTimeout(job.timer)
+    job.timer = undefined
+    this.#busy--
+    this.#readmit(job, error === null && length > 0)
+    try {
+      if (error !== null) throw error
+      job.resolve(job.parse({ bytes: buffer, length }))
+    } catch (reason) {
+      job.reject(reason as Error)
+    }
+    if (buffer.length === BUFFER_SIZE) this.#buffers.push(buffer)
+    this.#startNext()
+  }
+
+  /** Takes note that the kernel has answered; a process that has ended answers nothing, and is forgotten. */
+  #readmit<T>({ owner, isLate, started }: Job<T>, hasContent: boolean): void {
+    if (isLate) {
+      this.#late--
+      late--
+    }
+    const aside = this.#aside.get(owner)
+    if (aside === undefined) return
+    if (!isLate || !hasContent) {
+      this.#aside.delete(owner)
+      return
+    }
+    const now = performance.now()
+    const delay = Math.max(SHORTEST_DELAY, now - started, aside.delay * 2)
+    aside.isWaiting = false
+    aside.delay = Math.min(LONGEST_DELAY, delay)
+    aside.until = now + aside.delay
+  }
+
+  #leaveAside<T>(job: Job<T>): void {
+    job.isLate = true
+    this.#late++
+    late++
+    const known = this.#aside.get(job.owner)
+    if (known === undefined) {
+      this.#forgetOld()
+      this.#onBlocked(job.path)
+    }
+    this.#aside.set(job.owner, { isWaiting: true, delay: known?.delay ?? 0, until: 0 })
+    job.reject(
+      new BlockedError(`${job.path} does not answer: the memory map of the process is locked`),
+    )
+    // Without a free place the others would wait for ever.
+    for (const waiting of this.#queue.splice(0)) {
+      if (this.#isFull(waiting) || this.#isAside(waiting.owner)) {
+        waiting.reject(new BlockedError(`${waiting.path} is left aside: a read has blocked`))
+      } else {
+        this.#queue.push(waiting)
+      }
+    }
+  }
+
+  #startNext(): void {
+    while (this.#busy < this.#places) {
+      const next = this.#queue.findIndex((job) => this.#busy < this.#placesFor(job))
+      if (next < 0) return
+      this.#start(this.#queue.splice(next, 1)[0])
+    }
+  }
+
+  /** Owners that nobody has asked for since they might have been read again have ended. */
+  #forgetOld(): void {
+    const now = performance.now()
+    for (const [owner, { isWaiting, until, delay }] of this.#aside) {
+      if (!isWaiting && now > until + delay) this.#aside.delete(owner)
+    }
+  }
+}
+
+function larger(buffer: Buffer): Buffer {
+  const copy = Buffer.allocUnsafe(buffer.length * 2)
+  buffer.copy(copy)
+  return copy
+}
