@@ -20,7 +20,7 @@ import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
-import { readTogether, type Settled, valueOf } from './read-together.ts'
+import { readTogether, resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
@@ -157,7 +157,7 @@ export class Census implements GroupCensus {
     process.judgedBy = undefined
     let verdict: Verdict
     const isJudged = this.#attempt('cmdline', () => {
-      verdict = this.#parts.judge(process, valueOf(argv))
+      verdict = this.#parts.judge(process, resultOf(argv))
     })
     if (!isJudged) return undefined
     this.#processes.set(process.pid, process)

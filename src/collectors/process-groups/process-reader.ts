@@ -6,7 +6,7 @@ import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import { emptyStat, ioMayBlock, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import { copyLook, type LastLook, type Look } from './last-look.ts'
-import { type Settled, valueOf } from './read-together.ts'
+import { resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
 import { noUsage } from './usage.ts'
@@ -208,7 +208,7 @@ export class ProcessReader implements Look {
   // Bound once: a closure for each file of each process would be the largest allocation of a collection.
 
   readonly #readIo = (directory: string): void => {
-    const io = this.#ioAhead === undefined ? this.#io : valueOf(this.#ioAhead)
+    const io = this.#ioAhead === undefined ? this.#io : resultOf(this.#ioAhead)
     if (io === this.#io) this.#procfs.io(directory, io)
     this.usage.readBytes = io.readBytes
     this.usage.writeBytes = io.writeBytes

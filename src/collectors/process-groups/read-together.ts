@@ -19,7 +19,7 @@ export async function* readTogether<Item, T>(
 }
 
 /** @throws why the reading failed. */
-export function valueOf<T>(result: Settled<T>): T {
+export function resultOf<T>(result: Settled<T>): T {
   if (result.status === 'rejected') throw result.reason
   return result.value
 }

@@ -17,7 +17,7 @@ import {
 } from '../group-census.ts'
 import type { Member } from '../members.ts'
 import type { JudgedProcess } from '../process.ts'
-import { readTogether, valueOf } from '../read-together.ts'
+import { readTogether, resultOf } from '../read-together.ts'
 import { isGone } from '../reading-errors.ts'
 import type { Assignment, Verdict } from '../rules/verdict.ts'
 import { noUsage, type Usage } from '../usage.ts'
@@ -172,7 +172,7 @@ export class StrictCensus implements GroupCensus {
       if (slice.isOver()) await slice.next()
       let verdict: Verdict
       try {
-        verdict = this.#sources.judge(process, valueOf(argv))
+        verdict = this.#sources.judge(process, resultOf(argv))
       } catch {
         this.outcome.failed++
         continue
