@@ -4,8 +4,21 @@ import test from 'ava'
 
 const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
+const PACKAGES = [
+  'api',
+  'core',
+  'exporter-metrics-otlp-grpc',
+  'exporter-metrics-otlp-proto',
+  'exporter-prometheus',
+  'otlp-exporter-base',
+  'otlp-grpc-exporter-base',
+  'otlp-transformer',
+  'resources',
+  'sdk-metrics',
+]
+
 test('each OpenTelemetry package is there once, so that their classes are the same', (t) => {
-  for (const name of ['api', 'core', 'resources', 'sdk-metrics', 'otlp-transformer']) {
+  for (const name of PACKAGES) {
     const copies = globSync(`**/@opentelemetry/${name}/package.json`, { cwd: MODULES })
     t.deepEqual(copies, [`@opentelemetry/${name}/package.json`])
   }

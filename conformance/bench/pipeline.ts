@@ -8,7 +8,8 @@ import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { EntityResources } from '../../src/telemetry/otlp/entities.ts'
-import { RequestEncoder } from '../../src/telemetry/otlp/request-encoder.ts'
+import { RequestLimit, Requests } from '../../src/telemetry/otlp/requests.ts'
+import { REQUEST_SERIALIZER } from '../../src/telemetry/otlp/transport.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
@@ -25,7 +26,7 @@ export async function measurePipeline(
   print: (line: string) => void,
 ): Promise<void> {
   const { readers, serializer } = createPipeline(series)
-  const encoder = new RequestEncoder(MAX_REQUEST_SIZE)
+  const limit = new RequestLimit(MAX_REQUEST_SIZE)
   const entities = new EntityResources()
   const times = {
     collection: [] as number[],
@@ -39,8 +40,10 @@ export async function measurePipeline(
     const collected = performance.now()
     serializer.serialize(pulled.resourceMetrics)
     const serialized = performance.now()
-    for (const request of encoder.encode(entities.divide(pushed.resourceMetrics)))
-      request.bytes.at(0)
+    const requests = new Requests(entities.divide(pushed.resourceMetrics), limit)
+    for (let next = requests.next(); next !== undefined; next = requests.next()) {
+      REQUEST_SERIALIZER.serializeRequest(next)
+    }
     times.collection.push(collected - start)
     times.text.push(serialized - collected)
     const encoded = performance.now()

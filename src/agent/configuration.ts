@@ -8,7 +8,7 @@ import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { ConfigError, suggestion } from '../config/problems.ts'
-import { EndpointError, endpointWarning, parseEndpoint } from '../telemetry/otlp/endpoint.ts'
+import { EndpointError, endpointWarning, metricsEndpoint } from '../telemetry/otlp/endpoint.ts'
 
 /** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
 export function loadConfiguration(
@@ -48,10 +48,11 @@ function fieldWarning(file: string | undefined, { line, template, field }: Unkno
 function checkEndpoint({ exporters, otlp }: Config): string[] {
   if (!exporters.includes('otlp')) return []
   try {
-    const warning = endpointWarning(parseEndpoint(otlp.endpoint, otlp), otlp.protocol)
+    const warning = endpointWarning(metricsEndpoint(otlp), otlp.protocol)
     return warning === undefined ? [] : [warning]
   } catch (error) {
     if (!(error instanceof EndpointError)) throw error
-    throw new ConfigError([{ source: 'otlp.endpoint', message: error.message }])
+    const source = otlp.metrics_endpoint === undefined ? 'otlp.endpoint' : 'otlp.metrics_endpoint'
+    throw new ConfigError([{ source, message: error.message }])
   }
 }

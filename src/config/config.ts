@@ -107,8 +107,9 @@ export interface Config {
     readonly response_timeout: number
   }
   readonly otlp: {
-    readonly endpoint: string
-    readonly protocol: 'grpc'
+    readonly endpoint: string | undefined
+    readonly metrics_endpoint: string | undefined
+    readonly protocol: 'grpc' | 'http/protobuf'
     readonly interval: number
     readonly export_timeout: number
     readonly timeout: number

@@ -23,11 +23,18 @@ const LOG_LEVELS: Readonly<Record<string, string>> = {
  */
 export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = []
-  for (const [path, { variables = [], type }] of Object.entries(SETTINGS)) {
+  for (const [path, { variables = [], type, substitutes }] of Object.entries(SETTINGS)) {
     const ignored: string[] = []
     for (const variable of [variableOf(path), ...variables]) {
       if (!isSet(environment, variable)) continue
-      const text = environment[variable] as string
+      const given = environment[variable] as string
+      const substitute = substitutes?.get(given.trim().toLowerCase())
+      if (substitute !== undefined) {
+        warnings.push(
+          `${variable}: ${given} is not implemented, ${substitute} is used; possible are ${type.allowed}`,
+        )
+      }
+      const text = substitute ?? given
       if (isOfOpenTelemetry(variable) && type.parse(text) === undefined) {
         ignored.push(`${variable} is ignored: ${notAllowed(path, text)}`)
         continue

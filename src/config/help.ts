@@ -87,7 +87,9 @@ function entry(head: string, lines: readonly string[]): string {
 }
 
 function defaultText(setting: Setting): string {
-  return valueText(setting, setting.default)
+  return setting.default === undefined && setting.unset !== undefined
+    ? setting.unset
+    : valueText(setting, setting.default)
 }
 
 function valueText({ type }: Setting, value: unknown): string {

@@ -30,9 +30,9 @@ export class Layers {
 
   /** Says what a setting is after the layers so far: `… is used`. */
   inForce(path: string): string {
-    const { type, isSecret, redact } = SETTINGS[path]
+    const { type, isSecret, redact, unset = 'none' } = SETTINGS[path]
     const value: unknown = this.#config.get(path)
-    if (value === undefined) return 'none is used'
+    if (value === undefined) return `${unset} is used`
     if (redact !== undefined) return `${redact(value)} is used`
     if (isSecret) return 'what is configured otherwise is used'
     return `${type.show?.(value) ?? shown(value)} is used`

@@ -41,7 +41,7 @@ test('nothing has to be configured', (t) => {
     collection: { max_age: 1000 },
     process_groups: { enabled: true, children: true, threads: true, smaps: true },
     prometheus: { host: 'localhost', port: 9464, path: '/metrics' },
-    otlp: { endpoint: 'http://localhost:4317', interval: 60_000, max_request_size: 3_145_728 },
+    otlp: { endpoint: undefined, protocol: 'grpc', interval: 60_000, max_request_size: 3_145_728 },
   })
   t.deepEqual(config.exporters, ['prometheus', 'otlp'])
 })
@@ -144,7 +144,11 @@ test("OpenTelemetry's variables", (t) => {
   })
   t.deepEqual(warnings, [])
   t.deepEqual(config.exporters, ['otlp'])
-  t.like(config.otlp, { interval: 5000, endpoint: 'https://metrics:4317', compression: 'gzip' })
+  t.like(config.otlp, {
+    interval: 5000,
+    metrics_endpoint: 'https://metrics:4317',
+    compression: 'gzip',
+  })
   t.deepEqual(Object.fromEntries(config.otlp.headers), { 'api-key': 'a,b', x: 'y' })
   t.deepEqual(Object.fromEntries(config.resource.attributes), {
     'deployment.environment.name': 'test',
@@ -166,7 +170,7 @@ test("a wrong value in one of OpenTelemetry's variables is a warning", (t) => {
     },
   })
   t.is(config.otlp.interval, 60_000)
-  t.is(warnings.length, 5)
+  t.is(warnings.length, 4)
   t.true(
     warnings.some((line) =>
       line.startsWith('OTEL_METRIC_EXPORT_INTERVAL is ignored: otlp.interval is "often"'),
@@ -178,17 +182,18 @@ test("a wrong value in one of OpenTelemetry's variables is a warning", (t) => {
 test('an endpoint that is not understood is ignored, and what is used instead is said', (t) => {
   const bad = { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'user:canary' }
   const first = load(t, { environment: bad })
-  t.is(first.config.otlp.endpoint, 'http://localhost:4317')
+  t.is(first.config.otlp.metrics_endpoint, undefined)
   t.is(first.warnings.length, 1)
   t.regex(first.warnings[0], /^OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is ignored: .*must be a URL/)
-  t.regex(first.warnings[0], /; http:\/\/localhost:4317 is used$/)
+  t.regex(first.warnings[0], /; otlp\.endpoint is used$/)
   t.notRegex(first.warnings[0], /canary/)
   // The more general variable counts then.
   const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://me:canary@collector'
   const second = load(t, { environment: { ...bad, OTEL_EXPORTER_OTLP_ENDPOINT } })
   t.is(second.config.otlp.endpoint, OTEL_EXPORTER_OTLP_ENDPOINT)
-  t.regex(second.warnings[0], /; http:\/\/collector:4317 is used$/)
   t.notRegex(second.warnings[0], /canary/)
+  const general = load(t, { environment: { OTEL_EXPORTER_OTLP_ENDPOINT: 'canary' } })
+  t.regex(general.warnings[0], /; http:\/\/localhost:4317 \(http\/protobuf: .*4318\) is used$/)
   for (const line of problems(t, { flags: ['--otlp.endpoint=user:canary'] })) {
     t.notRegex(line, /canary/)
   }

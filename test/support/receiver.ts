@@ -167,14 +167,18 @@ export function attributesOf({
   )
 }
 
-function metricsService() {
-  const definition = loadSync(SERVICE_FILE, {
+/** The service's definition, made from the published .proto files. */
+export function loadService() {
+  return loadSync(SERVICE_FILE, {
     includeDirs: [PROTOS],
     longs: String,
     enums: String,
     arrays: true,
   })
-  const packages = loadPackageDefinition(definition) as unknown as ServicePackages
+}
+
+function metricsService() {
+  const packages = loadPackageDefinition(loadService()) as unknown as ServicePackages
   return packages.opentelemetry.proto.collector.metrics.v1.MetricsService.service
 }
 

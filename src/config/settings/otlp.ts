@@ -1,15 +1,23 @@
 /** Settings of what is pushed. */
 import { ENDPOINT_FORMS, parseEndpoint } from '../../telemetry/otlp/endpoint.ts'
-import { BOOLEAN, duration, KEY_VALUES, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
+import {
+  BOOLEAN,
+  duration,
+  KEY_VALUES,
+  listOf,
+  oneOf,
+  type SettingType,
+  size,
+  TEXT,
+  textLike,
+} from '../types.ts'
 import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
 
 const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
-/** In OpenTelemetry's variables in any case. */
-const TEMPORALITIES = oneOf('cumulative', 'delta', 'lowmemory')
-const TEMPORALITY: typeof TEMPORALITIES = {
-  ...TEMPORALITIES,
-  parse: (text) => TEMPORALITIES.parse(text.toLowerCase()),
+/** In variables in any case, as OpenTelemetry's specification has it. */
+function inAnyCase<T>(type: SettingType<T>): SettingType<T> {
+  return { ...type, parse: (text) => type.parse(text.trim().toLowerCase()) }
 }
 
 /** How the forms of an endpoint are told apart while the protocol is not known: gRPC has more of them. */
@@ -25,19 +33,30 @@ const ENDPOINT = textLike(ENDPOINT_FORMS, (text) => {
 })
 
 export const OTLP_SETTINGS: SettingTable = {
+  'otlp.protocol': setting({
+    doc: 'Transport of OTLP.',
+    type: inAnyCase(oneOf('grpc', 'http/protobuf')),
+    default: 'grpc',
+    substitutes: new Map([['http/json', 'http/protobuf']]),
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  }),
   'otlp.endpoint': setting({
-    doc: 'OTLP receiver to push to: http:// is plain text, https:// is TLS. Without a port http:// means 4317 (gRPC), https:// 443. User and password of a URL are sent as Basic authorization.',
+    doc: 'OTLP receiver to push to: http:// is plain text, https:// is TLS. With http/protobuf /v1/metrics is appended. Without a port http:// means 4317 (gRPC), https:// 443. User and password of a URL are sent as Basic authorization.',
     type: ENDPOINT,
-    default: 'http://localhost:4317',
-    variables: ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+    default: undefined,
+    unset: 'http://localhost:4317 (http/protobuf: http://localhost:4318)',
+    variables: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
     isSecret: true,
     redact: (text) => parseEndpoint(text, ANY_ENDPOINT).origin,
   }),
-  'otlp.protocol': setting({
-    doc: 'Transport of OTLP.',
-    type: oneOf('grpc'),
-    default: 'grpc',
-    variables: ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  'otlp.metrics_endpoint': setting({
+    doc: 'OTLP receiver of metrics, instead of otlp.endpoint; with http/protobuf the whole URL, to which nothing is appended.',
+    type: ENDPOINT,
+    default: undefined,
+    unset: 'otlp.endpoint',
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'],
+    isSecret: true,
+    redact: (text) => parseEndpoint(text, ANY_ENDPOINT).origin,
   }),
   'otlp.interval': setting({
     doc: 'Time between two pushes.',
@@ -66,7 +85,7 @@ export const OTLP_SETTINGS: SettingTable = {
   }),
   'otlp.compression': setting({
     doc: 'Compression of requests.',
-    type: oneOf('none', 'gzip'),
+    type: inAnyCase(oneOf('none', 'gzip')),
     default: 'none',
     variables: ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'OTEL_EXPORTER_OTLP_COMPRESSION'],
   }),
@@ -104,7 +123,7 @@ export const OTLP_SETTINGS: SettingTable = {
   }),
   'otlp.temporality': setting({
     doc: 'Temporality of counters; lowmemory is cumulative here, where all instruments are asynchronous.',
-    type: TEMPORALITY,
+    type: inAnyCase(oneOf('cumulative', 'delta', 'lowmemory')),
     default: 'cumulative',
     variables: ['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'],
   }),

@@ -1,14 +1,15 @@
 /** Delivers one snapshot after the other: requests one at a time, each until it is taken or given up. */
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { Connection, Rejection } from './connection.ts'
 import type { DeltaPoint } from './deltas.ts'
 import type { ExportCounts } from './export-counts.ts'
-import { countPoints, type EncodedRequest, type RequestEncoder } from './request-encoder.ts'
-import { isRetryable, isTooLarge, reasonOf, retryDelay } from './retry.ts'
+import { exportError } from './export-error.ts'
+import { countPoints, type ExportRequest, type RequestLimit, Requests } from './requests.ts'
+import { retryDelay } from './retry.ts'
+import type { Rejection, Transport } from './transport.ts'
 
 export interface DeliveryParts {
-  readonly connection: Connection
-  readonly encoder: RequestEncoder
+  readonly transport: Transport
+  readonly limit: RequestLimit
   readonly counts: ExportCounts
   /** From 0 to 1. */
   readonly random: () => number
@@ -36,29 +37,31 @@ export async function deliver(
   resources: readonly ResourceMetrics[],
   signal: AbortSignal,
 ): Promise<DeliveryOutcome> {
-  const { counts, encoder } = parts
-  const total = countPoints(resources)
-  let taken = 0
+  const { counts, limit } = parts
+  const requests = new Requests(resources, limit)
+  let left = countPoints(resources)
   let rejected = 0
   let message = ''
   let impossible: number | undefined
-  while (taken < total) {
-    for (const request of encoder.encode(resources, taken)) {
-      try {
-        const rejection = await sendUntilTaken(parts, request, signal)
-        const counted = counts.countTaken(request.points.length, rejection.points)
-        if (counted !== rejection.points) impossible ??= rejection.points
-        taken += request.points.length
-        for (const point of request.points) (point as Partial<DeltaPoint>).accept?.()
-        rejected += counted
-        message ||= rejection.message
-      } catch (error) {
-        // What is left is divided anew, for a limit that the receiver did not tell before.
-        if (isTooLarge(error) && request.points.length > 1 && encoder.halveLimit()) break
-        if (isRetryable(error) && isSuperseded(signal)) counts.superseded += total - taken
-        else counts.countFailed(reasonOf(error), total - taken)
-        throw error
+  for (let request = requests.next(); request !== undefined; request = requests.next()) {
+    try {
+      const rejection = await sendUntilTaken(parts, request, signal)
+      const counted = counts.countTaken(request.points.length, rejection.points)
+      if (counted !== rejection.points) impossible ??= rejection.points
+      left -= request.points.length
+      for (const point of request.points) (point as Partial<DeltaPoint>).accept?.()
+      rejected += counted
+      message ||= rejection.message
+    } catch (thrown) {
+      const error = exportError(thrown)
+      // The limit was not known before.
+      if (error.isTooLarge && request.points.length > 1 && limit.halve(request.size)) {
+        requests.putBack(request)
+        continue
       }
+      if (error.isRetryable && isSuperseded(signal)) counts.superseded += left
+      else counts.countFailed(error.reason, left)
+      throw error
     }
   }
   return { points: rejected, message, impossible }
@@ -66,18 +69,19 @@ export async function deliver(
 
 /** Sends a request, again and again while that may help. */
 async function sendUntilTaken(
-  { connection, counts, random, sleep }: DeliveryParts,
-  request: EncodedRequest,
+  { transport, counts, random, sleep }: DeliveryParts,
+  request: ExportRequest,
   signal: AbortSignal,
 ): Promise<Rejection> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const rejection = await connection.send(request)
+      const rejection = await transport.send(request)
       counts.countRequest('OK')
       return rejection
-    } catch (error) {
-      counts.countRequest(reasonOf(error))
-      if (!isRetryable(error) || signal.aborted) throw error
+    } catch (thrown) {
+      const error = exportError(thrown)
+      counts.countRequest(error.reason)
+      if (!error.isRetryable || signal.aborted) throw error
       await sleep(retryDelay(error, attempt, random()), signal)
       if (signal.aborted) throw error
     }

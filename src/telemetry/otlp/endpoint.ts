@@ -39,6 +39,35 @@ const DNS = /^dns:(?:\/\/\/)?/i
 const URL_FORM = /^https?:\/\//i
 const PORT = /:(\d+)$/
 
+export interface EndpointSettings extends EndpointOptions {
+  /** Of the receiver; undefined for the one of the protocol on this host. */
+  readonly endpoint: string | undefined
+  /** Of metrics alone, which counts before `endpoint`. */
+  readonly metrics_endpoint: string | undefined
+}
+
+/**
+ * Where metrics go. OTLP/HTTP appends the path of metrics to the receiver's endpoint, and takes that of metrics alone
+ * as it is.
+ *
+ * @throws EndpointError
+ */
+export function metricsEndpoint(settings: EndpointSettings): Endpoint {
+  const { endpoint, metrics_endpoint, ...options } = settings
+  if (metrics_endpoint !== undefined) return parseEndpoint(metrics_endpoint, options)
+  const parsed = parseEndpoint(endpoint ?? DEFAULT_ENDPOINTS[options.protocol], options)
+  if (options.protocol === 'grpc' || parsed.url === undefined) return parsed
+  const url = new URL(parsed.url)
+  url.pathname = `${url.pathname.replace(/\/$/, '')}${METRICS_PATH}`
+  return { ...parsed, url }
+}
+
+const DEFAULT_ENDPOINTS = {
+  grpc: 'http://localhost:4317',
+  'http/protobuf': 'http://localhost:4318',
+} as const
+const METRICS_PATH = '/v1/metrics'
+
 /**
  * @param text as configured. `http://HOST` without a port is port 4317 for gRPC and 80 for HTTP, `https://HOST` is port
  *   443 for both, as OpenTelemetry's other exporters have it.

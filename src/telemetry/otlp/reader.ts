@@ -7,16 +7,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { fromMilliseconds } from '../time.ts'
-import type { Connection } from './connection.ts'
 import { deliver } from './delivery.ts'
 import { Deltas } from './deltas.ts'
-import { parseEndpoint } from './endpoint.ts'
+import { metricsEndpoint } from './endpoint.ts'
 import { EntityResources } from './entities.ts'
 import { ExportCounts } from './export-counts.ts'
-import { RenewedConnection } from './renewal.ts'
+import { RenewedTransport } from './renewal.ts'
 import { type OtlpLogger, Report } from './report.ts'
-import { RequestEncoder } from './request-encoder.ts'
+import { RequestLimit } from './requests.ts'
 import type { OtlpSettings } from './settings.ts'
+import type { Transport } from './transport.ts'
 
 export interface OtlpReaderOptions {
   readonly producer: MetricProducer
@@ -39,8 +39,8 @@ const LAST_PUSH_TIMEOUT = 3000
 export class OtlpReader extends MetricReader {
   readonly counts = new ExportCounts()
   readonly #options: Required<OtlpReaderOptions>
-  readonly #connection: Connection
-  readonly #encoder: RequestEncoder
+  readonly #transport: Transport
+  readonly #limit: RequestLimit
   readonly #deltas: Deltas | undefined
   readonly #entities: EntityResources | undefined
   readonly #report: Report
@@ -53,13 +53,12 @@ export class OtlpReader extends MetricReader {
   constructor(options: OtlpReaderOptions) {
     super({ metricProducers: [options.producer] })
     this.#options = { random: Math.random, sleep, ...options }
-    this.#encoder = new RequestEncoder(options.settings.max_request_size)
-    const { endpoint, insecure, temporality, resources } = options.settings
-    this.#deltas = temporality === 'delta' ? new Deltas(PROCESS_START) : undefined
-    this.#entities = resources === 'entity' ? new EntityResources() : undefined
-    const { origin } = parseEndpoint(endpoint, { protocol: 'grpc', insecure })
-    this.#report = new Report(options.logger, origin)
-    this.#connection = new RenewedConnection(options.settings, this.#report)
+    const { settings, logger } = options
+    this.#limit = new RequestLimit(settings.max_request_size)
+    this.#deltas = settings.temporality === 'delta' ? new Deltas(PROCESS_START) : undefined
+    this.#entities = settings.resources === 'entity' ? new EntityResources() : undefined
+    this.#report = new Report(logger, metricsEndpoint(settings).origin)
+    this.#transport = new RenewedTransport(settings, this.#report)
   }
 
   protected override onInitialized(): void {
@@ -76,7 +75,7 @@ export class OtlpReader extends MetricReader {
     const timeout = Math.min(this.#options.settings.export_timeout, LAST_PUSH_TIMEOUT)
     // A request that hangs ends at its own deadline, and the channel with it; a stop doesn't wait so long.
     const ended = this.#pushNow(timeout).then(async () => {
-      await this.#connection.close()
+      await this.#transport.close()
       return true
     })
     const hasEnded = await Promise.race([ended, delay(timeout, false, { ref: false })])
@@ -125,8 +124,8 @@ export class OtlpReader extends MetricReader {
     const resources = this.#entities?.divide(metrics) ?? [metrics]
     const { random, sleep } = this.#options
     const parts = {
-      connection: this.#connection,
-      encoder: this.#encoder,
+      transport: this.#transport,
+      limit: this.#limit,
       counts: this.counts,
       random,
       sleep,

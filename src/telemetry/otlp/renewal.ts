@@ -1,8 +1,9 @@
-/** A connection that is made anew when the certificates in its files are: they are replaced long before they expire. */
+/** A connection that is made again when the files of its certificates change: they are replaced long before they expire. */
 import { ChangedFiles } from '../../lib/changed-files.ts'
-import { type Connection, connect, type Rejection } from './connection.ts'
-import type { EncodedRequest } from './request-encoder.ts'
+import { exportError } from './export-error.ts'
+import type { ExportRequest } from './requests.ts'
 import type { OtlpSettings } from './settings.ts'
+import { openTransport, type Rejection, type Transport } from './transport.ts'
 
 export interface RenewalEvents {
   /** New certificates are in use. */
@@ -11,11 +12,11 @@ export interface RenewalEvents {
   notRenewed(error: unknown): void
 }
 
-export class RenewedConnection implements Connection {
+export class RenewedTransport implements Transport {
   readonly #settings: OtlpSettings
   readonly #events: RenewalEvents
   readonly #files = new ChangedFiles()
-  #current: Connection | undefined
+  #current: Transport | undefined
 
   constructor(settings: OtlpSettings, events: RenewalEvents) {
     this.#settings = settings
@@ -23,15 +24,16 @@ export class RenewedConnection implements Connection {
   }
 
   /** @throws also what is wrong with the certificates, as long as there have never been usable ones. */
-  async send(request: EncodedRequest): Promise<Rejection> {
-    return this.#usable().send(request)
+  async send(request: ExportRequest): Promise<Rejection> {
+    const transport = await this.#usable()
+    return transport.send(request)
   }
 
   async close(): Promise<void> {
     await this.#current?.close()
   }
 
-  #usable(): Connection {
+  async #usable(): Promise<Transport> {
     const before = this.#current
     if (before !== undefined && !this.#files.haveChanged()) return before
     const { certificate, client_key, client_certificate } = this.#settings
@@ -40,7 +42,7 @@ export class RenewedConnection implements Connection {
       if (path !== undefined) this.#files.note(path)
     }
     try {
-      const next = connect(this.#settings)
+      const next = await openTransport(this.#settings)
       this.#current = next
       if (before === undefined) return next
       // Nothing is under way on it: requests are sent one at a time.
@@ -48,7 +50,7 @@ export class RenewedConnection implements Connection {
       this.#events.renewed()
       return next
     } catch (error) {
-      if (before === undefined) throw error
+      if (before === undefined) throw exportError(error)
       this.#events.notRenewed(error)
       return before
     }

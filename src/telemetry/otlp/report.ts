@@ -1,7 +1,7 @@
 /** What is said of pushes: one line when something begins to go wrong, and one when it is well again. */
 import type { DeliveryOutcome } from './delivery.ts'
+import { exportError } from './export-error.ts'
 import type { RenewalEvents } from './renewal.ts'
-import { reasonOf } from './retry.ts'
 
 /** What the reader needs of a logger such as pino. */
 export interface OtlpLogger {
@@ -82,6 +82,6 @@ const AWAY =
   'metrics can not be pushed by OTLP; the next push tries again. Without a receiver, set exporters: [prometheus] or OTEL_METRICS_EXPORTER=prometheus'
 
 function describe(error: unknown): object {
-  const { details, message } = error as { details?: string; message?: string }
-  return { reason: reasonOf(error), detail: details ?? message }
+  const { reason, message } = exportError(error)
+  return { reason, detail: message }
 }

@@ -1,8 +1,8 @@
-/** How to push; milliseconds and bytes. */
-export interface OtlpSettings {
-  /** `http://` is plain text, `https://` TLS; without a scheme TLS unless `insecure`. */
-  readonly endpoint: string
-  readonly insecure: boolean
+/** How to push. */
+import type { EndpointSettings } from './endpoint.ts'
+
+/** Times are milliseconds, sizes bytes. */
+export interface OtlpSettings extends EndpointSettings {
   /** PEM files: whom to trust, and who we are. */
   readonly certificate: string | undefined
   readonly client_key: string | undefined

@@ -1,5 +1,6 @@
-/** The pull side: a MetricReader that gives Prometheus text when it is asked. */
-import { type MetricProducer, MetricReader } from '@opentelemetry/sdk-metrics'
+/** The pull side: a PrometheusExporter that gives its text to the agent's own web server. */
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
+import type { MetricProducer } from '@opentelemetry/sdk-metrics'
 import { doInSlices } from '../time-slice.ts'
 import { TEXT } from './formats.ts'
 import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
@@ -8,11 +9,16 @@ export interface PrometheusReaderOptions extends SerializerOptions {
   readonly producer: MetricProducer
 }
 
-export class PrometheusReader extends MetricReader {
+/**
+ * The exporter collects and has the reader's life cycle; its server is never started, for the agent's has TLS,
+ * passwords and limits. The text is made by our serialiser: the exporter's has no unit suffixes, one format
+ * whatever a client accepts, makes the text of all labels again each time, and holds the event loop until it is done.
+ */
+export class PrometheusReader extends PrometheusExporter {
   readonly #serializer: PrometheusSerializer
 
   constructor({ producer, ...options }: PrometheusReaderOptions) {
-    super({ metricProducers: [producer] })
+    super({ preventServerStart: true, metricProducers: [producer] })
     this.#serializer = new PrometheusSerializer(options)
   }
 
@@ -21,8 +27,4 @@ export class PrometheusReader extends MetricReader {
     const { resourceMetrics } = await this.collect()
     return doInSlices(this.#serializer.serializing(resourceMetrics, format))
   }
-
-  protected override async onForceFlush(): Promise<void> {}
-
-  protected override async onShutdown(): Promise<void> {}
 }

@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js'
 import test from 'ava'
-import { connect } from '../../../src/telemetry/otlp/connection.ts'
 import { deliver } from '../../../src/telemetry/otlp/delivery.ts'
 import { ExportCounts } from '../../../src/telemetry/otlp/export-counts.ts'
-import { RequestEncoder } from '../../../src/telemetry/otlp/request-encoder.ts'
+import { RequestLimit } from '../../../src/telemetry/otlp/requests.ts'
+import { openTransport } from '../../../src/telemetry/otlp/transport.ts'
 import { someMetrics } from '../../support/metrics.ts'
 import { startReceiver } from '../../support/receiver.ts'
 import { isWhole, SETTINGS, setUp } from './set-up.ts'
@@ -108,16 +108,16 @@ test('a single point that is too large is given up', async (t) => {
 test('a push whose time is up has failed', async (t) => {
   const receiver = await startReceiver()
   receiver.answers.push({ code: status.UNAVAILABLE })
-  const connection = connect({ ...SETTINGS, endpoint: receiver.endpoint })
+  const transport = await openTransport({ ...SETTINGS, endpoint: receiver.endpoint })
   t.teardown(async () => {
     receiver.close()
-    await connection.close()
+    await transport.close()
   })
   const counts = new ExportCounts()
-  const encoder = new RequestEncoder(SETTINGS.max_request_size)
+  const limit = new RequestLimit(SETTINGS.max_request_size)
   const time = new AbortController()
   const sleep = async () => time.abort(new DOMException('', 'TimeoutError'))
-  const parts = { connection, encoder, counts, random: () => 0.5, sleep }
+  const parts = { transport, limit, counts, random: () => 0.5, sleep }
   await t.throwsAsync(deliver(parts, [someMetrics(10)], time.signal), { message: /refused/ })
   t.deepEqual([...counts.failed], [['UNAVAILABLE', 10]])
   t.is(counts.superseded, 0)

@@ -9,7 +9,7 @@ import test from 'ava'
 import { WORKLOAD_KEYS } from '../../../src/collectors/workload-attributes.ts'
 import { ENTITY_KEYS } from '../../../src/telemetry/entity-keys.ts'
 import { EntityResources } from '../../../src/telemetry/otlp/entities.ts'
-import { countPoints } from '../../../src/telemetry/otlp/request-encoder.ts'
+import { countPoints } from '../../../src/telemetry/otlp/requests.ts'
 
 const AGENT = {
   'service.name': 'otel-interrogator',

@@ -4,6 +4,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { OtlpReader, type OtlpReaderOptions } from '../../../src/telemetry/otlp/reader.ts'
 import type { OtlpSettings } from '../../../src/telemetry/otlp/settings.ts'
+import {
+  type HttpReceiver,
+  type HttpReceiverOptions,
+  startHttpReceiver,
+} from '../../support/http-receiver.ts'
 import { provide, someMetrics, someProducer } from '../../support/metrics.ts'
 import {
   attributesOf,
@@ -14,7 +19,9 @@ import {
 } from '../../support/receiver.ts'
 
 export const SETTINGS: OtlpSettings = {
-  endpoint: '',
+  protocol: 'grpc',
+  endpoint: undefined,
+  metrics_endpoint: undefined,
   insecure: false,
   certificate: undefined,
   client_key: undefined,
@@ -37,20 +44,39 @@ interface Setup {
   sleep?: OtlpReaderOptions['sleep']
 }
 
-export async function setUp(
+interface HttpSetup extends Omit<Setup, 'receiver'> {
+  receiver?: HttpReceiverOptions
+}
+
+export async function setUp(t: ExecutionContext, setup: Setup = {}) {
+  return start(t, await startReceiver(setup.receiver), setup)
+}
+
+/** The same over HTTP. */
+export async function setUpHttp(t: ExecutionContext, setup: HttpSetup = {}) {
+  const settings = { protocol: 'http/protobuf', ...setup.settings } as const
+  return start(t, await startHttpReceiver(setup.receiver), { ...setup, settings })
+}
+
+function start<Started extends Receiver | HttpReceiver>(
   t: ExecutionContext,
-  { points = 10, settings, receiver: options, sleep = async () => {} }: Setup = {},
+  receiver: Started,
+  { points = 10, settings, sleep = async () => {} }: Omit<Setup, 'receiver'>,
 ) {
-  const receiver = await startReceiver(options)
   const producer = someProducer(points)
   const lines: string[] = []
+  const details: string[] = []
+  const log = (fields: { detail?: string }, message: string) => {
+    lines.push(message)
+    if (fields.detail !== undefined) details.push(fields.detail)
+  }
   const delays: number[] = []
   const reader = new OtlpReader({
     producer,
     settings: { ...SETTINGS, endpoint: receiver.endpoint, ...settings },
     logger: {
-      info: (_, message) => lines.push(message),
-      warn: (_, message) => lines.push(message),
+      info: (fields, message) => log(fields, message),
+      warn: (fields, message) => log(fields, message),
     },
     random: afterAnHour(settings?.interval),
     sleep: (milliseconds, signal) => {
@@ -63,7 +89,7 @@ export async function setUp(
     receiver.close()
     await reader.shutdown({ timeoutMillis: 1000 }).catch(() => {})
   })
-  return { receiver, producer, reader, provider, lines, delays }
+  return { receiver, producer, reader, provider, lines, details, delays }
 }
 
 /** The schedule's first push is put off beyond the test, unless it is about the schedule; then no jitter. */
@@ -73,7 +99,12 @@ function afterAnHour(interval: number | undefined): () => number {
 }
 
 /** The points that arrived are those of one collection, each once and in order. */
-export function isWhole(t: ExecutionContext, receiver: Receiver, points: number, round = 1): void {
+export function isWhole(
+  t: ExecutionContext,
+  receiver: Pick<Receiver, 'requests'>,
+  points: number,
+  round = 1,
+): void {
   const arrived = pointsOf(receiver.requests).map(({ metric: { name }, point }) => ({
     name,
     value: pointValue(point),
@@ -95,6 +126,6 @@ export function isWhole(t: ExecutionContext, receiver: Receiver, points: number,
 }
 
 /** Resolves when a request is with the receiver. */
-export async function underWay(receiver: Receiver): Promise<void> {
+export async function underWay(receiver: Pick<Receiver, 'active'>): Promise<void> {
   while (receiver.active === 0) await setImmediate()
 }

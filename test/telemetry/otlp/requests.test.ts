@@ -11,7 +11,13 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
 import fc from 'fast-check'
-import { countPoints, RequestEncoder } from '../../../src/telemetry/otlp/request-encoder.ts'
+import {
+  countPoints,
+  type ExportRequest,
+  RequestLimit,
+  Requests,
+} from '../../../src/telemetry/otlp/requests.ts'
+import { REQUEST_SERIALIZER } from '../../../src/telemetry/otlp/transport.ts'
 import { pointsOf, pointValue, type ReceivedRequest } from '../../support/receiver.ts'
 
 /** Scopes of metrics of points, each point being the length of its attribute. */
@@ -40,38 +46,71 @@ function metricsOf(shape: number[][][]): ResourceMetrics {
   }
 }
 
+/** All requests of one or more Resources. */
+function requestsOf(resources: ResourceMetrics[], limit: number): ExportRequest[] {
+  const requests = new Requests(resources, new RequestLimit(limit))
+  const all: ExportRequest[] = []
+  for (let next = requests.next(); next !== undefined; next = requests.next()) all.push(next)
+  return all
+}
+
+function bytesOf(request: ExportRequest): Uint8Array {
+  return REQUEST_SERIALIZER.serializeRequest(request) as Uint8Array
+}
+
 test('requests are within the limit and have every point once, in order', (t) => {
   const decode = decoder()
   fc.assert(
     fc.property(
-      SHAPES,
+      fc.array(SHAPES, { maxLength: 5 }),
       fc.integer({ min: 100, max: 20_000 }),
-      fc.nat(100),
-      (shape, limit, skip) => {
-        const metrics = metricsOf(shape)
-        const encoder = new RequestEncoder(limit)
-        const expected = shape
-          .flatMap((metrics, scope) =>
-            metrics.flatMap((lengths, metric) => lengths.map(() => `${scope}.${metric}`)),
-          )
-          .map((name, value) => ({ name, value }))
-          .slice(skip)
-        // The second time, parts are encoded already.
-        for (const _ of ['first', 'second']) {
-          const requests = [...encoder.encode([metrics], skip)]
-          for (const { bytes, points } of requests) {
-            t.true(points.length === 1 || bytes.length <= limit)
-            t.is(pointsOf([decode(bytes)]).length, points.length)
-          }
-          const arrived = pointsOf(requests.map(({ bytes }) => decode(bytes))).map(
-            ({ metric: { name }, point }) => ({ name, value: pointValue(point) }),
-          )
-          t.deepEqual(arrived, expected)
+      fc.array(fc.boolean()),
+      (shapes, limit, refusals) => {
+        const resources = shapes.map(metricsOf)
+        const expected = pointsOf(
+          resources.map((one) => decode(ProtobufMetricsSerializer.serializeRequest(one) as Buffer)),
+        ).map(shown)
+        const requests = new Requests(resources, new RequestLimit(limit))
+        const arrived: unknown[] = []
+        for (let next = requests.next(); next !== undefined; next = requests.next()) {
+          const bytes = bytesOf(next)
+          t.true(next.points.length === 1 || bytes.length <= limit)
+          const points = pointsOf([decode(bytes)])
+          t.is(points.length, next.points.length)
+          t.is(new Set(next.parts.map(({ metrics }) => metrics.resource)).size, next.parts.length)
+          if (refusals.pop()) requests.putBack(next)
+          else arrived.push(...points.map(shown))
         }
+        t.deepEqual(arrived, expected)
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 100 },
   )
+})
+
+function shown({ metric: { name }, point }: ReturnType<typeof pointsOf>[number]) {
+  return { name, value: pointValue(point) }
+}
+
+test('what is put back is divided by the limit as it is then', (t) => {
+  const limit = new RequestLimit(1024 * 1024)
+  const requests = new Requests([metricsOf([[Array(3000).fill(200)]])], limit)
+  const first = requests.next() as ExportRequest
+  t.is(first.points.length, 3000)
+  while (limit.halve(limit.bytes));
+  requests.putBack(first)
+  const sizes: number[] = []
+  for (let next = requests.next(); next !== undefined; next = requests.next()) {
+    sizes.push(bytesOf(next).length)
+  }
+  t.true(sizes.length > 10)
+  t.true(Math.max(...sizes) <= RequestLimit.LEAST)
+})
+
+test('Resources fill a request up to its limit', (t) => {
+  const resources = Array.from({ length: 100 }, () => metricsOf([[Array(10).fill(1000)]]))
+  const sizes = requestsOf(resources, 100_000).map((request) => bytesOf(request).length)
+  t.true(Math.min(...sizes.slice(0, -1)) > 85_000)
 })
 
 const VALUE: fc.Arbitrary<AttributeValue> = fc.oneof(
@@ -94,16 +133,7 @@ const METRIC = fc.record({
   points: fc.array(fc.tuple(ATTRIBUTES, NUMBER, TIME, TIME), { minLength: 1, maxLength: 5 }),
 })
 
-/** The official one writes also that nothing was dropped. */
-function withoutCounts(request: ReceivedRequest): ReceivedRequest {
-  for (const { resource } of request.resourceMetrics) {
-    Reflect.deleteProperty(resource, 'droppedAttributesCount')
-  }
-  return request
-}
-
-test('any metrics are encoded as the official serializer has them', (t) => {
-  const decode = decoder()
+test('any metrics that fit are bytes of the official serializer', (t) => {
   fc.assert(
     fc.property(
       ATTRIBUTES,
@@ -129,10 +159,10 @@ test('any metrics are encoded as the official serializer has them', (t) => {
           resource: resourceFromAttributes(resource),
           scopeMetrics: [{ scope: { name: 'scope', version: '1.2' }, metrics }],
         }
-        const [ours, ...more] = new RequestEncoder(2 ** 26).encode([whole])
+        const [ours, ...more] = requestsOf([whole], 2 ** 26)
         t.is(more.length, 0)
         const official = ProtobufMetricsSerializer.serializeRequest(whole) as Uint8Array
-        t.deepEqual(decode(ours.bytes), withoutCounts(decode(official)))
+        t.deepEqual(Buffer.from(bytesOf(ours)), Buffer.from(official))
       },
     ),
     { numRuns: 300 },
@@ -141,16 +171,31 @@ test('any metrics are encoded as the official serializer has them', (t) => {
 
 test('a push that fits is one request', (t) => {
   const metrics = metricsOf([[Array(1000).fill(100)]])
-  const [request, ...more] = new RequestEncoder(3 * 1024 * 1024).encode([metrics])
+  const [request, ...more] = requestsOf([metrics], 3 * 1024 * 1024)
   t.is(request.points.length, countPoints([metrics]))
   t.deepEqual(more, [])
 })
 
+test('integers that are none, or beyond 64 bits, arrive as they are', (t) => {
+  const decode = decoder()
+  for (const value of [2.5, 2 ** 63, 2 ** 64, Number.NaN]) {
+    const metrics = metricsOf([[[1]]])
+    const [metric] = metrics.scopeMetrics[0].metrics
+    Object.assign(metric.descriptor, { valueType: ValueType.INT })
+    Object.assign(metric.dataPoints[0], { value })
+    const [request] = requestsOf([metrics], 2 ** 20)
+    t.is(pointsOf([decode(bytesOf(request))])[0].point.asDouble, value)
+  }
+})
+
 test('the limit is halved down to 64 KiB', (t) => {
-  const encoder = new RequestEncoder(200 * 1024)
+  const limit = new RequestLimit(200 * 1024)
   const limits: number[] = []
-  while (encoder.halveLimit()) limits.push(encoder.limit)
+  while (limit.halve(2 ** 20)) limits.push(limit.bytes)
   t.deepEqual(limits, [100 * 1024, 64 * 1024])
+  const other = new RequestLimit(2 ** 22)
+  other.halve(200 * 1024)
+  t.is(other.bytes, 100 * 1024)
 })
 
 function decoder(): (bytes: Uint8Array) => ReceivedRequest {
