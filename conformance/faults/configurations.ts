@@ -94,11 +94,11 @@ function accepted<T>(directory: string, read: () => T): T | undefined {
 
 /** Everything that was accepted is of its type, and can be used. */
 function use(dice: Dice, config: Config): void {
-  for (const [path, { type }] of Object.entries(SETTINGS)) {
+  for (const [path, { format }] of Object.entries(SETTINGS)) {
     const value = path
       .split('.')
       .reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config)
-    const isRight = value === undefined || type.check(value) !== undefined
+    const isRight = value === undefined || format.check(value) !== undefined
     require(isRight, `${path} is ${String(value)}`)
   }
   const rules = createRules(config)

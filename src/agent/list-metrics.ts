@@ -6,7 +6,6 @@ import type { Config } from '../config/config.ts'
 import { Examples } from '../telemetry/examples.ts'
 import { metricsReference } from '../telemetry/reference.ts'
 import { startAgent } from './agent.ts'
-import { collectorSettings } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
 
 /** Every metric with its help, type, unit, its names and an example, in one of the forms. */
@@ -16,9 +15,8 @@ export async function listMetrics(
   format: 'markdown' | 'json' | 'prometheus',
 ): Promise<string> {
   const { naming } = config.prometheus
-  const settings = collectorSettings(config)
-  const tables = COLLECTORS.filter(({ isEnabled }) => isEnabled(settings)).flatMap((collector) =>
-    collector.tables(settings),
+  const tables = COLLECTORS.filter(({ isEnabled }) => isEnabled(config)).flatMap((collector) =>
+    collector.tables(config),
   )
   if (format === 'prometheus') {
     const text = await collectOnce(config, version, naming)

@@ -1,6 +1,6 @@
 /** Who is asked for names of containers and pods, as the configuration says. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { DOMAIN_ANNOTATION, KUBEVIRT_LABELS } from '../collectors/kubevirt/identity.ts'
+import { COLLECTORS } from '../collectors/registry.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
@@ -17,7 +17,7 @@ export function configuredWorkloads(
   try {
     return createWorkloads(keptNames(config), {
       procfs,
-      cgroupRoot: cgroupRoot(config),
+      cgroupRoot: config.cgroups.root,
       nodeName: config.node.name,
       environment: process.env,
       onChange,
@@ -28,19 +28,17 @@ export function configuredWorkloads(
   }
 }
 
-/** What of pods is kept: what rules ask for, and what tells virtual machines. */
-function keptNames({ workloads, kubevirt }: Config): Config['workloads'] {
-  if (!kubevirt.enabled) return workloads
+/** What of pods is kept: what rules ask for, and what collectors need. */
+function keptNames(config: Config): Config['workloads'] {
+  const needed = COLLECTORS.filter(({ isEnabled }) => isEnabled(config)).flatMap(
+    ({ podKeys }) => podKeys ?? [],
+  )
+  const { workloads } = config
   return {
     ...workloads,
-    labels: [...workloads.labels, ...Object.values(KUBEVIRT_LABELS)],
-    annotations: [...workloads.annotations, DOMAIN_ANNOTATION],
+    labels: [...workloads.labels, ...needed.flatMap(({ labels }) => labels)],
+    annotations: [...workloads.annotations, ...needed.flatMap(({ annotations }) => annotations)],
   }
-}
-
-/** Where the node's cgroup hierarchies are mounted. */
-export function cgroupRoot({ cgroups }: Config): string {
-  return cgroups.root ?? '/sys/fs/cgroup'
 }
 
 /** Waits until all sources have answered or failed, but no longer than the milliseconds given. */

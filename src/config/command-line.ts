@@ -2,11 +2,12 @@
  * The command line, in the spelling of Go's flag package: one dash or two, `-name=value` or `-name value`,
  * and a boolean takes a value only with `=`.
  */
+import { BOOLEAN, duration, parseAddress } from '../lib/settings/formats.ts'
+import { HOUR } from '../lib/settings/setting.ts'
 import { ConfigError, nearestOf, suggestion } from './problems.ts'
 import { type Profile, profileOfProgram } from './profiles.ts'
-import { HOUR } from './settings/setting.ts'
+
 import { flagOf, SETTINGS } from './settings.ts'
-import { BOOLEAN, duration, parseAddress } from './types.ts'
 
 export const COMMANDS = {
   run: 'run the agent (the default)',
@@ -241,7 +242,8 @@ const SETTING_FLAGS = new Map(
   ),
 )
 
-const isBooleanFlag = (flag: string) => SETTINGS[SETTING_FLAGS.get(flag) as string].type === BOOLEAN
+const isBooleanFlag = (flag: string) =>
+  SETTINGS[SETTING_FLAGS.get(flag) as string].format === BOOLEAN
 
 const BOOLEAN_FLAGS = new Set([
   ...[...SETTING_FLAGS.keys()].filter(isBooleanFlag),

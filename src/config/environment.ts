@@ -23,7 +23,7 @@ const LOG_LEVELS: Readonly<Record<string, string>> = {
  */
 export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = []
-  for (const [path, { variables = [], type, substitutes }] of Object.entries(SETTINGS)) {
+  for (const [path, { variables = [], format, substitutes }] of Object.entries(SETTINGS)) {
     const ignored: string[] = []
     for (const variable of [variableOf(path), ...variables]) {
       if (!isSet(environment, variable)) continue
@@ -31,11 +31,11 @@ export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv):
       const substitute = substitutes?.get(given.trim().toLowerCase())
       if (substitute !== undefined) {
         warnings.push(
-          `${variable}: ${given} is not implemented, ${substitute} is used; possible are ${type.allowed}`,
+          `${variable}: ${given} is not implemented, ${substitute} is used; possible are ${format.allowed}`,
         )
       }
       const text = substitute ?? given
-      if (isOfOpenTelemetry(variable) && type.parse(text) === undefined) {
+      if (isOfOpenTelemetry(variable) && format.parse(text) === undefined) {
         ignored.push(`${variable} is ignored: ${notAllowed(path, text)}`)
         continue
       }

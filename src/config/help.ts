@@ -1,7 +1,9 @@
 /** `--help` and the configuration reference, from the table of settings. */
+
+import type { Setting } from '../lib/settings/setting.ts'
 import { COMMANDS, OTHER_FLAGS } from './command-line.ts'
 import { PROFILES } from './profiles.ts'
-import type { Setting } from './settings/setting.ts'
+
 import { flagOf, SETTINGS, variableOf } from './settings.ts'
 
 export function helpText(): string {
@@ -12,7 +14,7 @@ export function helpText(): string {
   const settings = Object.entries(SETTINGS).map(([path, setting]) =>
     entry(`--${flagOf(path)}`, [
       setting.doc,
-      `Allowed: ${setting.type.allowed}. Default: ${defaultText(setting)}.`,
+      `Allowed: ${setting.format.allowed}. Default: ${defaultText(setting)}.`,
       `Variable: ${variableOf(path)}`,
     ]),
   )
@@ -43,7 +45,7 @@ export function configurationReference(): string {
     const cells = [
       code(path),
       setting.doc,
-      setting.type.allowed,
+      setting.format.allowed,
       code(defaultText(setting)),
       variables,
       flags,
@@ -92,10 +94,10 @@ function defaultText(setting: Setting): string {
     : valueText(setting, setting.default)
 }
 
-function valueText({ type }: Setting, value: unknown): string {
+function valueText({ format }: Setting, value: unknown): string {
   if (value === undefined) return 'none'
   if (value === '') return "''"
-  if (type.show !== undefined) return type.show(value)
+  if (format.show !== undefined) return format.show(value)
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 

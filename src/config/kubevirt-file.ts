@@ -1,7 +1,7 @@
 /** The JSON file of kubevirt-metrics-collector, as a layer of the configuration. */
 import { isMap, type Node } from 'yaml'
+import { parseAddress } from '../lib/settings/formats.ts'
 import { type Layers, notAllowed } from './layers.ts'
-import { parseAddress } from './types.ts'
 import { YamlFile } from './yaml-file.ts'
 
 /** What its keys are called here. */

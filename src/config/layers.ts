@@ -1,28 +1,29 @@
-/** The configuration while its layers are put on each other, on a convict schema made from the settings. */
+/** The configuration while its layers are put on each other, with convict. */
 import convict from 'convict'
-import type { Config } from './config.ts'
+import type { ProcessNameItem } from '../collectors/process-groups/rules/matcher.ts'
+import type { Config, Settings } from './config.ts'
 import { ConfigError, type ConfigProblem } from './problems.ts'
-import type { ProcessNameItem } from './process-names.ts'
 import { PROFILES, type Profile } from './profiles.ts'
-import { SETTINGS } from './settings.ts'
+import { SCHEMA, SETTINGS } from './settings.ts'
 
 export class Layers {
   processNames: ProcessNameItem[] | undefined
   readonly problems: ConfigProblem[] = []
-  readonly #config = convict(convictSchema())
+  /** Without an environment and arguments: convict doesn't say which layer a wrong value is from. */
+  readonly #config = convict<Settings>(SCHEMA, { env: {}, args: [] })
   /** Settings that a layer has set. */
   readonly #given = new Set<string>()
 
   /** Sets a value of a variable or flag. */
   setText(path: string, text: string, source: string): void {
-    const value = SETTINGS[path].type.parse(text)
+    const value = SETTINGS[path].format.parse(text)
     if (value === undefined) this.problems.push({ source, message: notAllowed(path, text) })
     else this.#set(path, value)
   }
 
   /** Sets a value of a file; false when it isn't allowed. */
   setValue(path: string, value: unknown): boolean {
-    const checked = SETTINGS[path].type.check(value)
+    const checked = SETTINGS[path].format.check(value)
     if (checked === undefined) return false
     this.#set(path, checked)
     return true
@@ -30,12 +31,12 @@ export class Layers {
 
   /** Says what a setting is after the layers so far: `… is used`. */
   inForce(path: string): string {
-    const { type, isSecret, redact, unset = 'none' } = SETTINGS[path]
-    const value: unknown = this.#config.get(path)
+    const { format, sensitive, redact, unset = 'none' } = SETTINGS[path]
+    const value = valueAt(this.#config.getProperties(), path)
     if (value === undefined) return `${unset} is used`
     if (redact !== undefined) return `${redact(value)} is used`
-    if (isSecret) return 'what is configured otherwise is used'
-    return `${type.show?.(value) ?? shown(value)} is used`
+    if (sensitive) return 'what is configured otherwise is used'
+    return `${format.show?.(value) ?? shown(value)} is used`
   }
 
   /**
@@ -45,13 +46,12 @@ export class Layers {
   finish(profile: Profile): Config {
     if (this.problems.length > 0) throw new ConfigError(this.problems)
     if (!this.#given.has('profile')) this.#config.set('profile', profile)
-    const { [this.#config.get('profile') as unknown as Profile]: values } = PROFILES
+    const values = PROFILES[this.#config.getProperties().profile]
     for (const [path, value] of Object.entries(values)) {
       if (!this.#given.has(path)) this.#config.set(path, value)
     }
     this.#config.validate({ allowed: 'strict' })
-    const properties = this.#config.getProperties() as unknown as Config
-    return { ...properties, process_names: this.processNames }
+    return { ...this.#config.getProperties(), process_names: this.processNames }
   }
 
   #set(path: string, value: unknown): void {
@@ -62,9 +62,9 @@ export class Layers {
 
 /** Says what is wrong with a value and what is allowed. */
 export function notAllowed(path: string, value: unknown): string {
-  const { type, isSecret } = SETTINGS[path]
-  if (isSecret) return `${path} must be ${type.allowed}`
-  return `${path} is ${shown(value)} but must be ${type.allowed}`
+  const { format, sensitive } = SETTINGS[path]
+  if (sensitive) return `${path} must be ${format.allowed}`
+  return `${path} is ${shown(value)} but must be ${format.allowed}`
 }
 
 /** As people write it, and not all of it when it is long. */
@@ -77,27 +77,8 @@ function shown(value: unknown): string {
 /** Characters of a wrong value that are shown. */
 const MOST_SHOWN = 200
 
-type ConvictSchema = { [key: string]: ConvictSchema | convict.SchemaObj<unknown> }
-
-function convictSchema(): ConvictSchema {
-  const schema: ConvictSchema = {}
-  for (const [path, { doc, type, default: defaultValue }] of Object.entries(SETTINGS)) {
-    const parts = path.split('.')
-    const last = parts.pop() as string
-    let section = schema
-    for (const part of parts) {
-      section[part] ??= {}
-      section = section[part] as ConvictSchema
-    }
-    section[last] = {
-      doc,
-      default: defaultValue,
-      format: (value: unknown) => {
-        if (value !== undefined && type.check(value) === undefined) {
-          throw new Error(`must be ${type.allowed}`)
-        }
-      },
-    }
-  }
-  return schema
+function valueAt(values: object, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((section, key) => new Map(Object.entries(section ?? {})).get(key), values)
 }

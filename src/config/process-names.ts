@@ -1,24 +1,13 @@
 /** `process_names`: the rules that name process groups, in the form that process-exporter's files have. */
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
+import type { ProcessNameItem } from '../collectors/process-groups/rules/matcher.ts'
 import { type ConfigProblem, suggestion } from './problems.ts'
-import { type Limit, readFlag, readLabels, readLimit } from './rule-extras.ts'
-import { readSelector, SELECTORS, type Selectors } from './rule-selectors.ts'
+import { readFlag, readLabels, readLimit } from './rule-extras.ts'
+import { readSelector, SELECTORS, type SelectorsDraft } from './rule-selectors.ts'
 import { type Entry, isNull, scalarText, type YamlFile } from './yaml-file.ts'
 
-/** A rule as it stands in the file. A process belongs to the first rule all of whose selectors match. */
-export interface ProcessNameItem extends Selectors {
-  /** Template of the group's name; process-exporter's default is `{{.ExeBase}}`. */
-  name?: string
-  /** A process that meets any of these conditions is not selected. */
-  not?: Selectors
-  /** Whether selected processes belong to no group. */
-  ignore?: boolean
-  /** Further attributes of the group: templates, by name. */
-  labels?: Record<string, string>
-  limit?: Limit
-  /** Line in the file. */
-  line: number
-}
+/** A rule while it is read. */
+type Draft = { -readonly [K in keyof ProcessNameItem]: ProcessNameItem[K] }
 
 const KEYS = ['name', ...SELECTORS, 'not', 'ignore', 'labels', 'limit']
 
@@ -43,7 +32,7 @@ function readItem(
   problems: ConfigProblem[],
 ): ProcessNameItem {
   const place = node ?? list
-  const item: ProcessNameItem = { line: file.line(place) }
+  const item: Draft = { line: file.line(place) }
   if (!isNull(node) && !isMap(node)) {
     problems.push(
       file.problem(place, 'a rule must be a map with name, comm, exe, cmdline or others'),
@@ -63,7 +52,7 @@ function readItem(
 function readKey(
   file: YamlFile,
   { key, keyNode, value }: Entry,
-  item: ProcessNameItem,
+  item: Draft,
   problems: ConfigProblem[],
 ): void {
   if (!KEYS.includes(key)) {
@@ -89,8 +78,8 @@ function readKey(
   }
 }
 
-function readNot(file: YamlFile, map: YAMLMap, problems: ConfigProblem[]): Selectors {
-  const selectors: Selectors = {}
+function readNot(file: YamlFile, map: YAMLMap, problems: ConfigProblem[]): SelectorsDraft {
+  const selectors: SelectorsDraft = {}
   for (const { key, keyNode, value } of file.entries(map)) {
     if (!SELECTORS.some((selector) => selector === key)) {
       const hint = suggestion(key, SELECTORS)

@@ -1,15 +1,8 @@
 /** What a rule may say besides selectors and a name: `ignore`, `labels`, `limit`. */
 import { isMap, isScalar, type Node } from 'yaml'
+import type { Limit } from '../collectors/process-groups/rules/verdict.ts'
 import { type ConfigProblem, suggestion } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
-
-/** How many groups of a rule are shown. */
-export interface Limit {
-  top: number
-  by: 'cpu' | 'memory' | 'io'
-  /** The group in which the others are added up; undefined to leave them out. */
-  other: string | undefined
-}
 
 const BY = ['cpu', 'memory', 'io'] as const
 const LIMIT_KEYS = ['top', 'by', 'other']
@@ -66,7 +59,7 @@ export function readLabels(
 }
 
 export function readLimit(file: YamlFile, value: Node, problems: ConfigProblem[]): Limit {
-  const limit: Limit = { top: 0, by: 'cpu', other: 'other' }
+  const limit: { -readonly [K in keyof Limit]: Limit[K] } = { top: 0, by: 'cpu', other: 'other' }
   const before = problems.length
   if (!isMap(value)) {
     problems.push(file.problem(value, 'limit must be a map: limit: {top: 20, by: cpu}'))

@@ -1,5 +1,6 @@
 /** The selectors of a rule: lists of words or of numbers, where a list of one may be written without brackets. */
 import { isScalar, isSeq, type Node } from 'yaml'
+import type { Selectors } from '../collectors/process-groups/rules/selectors.ts'
 import type { ConfigProblem } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
 
@@ -15,15 +16,11 @@ const WORDS = [
   'namespace',
   'pod',
   'container',
-] as const
-const NUMBERS = ['ppid', 'uid'] as const
+] as const satisfies readonly (keyof Selectors)[]
+const NUMBERS = ['ppid', 'uid'] as const satisfies readonly (keyof Selectors)[]
 
-type WordSelector = (typeof WORDS)[number]
-type NumberSelector = (typeof NUMBERS)[number]
-
-/** Conditions on a process, all of which must hold. */
-export type Selectors = Partial<Record<WordSelector, string[]>> &
-  Partial<Record<NumberSelector, number[]>>
+/** Conditions on a process while they are read. */
+export type SelectorsDraft = { -readonly [K in keyof Selectors]: Selectors[K] }
 
 export const SELECTORS = [...WORDS, ...NUMBERS] as const
 
@@ -32,7 +29,7 @@ export function readSelector(
   file: YamlFile,
   key: string,
   value: Node,
-  into: Selectors,
+  into: SelectorsDraft,
   problems: ConfigProblem[],
 ): void {
   const numbers = NUMBERS.find((name) => name === key)

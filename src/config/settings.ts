@@ -1,31 +1,29 @@
 /**
- * Every setting of the agent: meaning, default, allowed values, and the names it has in files, variables
- * and flags. Loading, `--help` and the configuration reference all come from this table.
+ * Every setting of the agent: meaning, format, default, and the names it has in files, variables and flags. The schema is
+ * convict's; loading, `--help`, the configuration reference and the type of the configuration all come from it. Each part
+ * stands with what it configures.
  */
-import { CGROUP_SETTINGS } from './settings/cgroups.ts'
-import { GENERAL_SETTINGS } from './settings/general.ts'
-import { IDENTITY_SETTINGS } from './settings/identity.ts'
-import { KUBEVIRT_SETTINGS } from './settings/kubevirt.ts'
-import { OTLP_SETTINGS } from './settings/otlp.ts'
-import { PERF_SETTINGS } from './settings/perf.ts'
-import { PROCESS_GROUP_SETTINGS } from './settings/process-groups.ts'
-import { PROMETHEUS_SETTINGS } from './settings/prometheus.ts'
-import { RECORDER_SETTINGS } from './settings/recorder.ts'
-import type { SettingTable } from './settings/setting.ts'
-import { WORKLOAD_SETTINGS } from './settings/workloads.ts'
+import { COLLECTORS } from '../collectors/registry.ts'
+import { mergeSections, type Setting, settingsByPath } from '../lib/settings/setting.ts'
+import { RECORDER_SETTINGS } from '../recorder/settings.ts'
+import { OTLP_SETTINGS } from '../telemetry/otlp/settings.ts'
+import { SERVER_SETTINGS } from '../web/settings.ts'
+import { WORKLOAD_SETTINGS } from '../workloads/settings.ts'
+import { GENERAL_SETTINGS } from './general-settings.ts'
+import { IDENTITY_SETTINGS } from './identity-settings.ts'
 
-export const SETTINGS: SettingTable = {
-  ...GENERAL_SETTINGS,
-  ...PROCESS_GROUP_SETTINGS,
-  ...WORKLOAD_SETTINGS,
-  ...CGROUP_SETTINGS,
-  ...PERF_SETTINGS,
-  ...KUBEVIRT_SETTINGS,
-  ...RECORDER_SETTINGS,
-  ...PROMETHEUS_SETTINGS,
-  ...OTLP_SETTINGS,
-  ...IDENTITY_SETTINGS,
-}
+export const SCHEMA = mergeSections(
+  GENERAL_SETTINGS,
+  ...COLLECTORS.map(({ settings }) => settings),
+  WORKLOAD_SETTINGS,
+  RECORDER_SETTINGS,
+  SERVER_SETTINGS,
+  OTLP_SETTINGS,
+  IDENTITY_SETTINGS,
+)
+
+/** All settings by path: `a.b` is the key `b` of the section `a`. */
+export const SETTINGS: Readonly<Record<string, Setting>> = settingsByPath(SCHEMA)
 
 /** The variable of a setting: `OTEL_INTERROGATOR_COLLECTION_MAX_AGE`. */
 export function variableOf(path: string): string {

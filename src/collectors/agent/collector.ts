@@ -6,7 +6,8 @@ import { createInstruments } from '../../telemetry/instruments.ts'
 import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
 import type { CollectorRun } from '../../telemetry/sampler.ts'
 import type { SourceCache } from '../../workloads/source-cache.ts'
-import { BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
+import { defineCollector } from '../collector.ts'
+import { AGENT_TABLES, BUILD_METRICS, PROCESS_METRICS } from './definitions.ts'
 import { registerExports } from './exports.ts'
 import type { LoopDelay } from './loop-delay.ts'
 import { registerNameSources } from './name-sources.ts'
@@ -56,3 +57,13 @@ function registerProcess(meter: Meter, loopDelay: LoopDelay, agent: Entity): voi
     m.eventLoopMax.observe(result, agent, max)
   }, observables)
 }
+
+export const AGENT = defineCollector({
+  name: 'agent',
+  settings: {},
+  tables: () => AGENT_TABLES,
+  isEnabled: () => true,
+  register(meter: Meter, _config: object, sources: AgentSources) {
+    registerAgent(meter, sources)
+  },
+})

@@ -9,14 +9,17 @@ import type { Machine } from '../../kernel/machine.ts'
 import { mostKeptFiles } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { collectionTime, detailOf } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
+import { defineCollector } from '../collector.ts'
 import { Cgroups } from './cgroups.ts'
-import { READING_METRICS } from './definitions.ts'
+import { CGROUP_TABLES, READING_METRICS } from './definitions.ts'
 import { FileHealth } from './file-health.ts'
 import type { KnownCgroup } from './known-cgroup.ts'
 import { levelObserver, nodeObserver } from './observe.ts'
@@ -28,21 +31,12 @@ import {
   RESOURCES,
   type Reading,
 } from './plan.ts'
-import { type TriggerOptions, Triggers } from './triggers.ts'
+import { CGROUP_SETTINGS } from './settings.ts'
+import { Triggers } from './triggers.ts'
 
-export interface CgroupsOptions {
-  /** Where the node's cgroup hierarchies are mounted. */
-  readonly root: string
-  /** Patterns of further cgroups to measure, such as `system.slice/*`. */
-  readonly include: readonly string[]
-  /** How deep, and how many, cgroups are looked at. */
-  readonly depth: number
-  readonly max: number
-  /** How many files of them stay open between collections. */
-  readonly open_files: number
-  /** Thresholds that the kernel watches for containers. */
-  readonly triggers: readonly TriggerOptions[]
-}
+type CgroupsConfig = Values<typeof CGROUP_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
+
+export type CgroupsOptions = Omit<CgroupsConfig['cgroups'], 'enabled'> & CgroupsConfig['pressure']
 
 export interface CgroupsSources {
   readonly procfs: Procfs
@@ -168,3 +162,14 @@ function readNode(
 }
 
 const NO_STALL = { ...emptyPressures().cpu.full }
+
+export const CGROUPS = defineCollector({
+  name: 'cgroups',
+  settings: CGROUP_SETTINGS,
+  tables: () => CGROUP_TABLES,
+  isEnabled: ({ cgroups }) => cgroups.enabled,
+  isSampled: true,
+  register(meter: Meter, { cgroups, pressure }: CgroupsConfig, sources: CgroupsSources) {
+    registerCgroups(meter, { ...cgroups, ...pressure }, sources)
+  },
+})

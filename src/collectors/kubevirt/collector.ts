@@ -1,23 +1,26 @@
 /** The collector of virtual machines: what the processes use that KubeVirt runs for each. */
+import { hostname } from 'node:os'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { Machine as Units } from '../../kernel/machine.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
-import { HEALTH_TABLE, type KubevirtNaming, vmTable } from './definitions.ts'
+import { defineCollector } from '../collector.ts'
+import { HEALTH_TABLE, type KubevirtNaming, kubevirtTables, vmTable } from './definitions.ts'
+import { DOMAIN_ANNOTATION, KUBEVIRT_LABELS } from './identity.ts'
 import { Machines } from './machines.ts'
+import { KUBEVIRT_SETTINGS } from './settings.ts'
 import { Sums } from './sums.ts'
-import { compileTargets, type Target } from './targets.ts'
+import { compileTargets } from './targets.ts'
 
-export interface KubevirtOptions extends KubevirtNaming {
-  /** Processes to measure; without any, all those of virt-launcher pods. */
-  readonly targets: readonly Target[]
-  /** Whether the version of the set of metrics is given, under a name that KubeVirt itself uses. */
-  readonly info: boolean
-}
+type KubevirtConfig = Values<typeof KUBEVIRT_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
+
+export type KubevirtOptions = KubevirtNaming & Omit<KubevirtConfig['kubevirt'], 'enabled'>
 
 export interface KubevirtSources {
   readonly procfs: Procfs
@@ -71,4 +74,22 @@ export function registerKubevirt(
     },
     [...observables, ...health.observables],
   )
+}
+
+/** As the metrics reference shows it. */
+const EXAMPLE: KubevirtNaming = { host: 'NODE', strict: false }
+
+export const KUBEVIRT = defineCollector({
+  name: 'kubevirt',
+  settings: KUBEVIRT_SETTINGS,
+  tables: (config) => kubevirtTables(config === undefined ? EXAMPLE : namingOf(config)),
+  isEnabled: ({ kubevirt }) => kubevirt.enabled,
+  podKeys: { labels: Object.values(KUBEVIRT_LABELS), annotations: [DOMAIN_ANNOTATION] },
+  register(meter: Meter, config: KubevirtConfig, sources: KubevirtSources) {
+    registerKubevirt(meter, { ...config.kubevirt, ...namingOf(config) }, sources)
+  },
+})
+
+function namingOf({ compat, node }: KubevirtConfig): KubevirtNaming {
+  return { host: node.name ?? hostname(), strict: compat.kubevirt === 'strict' }
 }

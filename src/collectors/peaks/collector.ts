@@ -4,7 +4,8 @@ import { now } from '../../telemetry/clock.ts'
 import type { MetricTable } from '../../telemetry/definitions.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { CONTAINER_PEAKS, GROUP_PEAKS, POD_PEAKS } from './definitions.ts'
+import { defineCollector } from '../collector.ts'
+import { CONTAINER_PEAKS, GROUP_PEAKS, PEAK_TABLES, POD_PEAKS } from './definitions.ts'
 
 /** What the recorder knows of one group, container or pod. */
 export interface EntityPeaks {
@@ -19,11 +20,6 @@ export type PeakFigure = keyof (typeof CONTAINER_PEAKS)['metrics']
 
 export interface PeaksSources {
   readonly peaks: () => Iterable<EntityPeaks>
-}
-
-export interface PeaksOptions {
-  /** Whether there is a recorder. */
-  readonly enabled: boolean
 }
 
 const TABLES: Readonly<Record<EntityPeaks['kind'], MetricTable<string>>> = {
@@ -57,3 +53,17 @@ export function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
     Object.values(kinds).flatMap(({ observables }) => observables),
   )
 }
+
+interface PeaksConfig {
+  readonly recorder: { readonly enabled: boolean }
+}
+
+export const PEAKS = defineCollector({
+  name: 'peaks',
+  settings: {},
+  tables: () => PEAK_TABLES,
+  isEnabled: ({ recorder }) => recorder.enabled,
+  register(meter: Meter, _config: PeaksConfig, sources: PeaksSources) {
+    registerPeaks(meter, sources)
+  },
+})

@@ -8,37 +8,26 @@ import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
-import type { Level } from '../cgroups/definitions.ts'
+import { defineCollector } from '../collector.ts'
 import type { Members } from '../process-groups/members.ts'
 import { Counted } from './counted.ts'
 import { CountedGroups } from './counted-groups.ts'
-import { PERF_EVENTS, PERF_READING, PERF_TABLES, TIMES } from './definitions.ts'
+import { ALL_PERF_TABLES, PERF_EVENTS, PERF_READING, PERF_TABLES, TIMES } from './definitions.ts'
 import { observePerf } from './observe.ts'
 import { describeRefusals, type Probed, probeEvents } from './probe.ts'
+import { PERF_SETTINGS } from './settings.ts'
 
-export interface PerfOptions {
-  /** Where the node's cgroup hierarchies are mounted. */
-  readonly root: string
-  /** Labels of the events to count. */
-  readonly hardware: readonly string[]
-  readonly software: readonly string[]
-  readonly cache: readonly string[]
-  /** What is counted: containers, pods, or slices and the cgroups that are included. */
-  readonly scopes: readonly Level[]
-  readonly include: readonly string[]
-  /** Patterns of the names of process groups that are counted by process. */
-  readonly process_groups: readonly string[]
-  /** Descriptors that may be used; 0 for most of those that the agent may have. */
-  readonly max_fds: number
-  readonly depth: number
-  readonly max: number
-}
+type PerfConfig = Values<typeof PERF_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
+
+export type PerfOptions = Omit<PerfConfig['perf'], 'enabled'> & PerfConfig['cgroups']
 
 export interface PerfSources {
   readonly slice: TimeSlice
@@ -158,3 +147,13 @@ async function start(root: string, options: PerfOptions, sources: PerfSources) {
 function labelsFor(options: PerfOptions, name: EventClass): readonly string[] {
   return options[name]
 }
+
+export const PERF = defineCollector({
+  name: 'perf',
+  settings: PERF_SETTINGS,
+  tables: () => ALL_PERF_TABLES,
+  isEnabled: ({ perf }) => perf.enabled,
+  register(meter: Meter, { cgroups, perf }: PerfConfig, sources: PerfSources) {
+    registerPerf(meter, { ...cgroups, ...perf }, sources)
+  },
+})

@@ -2,16 +2,24 @@
 import type { Meter } from '@opentelemetry/api'
 import type { Machine } from '../../kernel/machine.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
+import { defineCollector } from '../collector.ts'
 import { Accounting } from './accounting.ts'
 import { Census } from './census.ts'
-import { GROUP_METRICS, THREAD_METRICS, WAIT_METRICS, WORKLOAD_METRICS } from './definitions.ts'
+import {
+  GROUP_METRICS,
+  PROCESS_GROUP_TABLES,
+  THREAD_METRICS,
+  WAIT_METRICS,
+  WORKLOAD_METRICS,
+} from './definitions.ts'
 import { type FactSources, processFacts } from './facts.ts'
-import type { CensusSources, GroupCensus } from './group-census.ts'
+import type { CensusOptions, CensusSources, GroupCensus } from './group-census.ts'
 import type { Members } from './members.ts'
 import { observeGroup } from './observe.ts'
 import { Placement } from './placement.ts'
@@ -19,36 +27,21 @@ import { ProcessReader } from './process-reader.ts'
 import { registerReading } from './reading.ts'
 import { ReadingErrors } from './reading-errors.ts'
 import type { ReplaceableRules } from './rules/replaceable-rules.ts'
+import { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { StrictReader } from './strict/reading.ts'
 import { StrictCensus } from './strict/strict-census.ts'
 import { TopGroups } from './top-groups.ts'
 
-export interface ProcessGroupsOptions {
-  readonly rules: ReplaceableRules
-  /** Whether a group is divided among the containers and pods of its processes. */
-  readonly by_workload: boolean
-  /** Whether processes that no rule matches join their nearest ancestor's group. */
-  readonly children: boolean
-  /** Whether threads are read. */
-  readonly threads: boolean
-  /** Whether proportional memory is read. */
-  readonly smaps: boolean
-  /** Longest age in milliseconds of figures that are not read every time. */
-  readonly refresh: number
-  /** Shortest age in milliseconds at which proportional memory is read again. */
-  readonly smaps_interval: number
-  /** Whether processes in no group are judged again at every collection, and up to which age (ms). */
-  readonly recheck: boolean
-  readonly recheck_time_limit: number
-  /** When a process is judged again. */
-  readonly regroup: 'exec' | 'title' | 'off'
-  /** Whether the numbers are those of process-exporter also where it is wrong. */
-  readonly strict: boolean
-  /** Whether what processes used that lived between two collections counts in their parents' groups. */
-  readonly short_lived: boolean
-  /** Whether groups without members are forgotten. */
-  readonly remove_empty: boolean
-}
+type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>['process_groups']
+
+export type ProcessGroupsOptions = CensusOptions &
+  Pick<GroupSettings, 'threads' | 'smaps' | 'refresh' | 'smaps_interval'> & {
+    readonly rules: ReplaceableRules
+    /** Whether a group is divided among the containers and pods of its processes. */
+    readonly by_workload: boolean
+    /** Whether the numbers are those of process-exporter also where it is wrong. */
+    readonly strict: boolean
+  }
 
 export interface ProcessGroupsSources {
   readonly procfs: Procfs
@@ -134,3 +127,29 @@ function createCensus(
   const accounting = new Accounting(procfs, reader, errors, options, slice)
   return new Census({ ...sources, reader, accounting, placement }, options, now())
 }
+
+interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {
+  readonly process_names: readonly unknown[] | undefined
+}
+
+export const PROCESS_GROUPS = defineCollector({
+  name: 'process_groups',
+  settings: PROCESS_GROUP_SETTINGS,
+  tables: () => PROCESS_GROUP_TABLES,
+  isEnabled: ({ process_groups }) => process_groups.enabled,
+  register(
+    meter: Meter,
+    { process_names, process_groups, compat }: ProcessGroupsConfig,
+    { rules, ...sources }: ProcessGroupsSources & { readonly rules: ReplaceableRules },
+  ) {
+    const { by_workload, procnames, namemapping } = process_groups
+    const hasOwnRules = process_names !== undefined || procnames !== '' || namemapping !== ''
+    const options = {
+      ...process_groups,
+      rules,
+      strict: compat.process_exporter === 'strict',
+      by_workload: by_workload === 'auto' ? !hasOwnRules : by_workload,
+    }
+    registerProcessGroups(meter, options, sources)
+  },
+})

@@ -1,6 +1,7 @@
 /** What a census of all processes needs, and what it gives. */
 import type { HrTime } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { toSeconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
@@ -9,24 +10,12 @@ import type { Member } from './members.ts'
 import type { JudgedProcess } from './process.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
+import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
 
-export interface CensusOptions {
-  /** Whether a process that no rule matches joins its nearest ancestor's group. */
-  readonly children: boolean
-  /** Whether a group without members is forgotten, with its counters. */
-  readonly remove_empty: boolean
-  /** Whether processes in no group are judged again at every collection. */
-  readonly recheck: boolean
-  /**
-   * When a process is judged again: when it executes another program or changes its name, also when it rewrites
-   * its command line, or never.
-   */
-  readonly regroup: 'exec' | 'title' | 'off'
-  /** Whether what processes used that lived between two collections counts in their parents' groups. */
-  readonly short_lived: boolean
-  /** Milliseconds of age up to which they are; above 0 it switches the judging on. */
-  readonly recheck_time_limit: number
-}
+export type CensusOptions = Pick<
+  Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
+  'children' | 'remove_empty' | 'recheck' | 'recheck_time_limit' | 'regroup' | 'short_lived'
+>
 
 export interface CensusSources {
   readonly procfs: Procfs

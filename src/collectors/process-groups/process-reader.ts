@@ -5,19 +5,18 @@ import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import { emptyStat, ioMayBlock, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import { copyLook, type LastLook, type Look } from './last-look.ts'
 import { resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
+import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
 import { noUsage } from './usage.ts'
 
-export interface ProcessReaderOptions {
-  /** Whether proportional memory is read: the costliest file, and more so the larger a process is. */
-  readonly smaps: boolean
-  /** Longest age in milliseconds of the figures that are not read every time. */
-  readonly refresh: number
-  /** Shortest age in milliseconds at which proportional memory is read again. */
-  readonly smaps_interval: number
+export type ProcessReaderOptions = Pick<
+  Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
+  'smaps' | 'refresh' | 'smaps_interval'
+> & {
   /** Bytes. */
   readonly pageSize: number
 }

@@ -1,6 +1,6 @@
 /** `http_server_config` and `rate_limit`: headers of every answer, and how often one may ask. */
 import { validateHeaderValue } from 'node:http'
-import { duration } from '../types.ts'
+import { duration } from '../../lib/settings/formats.ts'
 import type { Section } from './section.ts'
 
 export const HTTP_KEYS = ['http2', 'headers']

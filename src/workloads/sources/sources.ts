@@ -1,6 +1,8 @@
 /** Which sources of names there are on this node, and which are asked. */
 import { type Stats, statSync } from 'node:fs'
+import type { Values } from '../../lib/settings/setting.ts'
 import type { KeptKeys, NameSource } from '../names.ts'
+import type { WORKLOAD_SETTINGS } from '../settings.ts'
 import { CRI_SOCKETS, CriSource } from './cri/cri.ts'
 import { DOCKER_SOCKETS, DockerSource, PODMAN_SOCKETS } from './docker.ts'
 import { inClusterServer, SERVICE_ACCOUNT_FILES } from './kubernetes/credentials.ts'
@@ -9,18 +11,7 @@ import { KubernetesSource } from './kubernetes/kubernetes.ts'
 
 export type SourceName = 'cri' | 'kubelet' | 'kubernetes' | 'docker' | 'podman'
 
-export interface SourceSettings {
-  /** Those that are asked, in this order; `auto` stands for those that are there. */
-  readonly sources: readonly (SourceName | 'auto' | 'none')[]
-  /** The runtime's socket; undefined to search. */
-  readonly cri_socket: string | undefined
-  /** `HOST:PORT` of this node's kubelet; undefined for none. */
-  readonly kubelet: string | undefined
-  /** Whether any certificate of the kubelet is taken. */
-  readonly kubelet_insecure: boolean
-  readonly labels: readonly string[]
-  readonly annotations: readonly string[]
-}
+export type SourceSettings = Values<typeof WORKLOAD_SETTINGS>['workloads']
 
 export interface SourceContext {
   /** Name of this node's Node object; undefined where it isn't known. */

@@ -1,19 +1,18 @@
 /** The rules that the settings ask for: from a file, from flags, or the built-in ones. */
+import type { Values } from '../../../lib/settings/setting.ts'
+import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
 import { compileRules, type ProcessNameItem, type Rules } from './matcher.ts'
 import { nameMappingRules } from './name-mapping.ts'
 import { RuleError } from './rule-error.ts'
 
-export interface RuleSettings {
+type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>
+
+export interface RuleSettings extends Pick<GroupSettings, 'compat'> {
   readonly process_names: readonly ProcessNameItem[] | undefined
-  readonly process_groups: {
-    readonly procnames: string
-    readonly namemapping: string
-    /** Whether every program is a group where no rules are given. */
-    readonly builtin_rules: boolean
-    /** Whether rules with a fixed name have a group before a process matches. */
-    readonly zero_rows: boolean
-  }
-  readonly compat: { readonly process_exporter: 'corrected' | 'strict' }
+  readonly process_groups: Pick<
+    GroupSettings['process_groups'],
+    'procnames' | 'namemapping' | 'builtin_rules' | 'zero_rows'
+  >
 }
 
 /**

@@ -1,104 +1,119 @@
 /** Settings of process groups. */
-import { BOOLEAN, BOOLEAN_OR_AUTO, duration, integer, oneOf, TEXT } from '../types.ts'
-import { HOUR, SECOND, type SettingTable, setting } from './setting.ts'
+import {
+  BOOLEAN,
+  BOOLEAN_OR_AUTO,
+  duration,
+  integer,
+  oneOf,
+  TEXT,
+} from '../../lib/settings/formats.ts'
+import { HOUR, SECOND, setting } from '../../lib/settings/setting.ts'
 
-export const PROCESS_GROUP_SETTINGS: SettingTable = {
-  'process_groups.enabled': setting({
+const process_groups = {
+  enabled: setting({
     doc: 'Whether processes are read and grouped.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
   }),
-  'process_groups.by_workload': setting({
+  by_workload: setting({
     doc: 'Whether a group is divided among the containers and pods of its processes; auto does so for the built-in rules only.',
-    type: BOOLEAN_OR_AUTO,
+    format: BOOLEAN_OR_AUTO,
     default: 'auto',
   }),
-  'process_groups.builtin_rules': setting({
+  builtin_rules: setting({
     doc: 'Whether every program is a group where no rules are given.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
   }),
-  'process_groups.zero_rows': setting({
+  zero_rows: setting({
     doc: 'Whether a rule with a fixed name has a group of 0 processes before a process matches it.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
   }),
-  'process_groups.procnames': setting({
+  procnames: setting({
     doc: 'Programs to group, by name, instead of rules in a file: names separated by commas.',
-    type: TEXT,
+    format: TEXT,
     default: '',
     flags: ['procnames'],
   }),
-  'process_groups.namemapping': setting({
+  namemapping: setting({
     doc: 'Finer names for programs: name,regex,name,regex,… The first capture makes the group name:capture.',
-    type: TEXT,
+    format: TEXT,
     default: '',
     flags: ['namemapping'],
   }),
-  'process_groups.recheck': setting({
+  recheck: setting({
     doc: 'Whether processes in no group are judged again at every collection.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: false,
     flags: ['recheck'],
   }),
-  'process_groups.recheck_time_limit': setting({
+  recheck_time_limit: setting({
     doc: 'Age up to which processes in no group are judged again; above 0s it switches recheck on.',
-    type: duration(0, 24 * HOUR),
+    format: duration(0, 24 * HOUR),
     default: 0,
     flags: ['recheck-with-time-limit'],
   }),
-  'process_groups.children': setting({
+  children: setting({
     doc: "Whether a process that no rule matches joins its nearest ancestor's group.",
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
     flags: ['children'],
   }),
-  'process_groups.threads': setting({
+  threads: setting({
     doc: 'Whether threads are read, for the metrics by thread name.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
     flags: ['threads'],
   }),
-  'process_groups.smaps': setting({
+  smaps: setting({
     doc: 'Whether proportional memory (smaps_rollup) is read: exact, but the costliest file of a process.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
     flags: ['gather-smaps'],
   }),
-  'process_groups.regroup': setting({
+  regroup: setting({
     doc: 'When a process is judged again, so that what it uses from then on counts in its new group: when it executes another program or changes its name (exec), also when it rewrites the start of its command line (title, which costs a file of each process every time), or never (off).',
-    type: oneOf('exec', 'title', 'off'),
+    format: oneOf('exec', 'title', 'off'),
     default: 'exec',
   }),
-  'process_groups.refresh': setting({
+  refresh: setting({
     doc: 'Longest age of what only another process can have changed: the limit of open files, proportional memory of a process that has changed none of its own, and of a task that has not run since everything but its stat. 0s reads everything every time.',
-    type: duration(0, 24 * HOUR),
+    format: duration(0, 24 * HOUR),
     default: HOUR / 2,
   }),
-  'process_groups.smaps_interval': setting({
+  smaps_interval: setting({
     doc: 'How often proportional memory is read at most, of a process whose memory has changed. What takes long to read is read less often: one process takes no more than 0.5 % of the time.',
-    type: duration(0, 24 * HOUR),
+    format: duration(0, 24 * HOUR),
     default: 60 * SECOND,
   }),
-  'process_groups.open_files': setting({
+  open_files: setting({
     doc: 'How many files of processes and threads stay open between collections, two for each: to read one again costs a third of opening it, and 5 kB of kernel memory. At most a quarter of what the agent may open.',
-    type: integer(0, 1_000_000),
+    format: integer(0, 1_000_000),
     default: 4096,
   }),
-  'process_groups.short_lived': setting({
+  short_lived: setting({
     doc: "Whether CPU time and page faults of processes that lived between two collections count in the group of the parent that waited for them. A group's CPU time is more than its threads' then.",
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
   }),
-  'process_groups.remove_empty': setting({
+  remove_empty: setting({
     doc: 'Whether a group without processes is forgotten, with its counters.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: false,
     flags: ['remove-empty-groups'],
   }),
-  'compat.process_exporter': setting({
+}
+
+const compat = {
+  process_exporter: setting({
     doc: 'Whether the numbers of process groups are right where process-exporter is wrong (corrected), or equal to its own even then (strict).',
-    type: oneOf('corrected', 'strict'),
+    format: oneOf('corrected', 'strict'),
     default: 'corrected',
   }),
+}
+
+export const PROCESS_GROUP_SETTINGS = {
+  process_groups,
+  compat,
 }

@@ -1,17 +1,6 @@
 /** `pressure.triggers`: thresholds of pressure that the kernel watches. */
-import { duration, type SettingType } from './types.ts'
-
-export interface PressureTrigger {
-  readonly resource: 'cpu' | 'memory' | 'io'
-  readonly type: 'some' | 'full'
-  /** Milliseconds. */
-  readonly stall: number
-  readonly window: number
-  /** Patterns of names; without them every container. */
-  readonly namespace?: string
-  readonly pod?: string
-  readonly container?: string
-}
+import { duration, type Format, format } from '../../lib/settings/formats.ts'
+import type { TriggerOptions } from './triggers.ts'
 
 const RESOURCES = ['cpu', 'memory', 'io'] as const
 const TYPES = ['some', 'full'] as const
@@ -21,7 +10,7 @@ const KEYS: readonly string[] = ['resource', 'type', 'stall', 'window', ...PATTE
 const WINDOW = duration(500, 10_000)
 const STALL = duration(1, 10_000)
 
-export const PRESSURE_TRIGGERS: SettingType<PressureTrigger[]> = {
+export const PRESSURE_TRIGGERS: Format<readonly TriggerOptions[]> = format({
   allowed:
     'a list such as [{resource: memory, type: some, stall: 150ms, window: 2s, pod: "db-*"}], in text ' +
     'memory:some:150ms:2s,…; windows from 500ms to 10s, and stalls shorter than them',
@@ -32,28 +21,28 @@ export const PRESSURE_TRIGGERS: SettingType<PressureTrigger[]> = {
     return all(entries.map(readTrigger))
   },
   show: (triggers) => (triggers.length === 0 ? 'none' : JSON.stringify(triggers)),
-}
+})
 
-function parseTriggers(text: string): PressureTrigger[] | undefined {
+function parseTriggers(text: string): TriggerOptions[] | undefined {
   const parts = text.split(',').filter((part) => part !== '')
   return all(parts.map(parseTrigger))
 }
 
-function parseTrigger(text: string): PressureTrigger | undefined {
+function parseTrigger(text: string): TriggerOptions | undefined {
   const [resource, type, stall, window, ...rest] = text.trim().split(':')
   return rest.length > 0 ? undefined : trigger({ resource, type, stall, window })
 }
 
-function readTrigger(value: unknown): PressureTrigger | undefined {
+function readTrigger(value: unknown): TriggerOptions | undefined {
   if (typeof value === 'string') return parseTrigger(value)
   return typeof value === 'object' ? trigger({ ...value }) : undefined
 }
 
-function all(triggers: readonly (PressureTrigger | undefined)[]): PressureTrigger[] | undefined {
-  return triggers.includes(undefined) ? undefined : (triggers as PressureTrigger[])
+function all(triggers: readonly (TriggerOptions | undefined)[]): TriggerOptions[] | undefined {
+  return triggers.includes(undefined) ? undefined : (triggers as TriggerOptions[])
 }
 
-function trigger(given: Readonly<Record<string, unknown>>): PressureTrigger | undefined {
+function trigger(given: Readonly<Record<string, unknown>>): TriggerOptions | undefined {
   const resource = RESOURCES.find((name) => name === given.resource)
   const type = TYPES.find((name) => name === (given.type ?? 'some'))
   const stall = milliseconds(STALL, given.stall)
@@ -66,6 +55,6 @@ function trigger(given: Readonly<Record<string, unknown>>): PressureTrigger | un
   return { resource, type, stall, window, ...Object.fromEntries(patterns) }
 }
 
-function milliseconds(type: SettingType<number>, value: unknown): number | undefined {
+function milliseconds(type: Format<number>, value: unknown): number | undefined {
   return typeof value === 'string' ? type.parse(value) : type.check(value)
 }

@@ -1,25 +1,35 @@
 /** Settings of what is served. */
-import { BOOLEAN, duration, HOST, integer, listOf, oneOf, size, TEXT, textLike } from '../types.ts'
-import { HOUR, KIB, MIB, SECOND, type SettingTable, setting } from './setting.ts'
+import {
+  BOOLEAN,
+  duration,
+  HOST,
+  integer,
+  listOf,
+  oneOf,
+  size,
+  TEXT,
+  textLike,
+} from '../lib/settings/formats.ts'
+import { HOUR, KIB, MIB, SECOND, setting } from '../lib/settings/setting.ts'
 
 const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
-export const PROMETHEUS_SETTINGS: SettingTable = {
-  'prometheus.host': setting({
+const prometheus = {
+  host: setting({
     doc: 'Address to serve metrics on; an empty text or * means every address.',
-    type: HOST,
+    format: HOST,
     default: 'localhost',
     variables: ['OTEL_EXPORTER_PROMETHEUS_HOST'],
   }),
-  'prometheus.port': setting({
+  port: setting({
     doc: 'Port to serve metrics on; 0 takes any free one.',
-    type: integer(0, 65535),
+    format: integer(0, 65535),
     default: 9464,
     variables: ['OTEL_EXPORTER_PROMETHEUS_PORT', 'PORT'],
   }),
-  'prometheus.path': setting({
+  path: setting({
     doc: 'Path of the metrics.',
-    type: textLike(
+    format: textLike(
       'a path such as /metrics that is not one of /, /psi, /health, /healthz and /readyz',
       (path) =>
         /^\/[^?#\s]+$/.test(path) && !['/psi', '/health', '/healthz', '/readyz'].includes(path),
@@ -27,67 +37,75 @@ export const PROMETHEUS_SETTINGS: SettingTable = {
     default: '/metrics',
     flags: ['web.telemetry-path'],
   }),
-  'prometheus.naming': setting({
+  naming: setting({
     doc: 'Vocabularies to serve: those of the systems that the agent replaces, or OpenTelemetry.',
-    type: NAMING,
+    format: NAMING,
     default: ['classic'],
   }),
-  'prometheus.target_info': setting({
+  target_info: setting({
     doc: 'Whether the Resource is served as target_info.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: true,
   }),
-  'prometheus.scope_labels': setting({
+  scope_labels: setting({
     doc: 'Whether every sample carries the name of its instrumentation scope.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: false,
   }),
-  'prometheus.created': setting({
+  created: setting({
     doc: 'Whether counters have a sample with the time of their beginning (_created), for clients that prefer OpenMetrics.',
-    type: BOOLEAN,
+    format: BOOLEAN,
     default: false,
   }),
-  'prometheus.max_scrapes': setting({
+  max_scrapes: setting({
     doc: 'Scrapes answered at the same time, until their clients have the whole answer; further ones get status 503.',
-    type: integer(1, 64),
+    format: integer(1, 64),
     default: 4,
   }),
-  'web.cert_file': setting({
+}
+
+const web = {
+  cert_file: setting({
     doc: 'Certificate of the server (PEM), with web.key_file, where there is no web.config_file: TLS.',
-    type: TEXT,
+    format: TEXT,
     default: undefined,
     flags: ['cert-file', 'c'],
   }),
-  'web.key_file': setting({
+  key_file: setting({
     doc: "The certificate's key (PEM).",
-    type: TEXT,
+    format: TEXT,
     default: undefined,
     flags: ['key-file', 'k'],
   }),
-  'web.config_file': setting({
+  config_file: setting({
     doc: "File with TLS, passwords and headers of the server, in the form of Prometheus's exporters.",
-    type: TEXT,
+    format: TEXT,
     default: undefined,
     flags: ['web.config.file'],
   }),
-  'web.max_connections': setting({
+  max_connections: setting({
     doc: 'Connections of clients at the same time; further ones are refused.',
-    type: integer(1, 100_000),
+    format: integer(1, 100_000),
     default: 256,
   }),
-  'web.max_request_size': setting({
+  max_request_size: setting({
     doc: 'Size of a request; a larger one gets status 431.',
-    type: size(KIB, MIB),
+    format: size(KIB, MIB),
     default: 16 * KIB,
   }),
-  'web.request_timeout': setting({
+  request_timeout: setting({
     doc: 'Time in which a client must have asked, its TLS handshake apart; a slower one is cut off.',
-    type: duration(SECOND / 10, HOUR),
+    format: duration(SECOND / 10, HOUR),
     default: 10 * SECOND,
   }),
-  'web.response_timeout': setting({
+  response_timeout: setting({
     doc: 'Time in which a client must have taken its answer; a slower one is cut off.',
-    type: duration(SECOND / 10, HOUR),
+    format: duration(SECOND / 10, HOUR),
     default: 30 * SECOND,
   }),
+}
+
+export const SERVER_SETTINGS = {
+  prometheus,
+  web,
 }

@@ -1,12 +1,8 @@
 /** `kubevirt.targets`: which processes of virtual machines are measured. */
-import type { SettingType } from './types.ts'
+import { type Format, format } from '../../lib/settings/formats.ts'
+import type { Target } from './targets.ts'
 
-export interface KubevirtTarget {
-  readonly name: string
-  readonly argv: readonly string[]
-}
-
-export const KUBEVIRT_TARGETS: SettingType<KubevirtTarget[]> = {
+export const KUBEVIRT_TARGETS: Format<readonly Target[]> = format({
   allowed: 'a list such as [{"name": "qemu", "argv": ["/usr/*/qemu*"]}], in text as JSON',
   parse: (text) => {
     try {
@@ -17,15 +13,15 @@ export const KUBEVIRT_TARGETS: SettingType<KubevirtTarget[]> = {
   },
   check: targets,
   show: (list) => (list.length === 0 ? 'none' : JSON.stringify(list)),
-}
+})
 
-function targets(value: unknown): KubevirtTarget[] | undefined {
+function targets(value: unknown): Target[] | undefined {
   const entries: unknown[] = Array.isArray(value) ? value : [value]
   const list = entries.map(target)
-  return list.includes(undefined) ? undefined : (list as KubevirtTarget[])
+  return list.includes(undefined) ? undefined : (list as Target[])
 }
 
-function target(value: unknown): KubevirtTarget | undefined {
+function target(value: unknown): Target | undefined {
   const { name = '', argv: given } = (value ?? {}) as { name?: unknown; argv?: unknown }
   const argv: unknown = typeof given === 'string' ? [given] : given
   const isText = (word: unknown) => typeof word === 'string'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { PRESSURE_TRIGGERS } from '../../src/config/pressure-triggers.ts'
+import { PRESSURE_TRIGGERS } from '../../../src/collectors/cgroups/pressure-triggers.ts'
 
 test('triggers from a file and from text', (t) => {
   t.deepEqual(

@@ -1,7 +1,10 @@
-/** The types of settings: what is allowed, how text becomes a value, how a value is checked. */
+/** Formats of settings: what is allowed, how text becomes a value, how a value is checked. */
 import { resolve } from 'node:path'
 
-export interface SettingType<T> {
+/** A format of convict's, which is a function that throws for what is not allowed, and more. */
+export interface Format<T> {
+  /** @throws Error when the value is not allowed. */
+  (value: unknown): void
   /** What is allowed, to complete "must be …". */
   readonly allowed: string
   /** A value from a variable or flag; undefined when the text is none. */
@@ -12,11 +15,24 @@ export interface SettingType<T> {
   show?(value: T): string
 }
 
-export const BOOLEAN: SettingType<boolean> = {
+/** @param parts what is to be known of the format, without the function. */
+export function format<T>(
+  parts: Pick<Format<T>, 'allowed' | 'parse' | 'check' | 'show'>,
+): Format<T> {
+  const validate = (value: unknown) => {
+    // A setting without a default has no value until it is given one.
+    if (value !== undefined && parts.check(value) === undefined) {
+      throw new Error(`must be ${parts.allowed}`)
+    }
+  }
+  return Object.assign(validate, parts)
+}
+
+export const BOOLEAN: Format<boolean> = format({
   allowed: 'true or false',
   parse: (text) => BOOLEAN_WORDS.get(text),
   check: (value) => (typeof value === 'boolean' ? value : undefined),
-}
+})
 
 /** The words that Go's flag package takes. */
 const BOOLEAN_WORDS = new Map(
@@ -26,85 +42,79 @@ const BOOLEAN_WORDS = new Map(
 )
 
 /** A choice that may be left to the agent. */
-export const BOOLEAN_OR_AUTO: SettingType<boolean | 'auto'> = {
+export const BOOLEAN_OR_AUTO: Format<boolean | 'auto'> = format({
   allowed: 'true, false or auto',
   parse: (text) => (text === 'auto' ? text : BOOLEAN.parse(text)),
   check: (value) => (value === 'auto' ? value : BOOLEAN.check(value)),
   show: String,
-}
+})
 
-export const TEXT: SettingType<string> = textLike('a text', () => true)
+export const TEXT: Format<string> = textLike('a text', () => true)
 
 /** The path of a directory, absolute and without a slash at its end. */
-export const DIRECTORY: SettingType<string> = {
+export const DIRECTORY: Format<string> = format({
   allowed: 'the path of a directory',
   parse: (text) => (text === '' ? undefined : resolve(text)),
   check: (value) => (typeof value === 'string' ? DIRECTORY.parse(value) : undefined),
-}
+})
 
 /** Text of a certain form. */
-export function textLike(
-  allowed: string,
-  isAllowed: (text: string) => boolean,
-): SettingType<string> {
+export function textLike(allowed: string, isAllowed: (text: string) => boolean): Format<string> {
   const check = (value: unknown) =>
     typeof value === 'string' && isAllowed(value) ? value : undefined
-  return { allowed, parse: check, check }
+  return format({ allowed, parse: check, check })
 }
 
-export function oneOf<T extends string>(...words: readonly T[]): SettingType<T> {
+export function oneOf<const T extends string>(...words: readonly T[]): Format<T> {
   const check = (value: unknown) => words.find((word) => word === value)
-  return { allowed: words.join(', '), parse: check, check }
+  return format({ allowed: words.join(', '), parse: check, check })
 }
 
-export function integer(least: number, most: number): SettingType<number> {
+export function integer(least: number, most: number): Format<number> {
   const check = (value: unknown) =>
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most
       ? (value as number)
       : undefined
-  return {
+  return format({
     allowed: `an integer from ${least} to ${most}`,
     parse: (text) => (/^[+-]?\d+$/.test(text) ? check(Number(text)) : undefined),
     check,
-  }
+  })
 }
 
 /** A duration in milliseconds, written as in Go (`1m30s`, `300ms`) or as a number of milliseconds. */
-export function duration(least: number, most: number): SettingType<number> {
+export function duration(least: number, most: number): Format<number> {
   const range = `from ${formatDuration(least)} to ${formatDuration(most)}`
-  return {
-    ...quantity(`a duration ${range}, such as 500ms, 10s or 1m30s`, parseDuration, least, most),
-    show: formatDuration,
-  }
+  const allowed = `a duration ${range}, such as 500ms, 10s or 1m30s`
+  return quantity(allowed, parseDuration, formatDuration, least, most)
 }
 
 /** A size in bytes, as a number or with a unit: `3MiB`, `64KiB`. */
-export function size(least: number, most: number): SettingType<number> {
+export function size(least: number, most: number): Format<number> {
   const range = `from ${formatSize(least)} to ${formatSize(most)}`
-  return {
-    ...quantity(`a size ${range}, such as 512KiB or 3MiB`, parseSize, least, most),
-    show: formatSize,
-  }
+  return quantity(`a size ${range}, such as 512KiB or 3MiB`, parseSize, formatSize, least, most)
 }
 
 /** A list, in text separated by commas; a file may give it as such a text, too. */
-export function listOf<T>(item: SettingType<T>): SettingType<T[]> {
-  const all = (values: readonly (T | undefined)[]) =>
-    values.includes(undefined) ? undefined : (values as T[])
+export function listOf<T>(item: Format<T>): Format<readonly T[]> {
+  const all = (values: readonly (T | undefined)[]) => {
+    const allowed = values.filter((value) => value !== undefined)
+    return allowed.length === values.length ? allowed : undefined
+  }
   const parse = (text: string) =>
     text === '' ? [] : all(text.split(',').map((word) => item.parse(word.trim())))
-  return {
+  return format({
     allowed: `a list of: ${item.allowed}`,
     parse,
     check: (value) => {
       if (Array.isArray(value)) return all(value.map((entry) => item.check(entry)))
       return typeof value === 'string' ? parse(value) : undefined
     },
-  }
+  })
 }
 
 /** Keys with text values, in text as `key=value,…`, percent-encoded as W3C Baggage has it. */
-export const KEY_VALUES: SettingType<ReadonlyMap<string, string>> = {
+export const KEY_VALUES: Format<ReadonlyMap<string, string>> = format({
   allowed: 'pairs key=value separated by commas, or a map in a file',
   parse: parsePairs,
   check: (value) => {
@@ -117,26 +127,28 @@ export const KEY_VALUES: SettingType<ReadonlyMap<string, string>> = {
       : undefined
   },
   show: (pairs) => (pairs.size === 0 ? 'none' : [...pairs].map((pair) => pair.join('=')).join(',')),
-}
+})
 
 const SCALARS = new Set(['string', 'number', 'boolean'])
 
 function quantity(
   allowed: string,
   read: (text: string) => number | undefined,
+  show: (value: number) => string,
   least: number,
   most: number,
-): SettingType<number> {
+): Format<number> {
   const parse = (text: string) => {
     const value = read(text)
     return value !== undefined && value >= least && value <= most ? value : undefined
   }
-  return {
+  return format({
     allowed,
     parse,
     check: (value) =>
       typeof value === 'string' || typeof value === 'number' ? parse(String(value)) : undefined,
-  }
+    show,
+  })
 }
 
 const MILLISECONDS: Readonly<Record<string, number>> = {
@@ -175,11 +187,11 @@ export function parseAddress(text: string): { host: string; port: string } | und
 }
 
 /** The address of a server, where `*` is every address, as '' is. */
-export const HOST: SettingType<string> = {
+export const HOST: Format<string> = format({
   allowed: 'a host name or an address',
   parse: everyAddress,
   check: (value) => (typeof value === 'string' ? everyAddress(value) : undefined),
-}
+})
 
 function everyAddress(host: string): string {
   return host === '*' ? '' : host

@@ -1,0 +1,31 @@
+/** What a collector is made of: its settings, its metrics, and how it is started. */
+import type { Meter } from '@opentelemetry/api'
+import type { Section, Values } from '../lib/settings/setting.ts'
+import type { MetricTable } from '../telemetry/definitions.ts'
+
+/**
+ * @typeParam Config the settings that it looks at: its own, and others that it shares.
+ * @typeParam Sources what it reads from.
+ */
+export interface Collector<Own extends Section, Config extends Values<Own>, Sources> {
+  /** Also the name of its instrumentation scope. */
+  readonly name: string
+  /** Its part of the configuration's schema. */
+  readonly settings: Own
+  /** Its metrics; without a configuration those of the metrics reference. */
+  readonly tables: (config?: Config) => readonly MetricTable[]
+  readonly isEnabled: (config: Config) => boolean
+  /** Whether it takes part in samples, which are taken several times a second; by default it doesn't. */
+  readonly isSampled?: boolean
+  /** Labels and annotations of pods that it needs. */
+  readonly podKeys?: { readonly labels: readonly string[]; readonly annotations: readonly string[] }
+  /** Creates the collector's instruments on a meter of its own. */
+  readonly register: (meter: Meter, config: Config, sources: Sources) => void
+}
+
+/** Has the compiler look at a collector. */
+export function defineCollector<Own extends Section, Config extends Values<Own>, Sources>(
+  collector: Collector<Own, Config, Sources>,
+): Collector<Own, Config, Sources> {
+  return collector
+}

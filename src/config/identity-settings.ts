@@ -1,0 +1,35 @@
+/** Settings of who the agent says it is, and of its log. */
+import { KEY_VALUES, oneOf, TEXT } from '../lib/settings/formats.ts'
+import { setting } from '../lib/settings/setting.ts'
+
+const service = {
+  name: setting({
+    doc: "The agent's service.name. By default service.name of resource.attributes, else otel-interrogator.",
+    format: TEXT,
+    default: undefined,
+    variables: ['OTEL_SERVICE_NAME'],
+  }),
+}
+
+const resource = {
+  attributes: setting({
+    doc: 'Further attributes of the Resource.',
+    format: KEY_VALUES,
+    default: new Map(),
+    variables: ['OTEL_RESOURCE_ATTRIBUTES'],
+  }),
+}
+
+const log = {
+  level: setting({
+    doc: 'Least severity that is logged.',
+    format: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    default: 'info',
+  }),
+}
+
+export const IDENTITY_SETTINGS = {
+  service,
+  resource,
+  log,
+}

@@ -1,0 +1,90 @@
+/** Settings of who containers and pods are, and where their cgroups stand. */
+import {
+  BOOLEAN,
+  DIRECTORY,
+  integer,
+  listOf,
+  oneOf,
+  TEXT,
+  textLike,
+} from '../lib/settings/formats.ts'
+import { setting } from '../lib/settings/setting.ts'
+
+/** A path, or the same as a URL, as the kubelet's own flag has it. */
+const SOCKET = textLike('the path of a socket, or unix:// and the path', (text) =>
+  /^(?:unix:\/\/)?\//.test(text),
+)
+
+const workloads = {
+  sources: setting({
+    doc: 'Who is asked for names of containers and pods, in this order; auto asks those that are there.',
+    format: listOf(oneOf('auto', 'cri', 'kubelet', 'kubernetes', 'docker', 'podman', 'none')),
+    default: ['auto'],
+  }),
+  cri_socket: setting({
+    doc: "Socket of the container runtime (CRI); without it the usual ones are tried. Whoever may use it may do anything on the node: the agent's code can only list.",
+    format: SOCKET,
+    default: undefined,
+    variables: ['CONTAINER_RUNTIME_ENDPOINT'],
+  }),
+  kubelet: setting({
+    doc: "Address of this node's kubelet, to ask it for its pods: needs the right to get nodes/pods.",
+    format: textLike('HOST or HOST:PORT', (text) => /^[^/\s]+$/.test(text)),
+    default: undefined,
+  }),
+  kubelet_insecure: setting({
+    doc: 'Whether any certificate of the kubelet is taken; whoever stands between can read the token then.',
+    format: BOOLEAN,
+    default: false,
+  }),
+  labels: setting({
+    doc: 'Labels of pods that rules may use; all others are dropped where they arrive.',
+    format: listOf(TEXT),
+    default: ['app', 'app.kubernetes.io/name'],
+  }),
+  annotations: setting({
+    doc: 'Annotations of pods that rules may use.',
+    format: listOf(TEXT),
+    default: [],
+  }),
+}
+
+/** Where cgroups are, and which of them are looked at. */
+const cgroups = {
+  root: setting({
+    doc: "Where the node's cgroup hierarchies are mounted.",
+    format: DIRECTORY,
+    default: '/sys/fs/cgroup',
+    variables: ['HOST_SYS_FS_CGROUP'],
+  }),
+  include: setting({
+    doc: 'Further cgroups to measure, by path, such as system.slice/*; * stops at slashes, ** does not.',
+    format: listOf(TEXT),
+    default: [],
+  }),
+  depth: setting({
+    doc: 'How deep below the root cgroups are looked for.',
+    format: integer(1, 100),
+    default: 16,
+  }),
+  max: setting({
+    doc: 'How many cgroups are looked at; those beyond are counted.',
+    format: integer(1, 1_000_000),
+    default: 20_000,
+  }),
+}
+
+const node = {
+  name: setting({
+    doc: 'Name of the node, for host.name; by default the name that the system has.',
+    format: TEXT,
+    default: undefined,
+    variables: ['NODE_NAME', 'K8S_NODE_NAME', 'OTEL_K8S_NODE_NAME'],
+  }),
+}
+
+export const WORKLOAD_SETTINGS = {
+  cgroups,
+  node,
+  workloads,
+}
