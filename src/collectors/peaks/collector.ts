@@ -28,7 +28,7 @@ const TABLES: Readonly<Record<EntityPeaks['kind'], MetricTable<string>>> = {
   pod: POD_PEAKS,
 }
 
-export function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
+function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
   const created = now()
   const kinds = Object.fromEntries(
     Object.entries(TABLES).map(([kind, table]) => {

@@ -45,7 +45,7 @@ export function setting(row: Setting): Setting {
   return row
 }
 
-export function isSetting(node: Section | Setting): node is Setting {
+function isSetting(node: Section | Setting): node is Setting {
   return typeof node.format === 'function'
 }
 
