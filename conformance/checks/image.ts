@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
-import { nodeFacts, runAgent } from '../deploy/agent-pod.ts'
+import { NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
-import { agentsOf, type Container, objectsOf } from '../deploy/manifests.ts'
+import { agentsOf, type Container, objectsOf, withVariables } from '../deploy/manifests.ts'
 import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/witness.ts'
 import { get } from '../support/http.ts'
 
@@ -21,8 +21,10 @@ const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
     ...container,
     securityContext: { ...container.securityContext, runAsUser: 65_532 },
   }),
-  'without the cgroup tree': (container) => without(container, '/host/sys/fs/cgroup'),
-  "without the runtime's socket": (container) => without(container, '/run/containerd'),
+  'without the cgroup tree': (container) =>
+    withVariables(container, { HOST_SYS_FS_CGROUP: '/nothing' }),
+  "without the runtime's socket": (container) =>
+    withVariables(container, { HOST_ROOT: '/nothing' }),
 }
 
 export const check: Check = {
@@ -36,7 +38,7 @@ export const check: Check = {
     await containerd.importImages(archive)
     print(`the image has ${(statSync(archive).size / MEGABYTE).toFixed(0)} MiB, without a base`)
 
-    const facts = await nodeFacts(scope, containerd)
+    const facts = NODE_FACTS
     const shop = await containerd.runPod({
       ...NAMED_POD,
       cgroupParent: '/kubepods/burstable/podPOD',
@@ -82,9 +84,4 @@ function withCapabilities(container: Container, add: readonly string[]): Contain
       capabilities: { ...securityContext.capabilities, add },
     },
   }
-}
-
-function without(container: Container, path: string): Container {
-  const volumeMounts = container.volumeMounts.filter(({ mountPath }) => mountPath !== path)
-  return { ...container, volumeMounts }
 }

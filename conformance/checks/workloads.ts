@@ -19,7 +19,6 @@ const CONTAINERS = ['main', 'sidecar']
 /** Three processes in each container: the shell and two that it started. */
 const SCRIPT = 'sleep 100000 & sleep 100000 & wait'
 const PROCESSES = 3
-const PATIENCE = 20_000
 
 interface Started {
   readonly pod: RunningPod
@@ -50,9 +49,8 @@ export const check: Check = {
     for (const spec of others) {
       const added = await runPod(containerd, spec)
       started.push(...added)
-      // A collection meets the strangers, and a later one knows their names.
-      const collections = await untilFound(scrape, added)
-      print(`${spec.name} is named in collection ${collections} after its start`)
+      for (const one of added) requireFound(await scrape(), one)
+      print(`${spec.name} is named in the first collection after its start`)
     }
     print(`${started.length} containers of ${PODS.length} pods, ${PROCESSES} processes in each`)
 
@@ -130,10 +128,6 @@ function processesOf(samples: readonly Sample[], { pod, container }: Started): n
   return mine.reduce((sum, { value }) => sum + value, 0)
 }
 
-function isFound(samples: readonly Sample[], one: Started): boolean {
-  return processesOf(samples, one) === PROCESSES
-}
-
 function requireFound(samples: readonly Sample[], one: Started): void {
   const found = processesOf(samples, one)
   const { pod, container } = one
@@ -142,15 +136,3 @@ function requireFound(samples: readonly Sample[], one: Started): void {
 }
 
 /** Collects until all are found; gives the number of collections. */
-async function untilFound(
-  scrape: () => Promise<Sample[]>,
-  wanted: readonly Started[],
-): Promise<number> {
-  const deadline = Date.now() + PATIENCE
-  for (let collections = 1; ; collections++) {
-    const samples = await scrape()
-    if (wanted.every((one) => isFound(samples, one))) return collections
-    if (Date.now() > deadline) for (const one of wanted) requireFound(samples, one)
-    await delay(100)
-  }
-}

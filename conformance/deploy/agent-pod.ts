@@ -1,12 +1,9 @@
 /** The agent in a container, as the manifests have it. */
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import type { Containerd } from '../containerd/containerd.ts'
 import type { RunningContainer, RunningPod, Runtime } from '../containerd/runtime.ts'
-import { run, type Scope } from '../support/children.ts'
+import type { Scope } from '../support/children.ts'
 import { freePort, untilReady } from '../support/http.ts'
 import { containerConfig, type NodeFacts } from './kubelet.ts'
-import { agentsOf, type Container, type KubeObject } from './manifests.ts'
+import { agentsOf, type Container, type KubeObject, withVariables } from './manifests.ts'
 
 /** The name of its pod, and its namespace. */
 export const AGENT = 'otel-interrogator'
@@ -20,28 +17,10 @@ export interface AgentContainer extends RunningContainer {
   end(): Promise<void>
 }
 
-/** A node's directories that stand for those of the machine: containers are this check's own. */
-export async function nodeFacts(scope: Scope, { socket }: Containerd): Promise<NodeFacts> {
-  const directory = scope.directory()
-  const runtime = join(directory, 'containerd')
-  const none = join(directory, 'none')
-  mkdirSync(runtime)
-  mkdirSync(none)
-  // Mounts pass from a shared one only, as /run is on a node with systemd.
-  for (const words of [
-    ['--bind', directory, directory],
-    ['--make-shared', directory],
-    ['--bind', dirname(socket), runtime],
-  ]) {
-    const { code, output } = await run('mount', words)
-    if (code !== 0) throw new Error(`mount: ${output}`)
-  }
-  scope.onEnd(async () => void (await run('umount', ['--lazy', '--recursive', directory])))
-  return {
-    fields: { 'spec.nodeName': 'node-1', 'status.podIP': '127.0.0.1' },
-    cgroupParent: '/kubepods/burstable/podPOD',
-    paths: { '/run/containerd': runtime, '/run/crio': none, '/run/k3s/containerd': none },
-  }
+/** What the machine says where the manifest asks for it. */
+export const NODE_FACTS: NodeFacts = {
+  fields: { 'spec.nodeName': 'node-1', 'status.podIP': '127.0.0.1' },
+  cgroupParent: '/kubepods/burstable/podPOD',
 }
 
 /**
@@ -68,7 +47,10 @@ export async function runAgent(
     namespace: AGENT,
     cgroupParent: facts.cgroupParent,
   })
-  const config = containerConfig(scope, objects, change({ ...container, args }), facts)
+  // Where a node has its socket there may be another runtime's.
+  const endpoint = { CONTAINER_RUNTIME_ENDPOINT: `unix://${runtime.socket}` }
+  const changed = change(withVariables({ ...container, args }, endpoint))
+  const config = containerConfig(scope, objects, changed, facts)
   const running = await runtime.runConfigured(pod, container.name, config)
   const url = `http://127.0.0.1:${port}`
   await untilReady(`${url}/readyz`, START_SECONDS)

@@ -14,8 +14,6 @@ const HOST_TO_CONTAINER = 1
 export interface NodeFacts {
   /** Values of the downward API, by its field. */
   readonly fields: Readonly<Record<string, string>>
-  /** Other directories for paths of the node. */
-  readonly paths: Readonly<Record<string, string>>
   /** Of a burstable pod, in the form of the node's cgroup driver, as PodSpec has it. */
   readonly cgroupParent: string
   /** What every pod is told of the API server. */
@@ -42,10 +40,7 @@ export function containerConfig(
     const path = volume?.hostPath?.path
     return {
       container_path: mount.mountPath,
-      host_path:
-        path === undefined
-          ? writeFiles(scope, filesOf(objects, volume, facts))
-          : (facts.paths[path] ?? path),
+      host_path: path === undefined ? writeFiles(scope, filesOf(objects, volume, facts)) : path,
       readonly: mount.readOnly ?? false,
       propagation: mount.mountPropagation === 'HostToContainer' ? HOST_TO_CONTAINER : 0,
     }

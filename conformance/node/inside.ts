@@ -57,10 +57,7 @@ async function main(): Promise<void> {
   const facts = {
     fields: { 'spec.nodeName': hostname(), 'status.podIP': '127.0.0.1' },
     cgroupParent: BURSTABLE,
-    paths: {},
   }
-  // What a kubelet makes for volumes of the type DirectoryOrCreate.
-  for (const path of ['/run/crio', '/run/k3s/containerd']) mkdirSync(path, { recursive: true })
   const agent = await runAgent(scope, runtime, facts, objects, (container) =>
     withVariables(container, SETTINGS),
   )

@@ -12,13 +12,20 @@ export interface DirectoryOptions {
   readonly interval?: number
   /** Milliseconds for which a name outlives its container. */
   readonly grace?: number
+  /** Milliseconds after which a container that its pod's source does not list is taken for the pod's sandbox. */
+  readonly sandboxAge?: number
   /** Told when a source fails after it did not, and when it is well again (undefined). */
   readonly onChange?: (source: string, failure: Error | undefined) => void
 }
 
-/** Somebody whose name no source knew yet. */
+/** A container or pod whose name no source has given yet. */
 interface Wanted {
+  /** Complete rounds of questions since. */
   attempts: number
+  /** Of a container: the UID of its pod in the cgroup path. */
+  readonly podUid: string | undefined
+  /** Milliseconds: when it was asked for first. */
+  readonly since: number
   /** Milliseconds: not before this is it looked up again. */
   due: number
   askedAt: number
@@ -28,6 +35,10 @@ const INTERVAL = 60_000
 const GRACE = 60_000
 const FIRST_DELAY = 500
 const LONGEST_DELAY = 60_000
+/** Rounds that follow by themselves: an API server learns of a container a second or more after it has started. */
+const OWN_ROUNDS = 5
+/** Statuses of containers come sooner. */
+const SANDBOX_AGE = 15_000
 
 export class Directory {
   /** Rises whenever names change: what was derived from older ones doesn't stand any more. */
@@ -39,11 +50,15 @@ export class Directory {
   #refreshing: Promise<void> | undefined
   #isWantedAgain = false
   #refreshedAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | undefined
+  /** Containers that no source lists, in pods that one knows. */
+  readonly #sandboxes = new Map<string, Container>()
 
-  constructor({ sources, interval, grace, onChange }: DirectoryOptions) {
+  constructor({ sources, interval, grace, sandboxAge, onChange }: DirectoryOptions) {
     this.#options = {
       interval: interval ?? INTERVAL,
       grace: grace ?? GRACE,
+      sandboxAge: sandboxAge ?? SANDBOX_AGE,
       onChange: onChange ?? (() => {}),
     }
     this.#caches = sources.map((source) => {
@@ -59,13 +74,27 @@ export class Directory {
     return this.#caches
   }
 
-  container(id: string): Container | undefined {
-    return this.#find(id, (cache) => cache.container(id))
+  /** @param podUid the UID of its pod in the cgroup path, where there is one. */
+  container(id: string, podUid?: string): Container | undefined {
+    return this.#find(id, podUid, (cache) => cache.container(id)) ?? this.#sandboxes.get(id)
   }
 
   /** @param cgroupUid as in the cgroup path. */
   pod(cgroupUid: string): Pod | undefined {
-    return this.#find(cgroupUid, (cache) => cache.pod(cgroupUid))
+    return this.#find(cgroupUid, undefined, (cache) => cache.pod(cgroupUid))
+  }
+
+  /**
+   * Waits until the sources have answered for those who were asked for just now, but no longer than the milliseconds
+   * given. Returns at once when nobody is new.
+   */
+  async settle(milliseconds: number): Promise<void> {
+    const isPending = [...this.#wanted.values()].some(({ attempts }) => attempts === 0)
+    if (!isPending || this.#refreshing === undefined) return
+    const timeout = Promise.withResolvers<void>()
+    const timer = setTimeout(timeout.resolve, milliseconds)
+    await Promise.race([this.#refreshing, timeout.promise])
+    clearTimeout(timer)
   }
 
   /** Asks all sources once; settles when they have answered or failed. */
@@ -85,25 +114,31 @@ export class Directory {
 
   close(): void {
     this.#closing.abort(new Error('the directory is closed'))
+    clearTimeout(this.#timer)
     for (const { source } of this.#caches) source.close()
   }
 
-  #find<T>(key: string, find: (cache: SourceCache) => T | undefined): T | undefined {
+  #find<T>(
+    key: string,
+    podUid: string | undefined,
+    find: (cache: SourceCache) => T | undefined,
+  ): T | undefined {
     for (const cache of this.#caches) {
       const found = find(cache)
       if (found === undefined) continue
       if (performance.now() - this.#refreshedAt > this.#options.interval) this.#refreshSoon()
       return found
     }
-    if (this.#caches.length > 0) this.#want(key)
+    if (this.#caches.length > 0 && !this.#sandboxes.has(key)) this.#want(key, podUid)
     return undefined
   }
 
-  #want(key: string): void {
+  #want(key: string, podUid: string | undefined): void {
     const now = performance.now()
     const known = this.#wanted.get(key)
-    if (known === undefined) this.#wanted.set(key, { attempts: 0, due: now, askedAt: now })
-    else known.askedAt = now
+    if (known === undefined) {
+      this.#wanted.set(key, { attempts: 0, podUid, since: now, due: now, askedAt: now })
+    } else known.askedAt = now
     if (known === undefined || known.due <= now) this.#refreshSoon()
   }
 
@@ -125,16 +160,48 @@ export class Directory {
   }
 
   #settleWanted(now: number): void {
+    let next = Number.POSITIVE_INFINITY
     for (const [key, wanted] of this.#wanted) {
       const isKnown = this.#caches.some(
         (cache) => (cache.container(key) ?? cache.pod(key)) !== undefined,
       )
-      if (isKnown || now - wanted.askedAt > this.#options.grace) {
+      if (
+        isKnown ||
+        this.#isSandbox(key, wanted, now) ||
+        now - wanted.askedAt > this.#options.grace
+      ) {
         this.#wanted.delete(key)
       } else {
         wanted.due = now + Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** wanted.attempts)
         wanted.attempts++
+        if (wanted.attempts <= OWN_ROUNDS) next = Math.min(next, wanted.due)
       }
+    }
+    this.#forgetSandboxes()
+    clearTimeout(this.#timer)
+    if (next === Number.POSITIVE_INFINITY || this.#closing.signal.aborted) return
+    this.#timer = setTimeout(() => this.#refreshSoon(), Math.max(0, next - now)).unref()
+  }
+
+  /** Takes a container for a sandbox when the source that knows its pod has long had time to list it. */
+  #isSandbox(id: string, { podUid, since }: Wanted, now: number): boolean {
+    if (podUid === undefined || now - since < this.#options.sandboxAge) return false
+    const knowing = this.#caches.find((cache) => cache.pod(podUid) !== undefined)
+    const pod = knowing?.pod(podUid)
+    if (pod === undefined || !knowing?.source.hidesSandboxes || knowing.failure !== undefined) {
+      return false
+    }
+    this.#sandboxes.set(id, { id, name: '', isSandbox: true, pod })
+    this.version++
+    return true
+  }
+
+  /** They end with their pods; one that a source lists after all is none. */
+  #forgetSandboxes(): void {
+    for (const [id, { pod }] of this.#sandboxes) {
+      const isListed = this.#caches.some((cache) => cache.container(id) !== undefined)
+      const isThere = this.#caches.some((cache) => cache.pod(pod?.cgroupUid ?? '') !== undefined)
+      if (isListed || !isThere) this.#sandboxes.delete(id)
     }
   }
 }

@@ -58,6 +58,11 @@ export interface NameSource {
    * `list` succeeds says nothing then, for it gives the listing that is at hand.
    */
   observe?(observer: SourceObserver): void
+  /**
+   * Whether the containers that hold pods' namespaces (pause containers) are missing in listings: a container that stays
+   * unknown in a pod that is known is one then.
+   */
+  readonly hidesSandboxes?: boolean
   /** Ends connections and watches; called once. */
   close(): void
 }

@@ -27,6 +27,12 @@ const workloads = {
     default: undefined,
     variables: ['CONTAINER_RUNTIME_ENDPOINT'],
   }),
+  host_root: setting({
+    doc: "Where the node's root directory is, below which runtimes' sockets are looked for; by default the agent's own. In a pod: /host/proc/1/root, which takes SYS_PTRACE and no mount of a socket.",
+    format: DIRECTORY,
+    default: undefined,
+    variables: ['HOST_ROOT'],
+  }),
   kubelet: setting({
     doc: "Address of this node's kubelet, to ask it for its pods: needs the right to get nodes/pods.",
     format: textLike('HOST or HOST:PORT', (text) => /^[^/\s]+$/.test(text)),

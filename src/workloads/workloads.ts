@@ -12,6 +12,9 @@ export interface Workload {
   readonly isUnnamed: boolean
 }
 
+/** Milliseconds for which a collection waits for names of what is new. A runtime on the node takes some 10. */
+const PATIENCE = 250
+
 export class Workloads {
   readonly #directory: Directory
   readonly #ownPath: string | undefined
@@ -32,10 +35,16 @@ export class Workloads {
     return cgroupOwner(hostPath(processCgroup(lines) ?? '/', this.#ownPath))
   }
 
+  /** Waits a moment for names that were asked for just now, so that what is new has them from its first collection on. */
+  settle(): Promise<void> {
+    return this.#directory.settle(PATIENCE)
+  }
+
   /** The names that are known now; those that aren't are looked up in the background. */
   name(owner: CgroupOwner): Workload {
     const { containerId, podUid } = owner
-    const container = containerId === undefined ? undefined : this.#directory.container(containerId)
+    const container =
+      containerId === undefined ? undefined : this.#directory.container(containerId, podUid)
     const pod = container?.pod ?? (podUid === undefined ? undefined : this.#directory.pod(podUid))
     const isUnnamed =
       (containerId !== undefined && container === undefined) ||

@@ -109,3 +109,70 @@ test('without sources nobody is asked, and closing closes them', async (t) => {
   await directory.refresh()
   t.is(source.asked, 0)
 })
+
+test('a collection that meets a new container waits for its name, and no longer than it was told', async (t) => {
+  const source = new TestSource()
+  const directory = new Directory({ sources: [source] })
+  await directory.refresh()
+  source.containers = [testContainer('new', 'main', testPod('web'))]
+  t.is(directory.container('new'), undefined)
+  await directory.settle(60_000)
+  t.is(directory.container('new')?.name, 'main')
+  const { asked } = source
+  await directory.settle(60_000)
+  t.is(source.asked, asked)
+
+  const silent = new TestSource()
+  silent.list = () => new Promise(() => {})
+  const waiting = new Directory({ sources: [silent] })
+  waiting.container('new')
+  await waiting.settle(1)
+  t.is(waiting.container('new'), undefined)
+})
+
+test('a new container that a source learns of later is asked for again by itself', async (t) => {
+  const source = new TestSource()
+  const directory = new Directory({ sources: [source] })
+  t.teardown(() => directory.close())
+  directory.container('late')
+  await until(() => source.asked === 1)
+  source.containers = [testContainer('late', 'main')]
+  await until(() => directory.version > 0)
+  t.is(directory.container('late')?.name, 'main')
+})
+
+test('what a source without sandboxes does not list, in a pod that it knows, is the sandbox', async (t) => {
+  const web = testPod('web', { cgroupUid: 'uid' })
+  const source = Object.assign(new TestSource('kubernetes'), { hidesSandboxes: true })
+  source.pods = [web]
+  const directory = new Directory({ sources: [source], sandboxAge: 0, grace: 0 })
+  t.teardown(() => directory.close())
+  await directory.refresh()
+  directory.container('pause', 'uid')
+  directory.container('of another', 'other')
+  await until(() => directory.container('pause', 'uid') !== undefined)
+  t.like(directory.container('pause', 'uid'), { isSandbox: true, pod: { name: 'web' } })
+  t.is(directory.container('of another', 'other'), undefined)
+
+  // It was a container whose status came late.
+  source.containers = [testContainer('pause', 'main', web)]
+  await directory.refresh()
+  t.is(directory.container('pause', 'uid')?.isSandbox, false)
+  // Its pod has ended.
+  source.containers = []
+  source.pods = []
+  await delay(2)
+  await directory.refresh()
+  t.is(directory.container('pause', 'uid'), undefined)
+
+  const failing = Object.assign(new TestSource('kubelet'), { hidesSandboxes: true })
+  failing.pods = [web]
+  const unsure = new Directory({ sources: [failing], sandboxAge: 0 })
+  t.teardown(() => unsure.close())
+  await unsure.refresh()
+  failing.failure = new Error('gone')
+  unsure.container('pause', 'uid')
+  await until(() => failing.asked === 2)
+  await delay(5)
+  t.is(unsure.container('pause', 'uid'), undefined)
+})

@@ -134,6 +134,7 @@ export class Cgroups {
     this.#previous = tree.omitted === 0 ? time : this.#parts.boot
     const present = oneOfEach(found)
     for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
+    await workloads.settle()
     if (this.#version !== workloads.version) {
       this.#version = workloads.version
       for (const known of present) known.rename(workloads)

@@ -94,6 +94,7 @@ export class Census implements GroupCensus {
     await this.#readMemory()
     this.#waitedFor?.settle(this.#processes)
     endPass(this.groups, this.#options)
+    await this.#parts.placement.settle()
     this.#parts.placement.endPass(this.groups)
     this.#previous = time
   }

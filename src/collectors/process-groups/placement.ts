@@ -69,6 +69,13 @@ export class Placement {
     return owner === undefined ? {} : this.#ownerAttributes(owner)
   }
 
+  /** Asks for the names of owners, and waits a moment for those of new ones. */
+  async settle(): Promise<void> {
+    // An owner without a name is asked for again; the directory limits how often.
+    for (const { owner } of this.tallies.values()) this.#workloads.name(owner)
+    await this.#workloads.settle()
+  }
+
   /** Forgets groups whose owners have no processes any more, and gives the others the names known now. */
   endPass(groups: Map<string, Group>): void {
     this.tallies.endPass()
@@ -76,8 +83,6 @@ export class Placement {
       const { owner } = assignment
       if (owner !== undefined && !this.tallies.has(ownerKey(owner))) groups.delete(key)
     }
-    // Who has no name yet is asked for again; the directory sees to it that this is not too often.
-    for (const { owner } of this.tallies.values()) this.#workloads.name(owner)
     if (this.#version === this.#workloads.version) return
     this.#version = this.#workloads.version
     this.tallies.rename()

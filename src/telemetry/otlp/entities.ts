@@ -112,16 +112,36 @@ function entityResource(agent: Resource, attributes: Attributes): Resource {
   const node = Object.fromEntries(
     Object.entries(agent.attributes).filter(([key]) => OF_NODE.test(key)),
   )
+  const { 'container.image.name': image, ...rest } = attributes
   const identity = Object.fromEntries(
-    ENTITY_KEYS.flatMap((key) => (attributes[key] === undefined ? [] : [[key, attributes[key]]])),
+    ENTITY_KEYS.flatMap((key) => (rest[key] === undefined ? [] : [[key, rest[key]]])),
   )
   const isOfPod = attributes['k8s.pod.uid'] !== undefined
   return resourceFromAttributes({
     ...node,
     ...(isOfPod && { [NODE_NAME]: node[NODE_NAME] ?? node['host.name'] }),
     ...identity,
+    ...imageAttributes(image),
     [INSTANCE]: instanceOf(attributes),
   })
+}
+
+/**
+ * The parts of an image's reference, `NAME[:TAG][@DIGEST]`, which the conventions have as attributes of their own. An id
+ * without a name is an id.
+ */
+function imageAttributes(reference: Attributes[string]): Attributes {
+  if (typeof reference !== 'string') return {}
+  if (/^(?:sha256:)?[0-9a-f]{64}$/.test(reference)) {
+    return { 'container.image.id': reference }
+  }
+  const [whole = '', digest] = reference.split('@')
+  const [, name = whole, tag] = /^(.*):([^/:]+)$/.exec(whole) ?? []
+  return {
+    'container.image.name': name,
+    ...(tag !== undefined && { 'container.image.tags': [tag] }),
+    ...(digest !== undefined && { 'container.image.repo_digests': [`${name}@${digest}`] }),
+  }
 }
 
 /** Different for each Resource, so that back ends that look at nothing else keep them apart. */

@@ -1,5 +1,5 @@
 /** Which sources of names there are on this node, and which are asked. */
-import { type Stats, statSync } from 'node:fs'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { KeptKeys, NameSource } from '../names.ts'
 import type { WORKLOAD_SETTINGS } from '../settings.ts'
@@ -53,8 +53,10 @@ type Create = (
 ) => NameSource | string
 
 const CREATE: Readonly<Record<SourceName, Create>> = {
-  cri({ cri_socket }, _, kept) {
-    const socket = cri_socket?.replace(/^unix:\/\//, '') ?? firstSocket(CRI_SOCKETS)
+  cri({ cri_socket, host_root }, _, kept) {
+    const named = cri_socket?.replace(/^unix:\/\//, '')
+    const sockets = named === undefined ? CRI_SOCKETS : [named]
+    const socket = firstSocket(sockets, host_root) ?? named ?? hiddenSocket(host_root)
     return socket === undefined
       ? `no runtime listens at ${CRI_SOCKETS.join(', ')}; name its socket in workloads.cri_socket`
       : new CriSource(socket, kept)
@@ -75,19 +77,39 @@ const CREATE: Readonly<Record<SourceName, Create>> = {
       return (error as Error).message
     }
   },
-  docker: () => dockerSource('docker', DOCKER_SOCKETS),
-  podman: () => dockerSource('podman', PODMAN_SOCKETS),
+  docker: (settings) => dockerSource('docker', DOCKER_SOCKETS, settings),
+  podman: (settings) => dockerSource('podman', PODMAN_SOCKETS, settings),
 }
 
-function dockerSource(name: 'docker' | 'podman', sockets: readonly string[]): NameSource | string {
-  const socket = firstSocket(sockets)
+function dockerSource(
+  name: 'docker' | 'podman',
+  sockets: readonly string[],
+  { host_root }: SourceSettings,
+): NameSource | string {
+  const socket = firstSocket(sockets, host_root)
   return socket === undefined
     ? `nothing listens at ${sockets.join(', ')}`
     : new DockerSource(name, socket)
 }
 
-function firstSocket(sockets: readonly string[]): string | undefined {
-  return sockets.find((path) => look(path)?.isSocket())
+/** @param root below which they are looked for besides the agent's own tree. */
+function firstSocket(sockets: readonly string[], root: string | undefined): string | undefined {
+  const below = root === undefined ? [] : sockets.map((path) => root.replace(/\/$/, '') + path)
+  return [...below, ...sockets].find((path) => look(path)?.isSocket())
+}
+
+/**
+ * The likeliest socket below a root that the agent may not look into: its source then fails, which is logged and counted,
+ * instead of not being there.
+ */
+function hiddenSocket(root: string | undefined): string | undefined {
+  if (root === undefined) return undefined
+  try {
+    accessSync(root, constants.X_OK)
+    return undefined
+  } catch {
+    return root.replace(/\/$/, '') + CRI_SOCKETS[0]
+  }
 }
 
 function exists(path: string): boolean {

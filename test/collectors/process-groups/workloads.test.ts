@@ -1,6 +1,8 @@
 /** Groups by container and pod, as names become known. */
+import { readFileSync } from 'node:fs'
 import type { DataPoint } from '@opentelemetry/sdk-metrics'
 import test, { type ExecutionContext } from 'ava'
+import { parse } from 'yaml'
 import { toSeconds } from '../../../src/telemetry/time.ts'
 import { Directory } from '../../../src/workloads/directory.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
@@ -42,6 +44,28 @@ const NODE: Record<number, Process> = {
   11: { comm: 'nginx', ppid: 10, cgroups: [`${inPod(B)}/deeper`] },
   12: { comm: 'nginx', ppid: 1, cgroups: ['/system.slice/nginx.service'] },
 }
+
+test('the rules of docs/workloads.md count no process of a pod with the host that started it', async (t) => {
+  const page = readFileSync(new URL('../../../docs/workloads.md', import.meta.url), 'utf8')
+  const [, yaml = ''] = /```yaml\n(process_names:.*?)```/s.exec(page) ?? []
+  const { process_names: rules } = parse(yaml)
+  const processes: Record<number, Process> = {
+    1: { comm: 'init', ppid: 0, cgroups: ['/init.scope'] },
+    9: { comm: 'shim', ppid: 1, cgroups: ['/system.slice/containerd.service'] },
+    10: { comm: 'nginx', ppid: 9, cgroups: [inPod(A)] },
+  }
+  const { samples } = setUp(t, processes, { rules })
+  t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
+    '{groupname="init"} 1',
+    '{groupname="shim"} 1',
+  ])
+  // Which is what happens without the last rule.
+  const without = setUp(t, processes, { rules: rules.slice(0, -1) })
+  t.deepEqual(await without.samples('namedprocess_namegroup_num_procs'), [
+    '{groupname="init"} 1',
+    '{groupname="shim"} 2',
+  ])
+})
 
 test('a group is divided among containers, and named when names are known', async (t) => {
   const { tree, source, directory, samples } = setUp(t, NODE, { by_workload: true })

@@ -122,6 +122,28 @@ test('a steady state makes no new Resource and no new attributes', (t) => {
   t.not(entities.divide(metrics(points))[2].resource, first[2].resource)
 })
 
+test("an image's reference is divided as the conventions have it", (t) => {
+  const digest = `sha256:${'d'.repeat(64)}`
+  const images = {
+    'nginx:1.27': { name: 'nginx', tags: ['1.27'] },
+    'registry:5000/team/app': { name: 'registry:5000/team/app' },
+    [`registry:5000/app:1@${digest}`]: {
+      name: 'registry:5000/app',
+      tags: ['1'],
+      repo_digests: [`registry:5000/app@${digest}`],
+    },
+    [digest]: { id: digest },
+  }
+  for (const [reference, parts] of Object.entries(images)) {
+    const point = { ...A, 'container.image.name': reference }
+    const [, { resource }] = new EntityResources().divide(metrics([{ a: '' }, point]))
+    const seen = Object.entries(resource.attributes).flatMap(([key, value]) =>
+      key.startsWith('container.image.') ? [[key.slice('container.image.'.length), value]] : [],
+    )
+    t.deepEqual(Object.fromEntries(seen), parts)
+  }
+})
+
 test('whatever collectors say of whose something is tells Resources apart', (t) => {
   t.deepEqual([...ENTITY_KEYS].sort(), Object.keys(WORKLOAD_KEYS).sort())
 })

@@ -48,7 +48,9 @@ const CONTAINER = message(
 )
 const EXITED = message(field(1, 'x'.repeat(64)), field(2, 's'.repeat(64)), field(6, 2))
 
-type Answers = Partial<Record<'Version' | 'ListPodSandbox' | 'ListContainers', Buffer | status>>
+type Answers = Partial<
+  Record<'Version' | 'ListPodSandbox' | 'ListContainers' | 'ListImages', Buffer | status>
+>
 
 const GOOD: Answers = {
   Version: VERSION,
@@ -63,7 +65,7 @@ async function serve(t: ExecutionContext, answers: Answers) {
   const server = new Server()
   const called: string[] = []
   const method = (name: keyof Answers) => ({
-    path: `/runtime.v1.RuntimeService/${name}`,
+    path: `/runtime.v1.${name === 'ListImages' ? 'ImageService' : 'RuntimeService'}/${name}`,
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (bytes: Buffer) => bytes,
@@ -71,7 +73,7 @@ async function serve(t: ExecutionContext, answers: Answers) {
     responseSerialize: (bytes: Buffer) => bytes,
     responseDeserialize: (bytes: Buffer) => bytes,
   })
-  const names = ['Version', 'ListPodSandbox', 'ListContainers'] as const
+  const names = ['Version', 'ListPodSandbox', 'ListContainers', 'ListImages'] as const
   server.addService(
     Object.fromEntries(names.map((name) => [name, method(name)])),
     Object.fromEntries(
@@ -131,6 +133,29 @@ test('pods, their sandboxes and their running containers', async (t) => {
   await list()
   t.deepEqual(called.filter((name) => name === 'Version').length, 1)
   t.deepEqual([...new Set(called)].sort(), ['ListContainers', 'ListPodSandbox', 'Version'])
+})
+
+test('an image that the runtime knows by id only gets the name that it was pulled by', async (t) => {
+  const id = `sha256:${'a'.repeat(64)}`
+  const bare = message(
+    field(1, 'c'.repeat(64)),
+    field(2, 's'.repeat(64)),
+    field(3, message(field(1, 'main'))),
+    field(4, message(field(1, id))),
+    field(6, 1),
+  )
+  const image = message(field(1, id), field(2, 'docker.io/library/nginx:1.27'))
+  const answers = {
+    ...GOOD,
+    ListContainers: message(field(1, bare)),
+    ListImages: message(field(1, image)),
+  }
+  const { list, called } = await serve(t, answers)
+  t.is((await list()).containers.at(-1)?.image, 'docker.io/library/nginx:1.27')
+  await list()
+  t.is(called.filter((name) => name === 'ListImages').length, 1)
+  const without = await serve(t, { ...answers, ListImages: status.UNIMPLEMENTED })
+  t.is((await without.list()).containers.at(-1)?.image, id)
 })
 
 test('a list of megabytes', async (t) => {

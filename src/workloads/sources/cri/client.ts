@@ -1,18 +1,30 @@
 /**
- * The CRI over gRPC, in three calls that change nothing. Whoever may speak to the socket may do anything on the node,
+ * The CRI over gRPC, in four calls that change nothing. Whoever may speak to the socket may do anything on the node,
  * so this client can't say more than these.
  */
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js'
 import {
+  type Image,
   type ListedContainer,
   type RuntimeVersion,
   readContainers,
+  readImages,
   readSandboxes,
   readVersion,
   type Sandbox,
 } from './messages.ts'
 
-const SERVICE = '/runtime.v1.RuntimeService/'
+const RUNTIME = '/runtime.v1.RuntimeService/'
+const IMAGES = '/runtime.v1.ImageService/'
+
+/** Each takes an empty request. */
+const CALLS = {
+  Version: RUNTIME,
+  ListPodSandbox: RUNTIME,
+  ListContainers: RUNTIME,
+  ListImages: IMAGES,
+} as const
+
 const DEADLINE = 10_000
 /** A node with thousands of containers lists some megabytes. */
 const LARGEST_ANSWER = 64 * 1024 * 1024
@@ -45,19 +57,22 @@ export class CriClient {
     return this.#call('ListContainers', readContainers, signal)
   }
 
+  images(signal: AbortSignal): Promise<Image[]> {
+    return this.#call('ListImages', readImages, signal)
+  }
+
   close(): void {
     this.#client.close()
   }
 
-  /** The requests of all three calls may be empty. */
   #call<T>(
-    method: 'Version' | 'ListPodSandbox' | 'ListContainers',
+    method: keyof typeof CALLS,
     read: (answer: Buffer) => T,
     signal: AbortSignal,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
-        SERVICE + method,
+        CALLS[method] + method,
         (empty: Buffer) => empty,
         read,
         Buffer.alloc(0),

@@ -16,12 +16,16 @@ export const CRI_SOCKETS = [
 ]
 
 const EXITED = 2
+/** What a runtime gives for the image where it doesn't keep what the user wrote: containerd before 1.7. */
+const IMAGE_ID = /^(?:sha256:)?[0-9a-f]{64}$/
 
 export class CriSource implements NameSource {
   readonly name = 'cri'
   readonly #client: CriClient
   readonly #kept: KeptKeys
   #runtime: string | undefined
+  /** Names of images by their id, as far as containers needed them. */
+  #images = new Map<string, string>()
 
   /** @param socket path of the runtime's socket. */
   constructor(socket: string, kept: KeptKeys) {
@@ -36,6 +40,7 @@ export class CriSource implements NameSource {
       this.#client.sandboxes(signal),
       this.#client.containers(signal),
     ])
+    await this.#nameImages(containers, signal)
     const pods = new Map<string, Pod>()
     const listed: Container[] = []
     for (const sandbox of sandboxes) {
@@ -46,13 +51,44 @@ export class CriSource implements NameSource {
       listed.push({ id: sandbox.id, name: '', isSandbox: true, runtime, pod })
     }
     for (const container of containers) {
-      if (container.state !== EXITED) listed.push(containerOf(container, runtime, pods))
+      if (container.state !== EXITED) listed.push(this.#containerOf(container, runtime, pods))
     }
     return { containers: listed, pods: [...pods.values()] }
   }
 
   close(): void {
     this.#client.close()
+  }
+
+  /** Asks for names of images when a container has one that is known by id only. */
+  async #nameImages(containers: readonly ListedContainer[], signal: AbortSignal): Promise<void> {
+    const ids = containers.map(({ image }) => image).filter((image) => IMAGE_ID.test(image))
+    if (ids.every((id) => this.#images.has(id))) return
+    const known = new Map<string, string>()
+    // A runtime that doesn't list images still names pods and containers.
+    for (const { id, tags, digests } of await this.#client.images(signal).catch(() => [])) {
+      known.set(id, tags[0] ?? digests[0] ?? id)
+    }
+    // An image that has gone meanwhile stays what it is, and is not asked for again.
+    for (const id of ids) if (!known.has(id)) known.set(id, this.#images.get(id) ?? id)
+    this.#images = known
+  }
+
+  #containerOf(
+    { id, name, image, sandboxId, createdAt }: ListedContainer,
+    runtime: string,
+    pods: ReadonlyMap<string, Pod>,
+  ): Container {
+    const pod = pods.get(sandboxId)
+    return {
+      id,
+      name,
+      isSandbox: false,
+      runtime,
+      ...(image !== '' && { image: this.#images.get(image) ?? image }),
+      ...(createdAt > 0 && { startedAt: createdAt / 1e9 }),
+      ...(pod !== undefined && { pod }),
+    }
   }
 }
 
@@ -70,21 +106,4 @@ function podOf({ uid, name, namespace, labels, annotations }: Sandbox, kept: Kep
 
 function pick(from: ReadonlyMap<string, string>, keys: ReadonlySet<string>): Map<string, string> {
   return new Map([...from].filter(([key]) => keys.has(key)))
-}
-
-function containerOf(
-  { id, name, image, sandboxId, createdAt }: ListedContainer,
-  runtime: string,
-  pods: ReadonlyMap<string, Pod>,
-): Container {
-  const pod = pods.get(sandboxId)
-  return {
-    id,
-    name,
-    isSandbox: false,
-    runtime,
-    ...(image !== '' && { image }),
-    ...(createdAt > 0 && { startedAt: createdAt / 1e9 }),
-    ...(pod !== undefined && { pod }),
-  }
 }

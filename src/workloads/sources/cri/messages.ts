@@ -1,4 +1,4 @@
-/** What three answers of the CRI say: package `runtime.v1`, kubernetes/cri-api api.proto. */
+/** What four answers of the CRI say: package `runtime.v1`, kubernetes/cri-api api.proto. */
 import { message, readFields, text } from '../../../lib/protobuf-reader.ts'
 
 /** `VersionResponse`. */
@@ -31,6 +31,16 @@ export interface ListedContainer {
   createdAt: number
 }
 
+/** `Image`, as far as it is used. */
+export interface Image {
+  /** `sha256:` and the digest of its configuration. */
+  id: string
+  /** `NAME:TAG`, complete with the registry; none for an image that is known by digest only. */
+  tags: string[]
+  /** `NAME@sha256:DIGEST`. */
+  digests: string[]
+}
+
 /** @throws ProtobufError */
 export function readVersion(bytes: Buffer): RuntimeVersion {
   const version = { name: '', version: '' }
@@ -49,6 +59,21 @@ export function readSandboxes(bytes: Buffer): Sandbox[] {
 /** @throws ProtobufError */
 export function readContainers(bytes: Buffer): ListedContainer[] {
   return readList(bytes, readContainer)
+}
+
+/** @throws ProtobufError */
+export function readImages(bytes: Buffer): Image[] {
+  return readList(bytes, readImage)
+}
+
+function readImage(bytes: Buffer): Image {
+  const image: Image = { id: '', tags: [], digests: [] }
+  readFields(bytes, (number, value) => {
+    if (number === 1) image.id = text(value)
+    else if (number === 2) image.tags.push(text(value))
+    else if (number === 3) image.digests.push(text(value))
+  })
+  return image
 }
 
 function readList<T>(bytes: Buffer, readItem: (bytes: Buffer) => T): T[] {

@@ -32,6 +32,7 @@ const HINTS: Readonly<Record<number, string>> = {
 
 export class KubeletSource implements NameSource {
   readonly name = 'kubelet'
+  readonly hidesSandboxes = true
   /** Pods without uid or names since the start, once for each listing that lacks them. */
   omitted = 0
   readonly #client: Client

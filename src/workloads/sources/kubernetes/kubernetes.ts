@@ -51,6 +51,7 @@ const LOST: ReadonlySet<string> = new Set([GONE, '400', 'garbage', 'too-large'])
 
 export class KubernetesSource implements NameSource {
   readonly name = 'kubernetes'
+  readonly hidesSandboxes = true
   readonly counts: KubernetesCounts = {
     lists: 0,
     watches: 0,
