@@ -3,7 +3,13 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DeltaPoint } from './deltas.ts'
 import type { ExportCounts } from './export-counts.ts'
 import { exportError } from './export-error.ts'
-import { countPoints, type ExportRequest, type RequestLimit, Requests } from './requests.ts'
+import {
+  countPoints,
+  type ExportRequest,
+  pointsOf,
+  type RequestLimit,
+  Requests,
+} from './requests.ts'
 import { retryDelay } from './retry.ts'
 import type { Rejection, Transport } from './transport.ts'
 
@@ -46,16 +52,16 @@ export async function deliver(
   for (let request = requests.next(); request !== undefined; request = requests.next()) {
     try {
       const rejection = await sendUntilTaken(parts, request, signal)
-      const counted = counts.countTaken(request.points.length, rejection.points)
+      const counted = counts.countTaken(request.points, rejection.points)
       if (counted !== rejection.points) impossible ??= rejection.points
-      left -= request.points.length
-      for (const point of request.points) (point as Partial<DeltaPoint>).accept?.()
+      left -= request.points
+      for (const point of pointsOf(request)) (point as Partial<DeltaPoint>).accept?.()
       rejected += counted
       message ||= rejection.message
     } catch (thrown) {
       const error = exportError(thrown)
       // The limit was not known before.
-      if (error.isTooLarge && request.points.length > 1 && limit.halve(request.size)) {
+      if (error.isTooLarge && request.points > 1 && limit.halve(request.size)) {
         requests.putBack(request)
         continue
       }

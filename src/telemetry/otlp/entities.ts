@@ -17,94 +17,133 @@ const OF_NODE = /^(?:host|os|cloud|k8s\.cluster|k8s\.node|deployment\.environmen
 const NODE_NAME = 'k8s.node.name'
 const INSTANCE = 'service.instance.id'
 
-/** Whose a series is, and what tells it from others of the same. */
-interface Share {
-  readonly key: string
+/** Where a series goes. */
+interface Place {
+  /** Undefined for the node and the agent. */
+  readonly entity: EntityPart | undefined
+  /** What is left of its attributes. */
   readonly own: Attributes
 }
 
+/** The points of one Resource, while they are gathered. */
+interface Part {
+  readonly scopeMetrics: ScopeMetrics[]
+  /** The metric that was added last. */
+  metric: MetricData['descriptor'] | undefined
+  points: DataPoint<number>[]
+}
+
 interface EntityPart {
-  readonly metrics: ResourceMetrics
+  readonly resource: Resource
+  part: Part
+  /** The division that the part is of. */
   pass: number
+  /** It had no points in a division since; its series are placed again. */
+  isForgotten: boolean
+}
+
+/** The series of a metric in their order of the last time, which is mostly theirs again. */
+interface Order {
+  readonly attributes: Attributes[]
+  readonly places: Place[]
 }
 
 export class EntityResources {
-  readonly #shares = new WeakMap<Attributes, Share>()
+  readonly #places = new WeakMap<Attributes, Place>()
+  readonly #orders = new WeakMap<MetricData['descriptor'], Order>()
+  /** By all that identifies them. */
   readonly #entities = new Map<string, EntityPart>()
   #pass = 0
 
   /** Divides the points among the Resources they belong to; those of nobody stay on the given one, which comes first. */
-  divide(metrics: ResourceMetrics): ResourceMetrics[] {
+  divide({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics[] {
     this.#pass++
-    const node: ResourceMetrics = { resource: metrics.resource, scopeMetrics: [] }
-    for (const { scope, metrics: all } of metrics.scopeMetrics) {
-      for (const metric of all) this.#divide(metrics.resource, node, scope, metric)
+    const node = emptyPart()
+    for (const { scope, metrics } of scopeMetrics) {
+      for (const metric of metrics) this.#divide(resource, node, scope, metric)
     }
-    for (const [key, { pass }] of this.#entities) {
-      if (pass !== this.#pass) this.#entities.delete(key)
+    const parts: ResourceMetrics[] = []
+    if (node.scopeMetrics.length > 0) parts.push({ resource, scopeMetrics: node.scopeMetrics })
+    for (const [key, entity] of this.#entities) {
+      const { pass, resource, part } = entity
+      if (pass === this.#pass) {
+        parts.push({ resource, scopeMetrics: part.scopeMetrics })
+      } else {
+        this.#entities.delete(key)
+        entity.isForgotten = true
+      }
     }
-    const parts = [...this.#entities.values()].map((part) => part.metrics)
-    return node.scopeMetrics.length > 0 ? [node, ...parts] : parts
+    return parts
   }
 
-  #divide(
-    agent: Resource,
-    node: ResourceMetrics,
-    scope: ScopeMetrics['scope'],
-    metric: MetricData,
-  ): void {
-    for (const point of metric.dataPoints as DataPoint<number>[]) {
-      const { key, own } = this.#share(point.attributes)
-      const part = key === '' ? node : this.#entity(key, agent, point.attributes)
-      const points = pointsOf(part, scope, metric)
-      points.push(own === point.attributes ? point : { ...point, attributes: own })
+  #divide(agent: Resource, node: Part, scope: ScopeMetrics['scope'], metric: MetricData): void {
+    const { descriptor } = metric
+    const points = metric.dataPoints as DataPoint<number>[]
+    const order = this.#orders.get(descriptor) ?? { attributes: [], places: [] }
+    this.#orders.set(descriptor, order)
+    for (let index = 0; index < points.length; index++) {
+      const point = points[index]
+      const { attributes } = point
+      const isKnown = order.attributes[index] === attributes
+      if (!isKnown || order.places[index].entity?.isForgotten) {
+        order.attributes[index] = attributes
+        order.places[index] = this.#place(agent, attributes)
+      }
+      const { entity, own } = order.places[index]
+      if (entity !== undefined && entity.pass !== this.#pass) {
+        entity.part = emptyPart()
+        entity.pass = this.#pass
+      }
+      const part = entity?.part ?? node
+      if (part.metric !== descriptor) beginMetric(part, scope, metric)
+      part.points.push(own === attributes ? point : { ...point, attributes: own })
     }
+    order.attributes.length = points.length
+    order.places.length = points.length
   }
 
-  #share(attributes: Attributes): Share {
-    const known = this.#shares.get(attributes)
-    if (known !== undefined) return known
+  #place(agent: Resource, attributes: Attributes): Place {
+    const known = this.#places.get(attributes)
+    if (known !== undefined && !known.entity?.isForgotten) return known
     const identity = ENTITY_KEYS.filter((key) => attributes[key] !== undefined)
-    const share =
+    const place =
       identity.length === 0
-        ? { key: '', own: attributes }
+        ? { entity: undefined, own: attributes }
         : {
-            key: JSON.stringify(identity.map((key) => [key, attributes[key]])),
+            entity: this.#entity(agent, attributes, identity),
             own: Object.fromEntries(
               Object.entries(attributes).filter(([key]) => !ENTITY_KEYS.includes(key)),
             ),
           }
-    this.#shares.set(attributes, share)
-    return share
+    this.#places.set(attributes, place)
+    return place
   }
 
-  #entity(key: string, agent: Resource, attributes: Attributes): ResourceMetrics {
+  #entity(agent: Resource, attributes: Attributes, identity: readonly string[]): EntityPart {
+    const key = JSON.stringify(identity.map((name) => [name, attributes[name]]))
     const known = this.#entities.get(key)
-    if (known?.pass === this.#pass) return known.metrics
-    const resource = known?.metrics.resource ?? entityResource(agent, attributes)
-    const part = { metrics: { resource, scopeMetrics: [] }, pass: this.#pass }
-    this.#entities.set(key, part)
-    return part.metrics
+    if (known !== undefined) return known
+    const resource = entityResource(agent, attributes)
+    const entity = { resource, part: emptyPart(), pass: 0, isForgotten: false }
+    this.#entities.set(key, entity)
+    return entity
   }
 }
 
-/** The points of a metric in a part, which is filled scope by scope and metric by metric. */
-function pointsOf(
-  part: ResourceMetrics,
-  scope: ScopeMetrics['scope'],
-  metric: MetricData,
-): DataPoint<number>[] {
+function emptyPart(): Part {
+  return { scopeMetrics: [], metric: undefined, points: [] }
+}
+
+/** A part is filled scope by scope and metric by metric. */
+function beginMetric(part: Part, scope: ScopeMetrics['scope'], metric: MetricData): void {
   let last = part.scopeMetrics.at(-1)
   if (last?.scope !== scope) {
     last = { scope, metrics: [] }
     part.scopeMetrics.push(last)
   }
-  let data = last.metrics.at(-1)
-  if (data?.descriptor !== metric.descriptor) {
-    data = { ...metric, dataPoints: [] } as MetricData
-    last.metrics.push(data)
-  }
-  return data.dataPoints as DataPoint<number>[]
+  part.metric = metric.descriptor
+  part.points = []
+  last.metrics.push({ ...metric, dataPoints: part.points } as MetricData)
 }
 
 /** What is said of the node, and who it is; never who the agent is. */

@@ -10,6 +10,7 @@ import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-
 /** A Resource with points that go into one request. */
 interface Part {
   readonly metrics: ResourceMetrics
+  readonly points: number
   /** An ExportMetricsServiceRequest in protobuf. */
   readonly bytes: Uint8Array
 }
@@ -17,7 +18,8 @@ interface Part {
 export interface ExportRequest {
   /** Each of another Resource, so that metrics of one Resource are one request each. */
   readonly parts: readonly Part[]
-  readonly points: readonly DataPoint<number>[]
+  /** Points of all parts. */
+  readonly points: number
   /** Bytes of all parts. */
   readonly size: number
 }
@@ -64,6 +66,7 @@ export class Requests {
   next(): ExportRequest | undefined {
     const parts: Part[] = []
     let size = 0
+    let points = 0
     for (;;) {
       const part = this.#take()
       if (part === undefined) break
@@ -74,9 +77,9 @@ export class Requests {
       }
       parts.push(part)
       size += part.bytes.length
+      points += part.points
     }
-    if (parts.length === 0) return undefined
-    return { parts, points: parts.flatMap(({ metrics }) => pointsOf(metrics)), size }
+    return parts.length === 0 ? undefined : { parts, points, size }
   }
 
   /** The request was refused: its points are in the next requests again, within the limit as it is then. */
@@ -97,7 +100,7 @@ export class Requests {
       const bytes = ProtobufMetricsSerializer.serializeRequest(metrics) as Uint8Array
       const points = countPoints([metrics])
       if (points === 0) continue
-      if (bytes.length <= this.#limit.bytes || points === 1) return { metrics, bytes }
+      if (bytes.length <= this.#limit.bytes || points === 1) return { metrics, points, bytes }
       const pieces = Math.min(points, Math.ceil((bytes.length * MARGIN) / this.#limit.bytes))
       this.#left.push(...divide(metrics, Math.ceil(points / Math.max(2, pieces))).toReversed())
     }
@@ -107,6 +110,15 @@ export class Requests {
 /** Points differ in size: pieces that are made a little smaller than the limit are seldom divided again. */
 const MARGIN = 1.1
 
+/** All points of a request, in order. */
+export function* pointsOf({ parts }: ExportRequest): Generator<DataPoint<number>> {
+  for (const { metrics } of parts) {
+    for (const { metrics: all } of metrics.scopeMetrics) {
+      for (const { dataPoints } of all) yield* dataPoints as DataPoint<number>[]
+    }
+  }
+}
+
 export function countPoints(resources: readonly ResourceMetrics[]): number {
   let count = 0
   for (const { scopeMetrics } of resources) {
@@ -115,12 +127,6 @@ export function countPoints(resources: readonly ResourceMetrics[]): number {
     }
   }
   return count
-}
-
-function pointsOf({ scopeMetrics }: ResourceMetrics): DataPoint<number>[] {
-  return scopeMetrics.flatMap(({ metrics }) =>
-    metrics.flatMap(({ dataPoints }) => dataPoints as DataPoint<number>[]),
-  )
 }
 
 /** The metrics in pieces of so many points; the last one has what is left. */

@@ -82,7 +82,7 @@ export const REQUEST_SERIALIZER: ISerializer<ExportRequest, IExportMetricsServic
 /** How the delegate counts requests of ours. */
 export const REQUEST_COUNTER: IExporterMetricsHelper<ExportRequest> = {
   name: 'metric_data_point',
-  countItems: ({ points }) => points.length,
+  countItems: ({ points }) => points,
 }
 
 /** An exporter of one Resource at a time, given requests that have no more. */
