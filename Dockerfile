@@ -35,7 +35,7 @@ COPY deploy/image/process-exporter /bin/process-exporter
 # Nobody. The manifests in deploy/ run it as root with two capabilities: docs/security.md says why.
 USER 65532:65532
 EXPOSE 9464
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=100", "/app/dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=100", "/app/dist/main.js"]
 HEALTHCHECK --interval=60s --timeout=15s CMD ["/usr/local/bin/node", "/app/healthcheck.mjs"]
 
 # In the place of process-exporter's image: its command, its port and its user.

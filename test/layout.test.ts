@@ -18,7 +18,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   web: ['telemetry', 'lib', 'recorder'],
   'version.ts': [],
   agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'recorder', 'web'],
-  'main.ts': ['agent', 'version.ts', 'config', 'collectors', 'telemetry'],
+  commands: ['agent', 'kernel', 'workloads', 'telemetry', 'config', 'collectors', 'version.ts'],
+  'main.ts': ['commands'],
 }
 
 /** What each folder of the top may import, besides itself: what is shipped needs nothing that only checks it. */

@@ -12,6 +12,7 @@ import { TimeSlice } from '../telemetry/time-slice.ts'
 import { Vocabulary } from '../telemetry/vocabulary.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
+import { Cleanup } from './cleanup.ts'
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
@@ -27,6 +28,8 @@ export function createCollectors(
   vocabulary: Vocabulary
   /** Names of those that take part in samples. */
   sampled: ReadonlySet<string>
+  /** Closes what the collectors hold open. */
+  close: () => Promise<void>
 } {
   const sources = {
     rules,
@@ -41,9 +44,11 @@ export function createCollectors(
   const start = now()
   const maxSeries = config.limits.series === 0 ? undefined : config.limits.series
   const enabled = COLLECTORS.filter(({ isEnabled }) => isEnabled(config))
+  const cleanup = new Cleanup()
   const meters = enabled.map(({ name, register }) => {
     const meter = new ObservableMeter({ name, version: observed.version }, start, maxSeries)
-    register(meter, config, sources)
+    const close = register(meter, config, sources)
+    if (close !== undefined) cleanup.add(close)
     return meter
   })
   const vocabulary = new Vocabulary(
@@ -51,5 +56,5 @@ export function createCollectors(
     daemonsetNames(config.classic.psi_prefix),
   )
   const sampled = enabled.filter(({ isSampled }) => isSampled === true).map(({ name }) => name)
-  return { meters, vocabulary, sampled: new Set(sampled) }
+  return { meters, vocabulary, sampled: new Set(sampled), close: () => cleanup.run(0) }
 }

@@ -13,8 +13,3 @@ export function exit(code: number | string = process.exitCode ?? 0): never {
   }
   return process.exit(code)
 }
-
-/** Ends this process where nothing is left to do but to wait for a read that blocks. */
-export function exitIfHeld(): void {
-  if (lateReads() > 0) exit()
-}

@@ -3,6 +3,9 @@ import type { Meter } from '@opentelemetry/api'
 import type { Section, Values } from '../lib/settings/setting.ts'
 import type { MetricTable } from '../telemetry/definitions.ts'
 
+/** Ends a collector; there are no collections any more. */
+export type Close = () => void | Promise<void>
+
 /**
  * @typeParam Config the settings that it looks at: its own, and others that it shares.
  * @typeParam Sources what it reads from.
@@ -19,8 +22,12 @@ export interface Collector<Own extends Section, Config extends Values<Own>, Sour
   readonly isSampled?: boolean
   /** Labels and annotations of pods that it needs. */
   readonly podKeys?: { readonly labels: readonly string[]; readonly annotations: readonly string[] }
-  /** Creates the collector's instruments on a meter of its own. */
-  readonly register: (meter: Meter, config: Config, sources: Sources) => void
+  /**
+   * Creates the collector's instruments on a meter of its own.
+   *
+   * @returns what closes everything that the collector holds open, for a collector that does.
+   */
+  readonly register: (meter: Meter, config: Config, sources: Sources) => Close | undefined
 }
 
 /** Has the compiler look at a collector. */

@@ -1,6 +1,7 @@
 /**
  * Runs every collector once per collection and keeps the result: the one snapshot that all readers see.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { HrTime } from '@opentelemetry/api'
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { clock } from './clock.ts'
@@ -102,6 +103,20 @@ export class Sampler {
       scopes.push(scopeMetrics)
     }
     return { time: clock.shown(time), scopes }
+  }
+
+  /**
+   * Waits for the collection or sample under way, so that what it reads from can be closed.
+   *
+   * @param milliseconds at most.
+   */
+  async close(milliseconds: number): Promise<void> {
+    if (this.#running === undefined && this.#sampling === undefined) return
+    const giveUp = new AbortController()
+    const { signal } = giveUp
+    const waited = delay(milliseconds, undefined, { signal }).catch(() => {})
+    await Promise.race([Promise.all([this.#running, this.#sampling]), waited])
+    giveUp.abort()
   }
 
   async #collect(): Promise<Snapshot> {

@@ -37,6 +37,12 @@ export class LoopDelay {
     return delays
   }
 
+  /** Ends the timers. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#pause()
+  }
+
   #pause(): void {
     this.#histogram.disable()
     this.#timer = undefined

@@ -55,12 +55,16 @@ const NO_PRESSURE =
 /** In v1 the memory controller has a directory for every container. */
 const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 
-/** Registers the collector's instruments on the meter. */
+/**
+ * Registers the collector's instruments on the meter.
+ *
+ * @returns what closes its files and triggers.
+ */
 export function registerCgroups(
   meter: Meter,
   options: CgroupsOptions,
   { procfs, machine, slice, workloads, notify, ...sources }: CgroupsSources,
-): void {
+): () => void {
   const created = now()
   const boot = clock.taken([procfs.bootTime(), 0])
   const mounts = sources.mounts ?? findCgroupMounts(options.root)
@@ -136,6 +140,10 @@ export function registerCgroups(
       ...events.observables,
     ],
   )
+  return () => {
+    triggers.close()
+    files.close()
+  }
 }
 
 function lacksPressure({ v2 }: CgroupMounts, health: FileHealth, cgroups: number): boolean {
@@ -170,6 +178,6 @@ export const CGROUPS = defineCollector({
   isEnabled: ({ cgroups }) => cgroups.enabled,
   isSampled: true,
   register(meter: Meter, { cgroups, pressure }: CgroupsConfig, sources: CgroupsSources) {
-    registerCgroups(meter, { ...cgroups, ...pressure }, sources)
+    return registerCgroups(meter, { ...cgroups, ...pressure }, sources)
   },
 })

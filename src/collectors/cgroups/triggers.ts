@@ -44,6 +44,8 @@ export class Triggers {
   readonly #armed = new Map<KnownCgroup, (Armed | undefined)[]>()
   readonly #created: HrTime
   #poll: PollForPriority | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
   #hasNotified = false
 
   /** @param created since when events are counted. */
@@ -77,6 +79,14 @@ export class Triggers {
     }
   }
 
+  /** Disarms every trigger. */
+  close(): void {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    this.sync([])
+    this.#poll = undefined
+  }
+
   /** Creates its instruments; gives what observes them. */
   register(meter: Meter) {
     const { measurements: m, observables } = createInstruments(meter, EVENT_METRICS)
@@ -90,9 +100,11 @@ export class Triggers {
   }
 
   #start(poll: PollForPriority): void {
+    if (this.#isClosed) return
     this.#poll = poll
     const shortest = Math.min(...this.#options.map(({ window }) => window))
-    setInterval(() => this.#count(poll), shortest / LOOKS).unref()
+    this.#timer = setInterval(() => this.#count(poll), shortest / LOOKS)
+    this.#timer.unref()
   }
 
   #count(poll: PollForPriority): void {

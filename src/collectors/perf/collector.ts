@@ -42,8 +42,16 @@ export interface PerfSources {
 /** The part of the agent's descriptors that counters may use. */
 const SHARE = 0.8
 
-/** Registers the collector's instruments on the meter. */
-export function registerPerf(meter: Meter, options: PerfOptions, sources: PerfSources): void {
+/**
+ * Registers the collector's instruments on the meter.
+ *
+ * @returns what closes its counters.
+ */
+export function registerPerf(
+  meter: Meter,
+  options: PerfOptions,
+  sources: PerfSources,
+): () => Promise<void> {
   const { slice } = sources
   const created = now()
   const mounts = findCgroupMounts(options.root)
@@ -99,6 +107,11 @@ export function registerPerf(meter: Meter, options: PerfOptions, sources: PerfSo
     },
     [...Object.values(levels), groups, reading, support].flatMap(({ observables }) => observables),
   )
+  return async () => {
+    const started = await starting
+    started?.counted.close()
+    started?.countedGroups.close()
+  }
 }
 
 function supportEntity(label: string, code: string | undefined, created: HrTime): Entity {
@@ -154,6 +167,6 @@ export const PERF = defineCollector({
   tables: () => ALL_PERF_TABLES,
   isEnabled: ({ perf }) => perf.enabled,
   register(meter: Meter, { cgroups, perf }: PerfConfig, sources: PerfSources) {
-    registerPerf(meter, { ...cgroups, ...perf }, sources)
+    return registerPerf(meter, { ...cgroups, ...perf }, sources)
   },
 })

@@ -97,6 +97,14 @@ export class CountedGroups {
     }
   }
 
+  /** Closes all counters. */
+  close(): void {
+    for (const family of this.#families) family.counters.close()
+    this.#families.clear()
+    this.#processes.clear()
+    this.descriptors = 0
+  }
+
   #visit(member: Member, budget: number): void {
     const { pid, ppid, start, group } = member
     const isWanted = this.#patterns.some((pattern) => pattern.test(group.assignment.name))

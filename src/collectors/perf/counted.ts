@@ -92,6 +92,11 @@ export class Counted {
     }
   }
 
+  /** Closes all counters. */
+  close(): void {
+    for (const path of this.#open.keys()) this.#close(path)
+  }
+
   #add(path: string, inode: number, start: HrTime): void {
     const { root, parts, workloads, options, budget } = this.#options
     const selected = select(path, options.include)

@@ -1,4 +1,7 @@
 /** The command `explain`: why a process, or each, is in its group. */
+import { loadConfiguration } from '../agent/configuration.ts'
+import { openProcfs } from '../agent/procfs.ts'
+import { configuredWorkloads, waitForNames } from '../agent/workloads.ts'
 import {
   type ExplainSources,
   explainAll,
@@ -7,26 +10,42 @@ import {
 import { Placement } from '../collectors/process-groups/placement.ts'
 import { ReadingErrors } from '../collectors/process-groups/reading-errors.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
 import { readMachine } from '../kernel/machine.ts'
 import { userNames } from '../workloads/users.ts'
-import { openProcfs } from './procfs.ts'
-import { configuredWorkloads, waitForNames } from './workloads.ts'
-
-export interface ExplanationText {
-  readonly text: string
-  /** Whether the process asked for is in a group; true for a table. */
-  readonly isGrouped: boolean
-}
+import { print, printError } from './output.ts'
 
 /** How long names of containers and pods are waited for. */
 const NAMES_MILLISECONDS = 5000
 
 /**
- * @param pid undefined for all processes, as a table.
- * @throws NodeJS.ErrnoException when the process can't be read.
+ * Prints why the process of the command line, or each, is in its group.
+ *
+ * @returns the exit code: 1 for a process that is in no group, or does not exist.
  */
-export async function explain(config: Config, pid: number | undefined): Promise<ExplanationText> {
+export async function explain(commandLine: CommandLine): Promise<number> {
+  const { pid } = commandLine
+  const { config } = loadConfiguration(commandLine, process.env)
+  try {
+    const { text, isGrouped } = await explanation(config, pid)
+    await print(text)
+    return isGrouped ? 0 : 1
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    printError(`otel-interrogator: there is no process ${pid} in ${config.procfs.root}\n`)
+    return 1
+  }
+}
+
+interface Explanation {
+  readonly text: string
+  /** Whether the process asked for is in a group; true for a table. */
+  readonly isGrouped: boolean
+}
+
+/** @throws NodeJS.ErrnoException when the process can't be read. */
+async function explanation(config: Config, pid: number | undefined): Promise<Explanation> {
   const procfs = openProcfs(config)
   const { directory, workloads } = configuredWorkloads(config, procfs, () => {})
   await waitForNames(directory, NAMES_MILLISECONDS)

@@ -1,19 +1,23 @@
-/** What would be exported with a configuration, with examples from this process itself. */
+/** The command `list-metrics`: what a configuration exports, with examples from this process itself. */
 import { readlinkSync } from 'node:fs'
 import { pino } from 'pino'
+import { startAgent } from '../agent/agent.ts'
+import { loadConfiguration } from '../agent/configuration.ts'
+import { openProcfs } from '../agent/procfs.ts'
 import { COLLECTORS } from '../collectors/registry.ts'
+import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
 import { Examples } from '../telemetry/examples.ts'
 import { metricsReference } from '../telemetry/reference.ts'
-import { startAgent } from './agent.ts'
-import { openProcfs } from './procfs.ts'
 
-/** Every metric with its help, type, unit, its names and an example, in one of the forms. */
-export async function listMetrics(
-  config: Config,
-  version: string,
-  format: 'markdown' | 'json' | 'prometheus',
-): Promise<string> {
+/**
+ * Every metric with its help, type, unit, its names and an example, in the format of the command line. With `--all` every
+ * metric there is, whatever the configuration, without examples.
+ */
+export async function listMetrics(commandLine: CommandLine, version: string): Promise<string> {
+  const { all, format } = commandLine
+  if (all) return metricsReference(COLLECTORS.flatMap(({ tables }) => tables()))
+  const { config } = loadConfiguration(commandLine, process.env)
   const { naming } = config.prometheus
   const tables = COLLECTORS.filter(({ isEnabled }) => isEnabled(config)).flatMap((collector) =>
     collector.tables(config),
@@ -49,7 +53,9 @@ async function collectOnce(
   const own = Number(readlinkSync(`${procfs.root}/self`))
   procfs.close()
   const silent = pino({ level: 'silent' })
-  const agent = await startAgent(alone, version, silent, openProcfs(config, { only: own }))
+  const agent = await startAgent(alone, version, silent, {
+    procfs: openProcfs(config, { only: own }),
+  })
   try {
     return await agent.scrape()
   } finally {

@@ -1,0 +1,165 @@
+/** What the agent begins, it ends: descriptors, timers, watches and sockets, after a stop and after a failed start. */
+import { once } from 'node:events'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { pino } from 'pino'
+import { startAgent } from '../../src/agent/agent.ts'
+import { Cleanup } from '../../src/agent/cleanup.ts'
+import { parseCommandLine } from '../../src/config/command-line.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../support/cgroup2.ts'
+import { until } from '../support/program.ts'
+import { startReceiver } from '../support/receiver.ts'
+import { skip } from '../support/skip.ts'
+
+const SILENT = pino({ level: 'silent' })
+
+function configOf(...words: string[]) {
+  const all = ['--web.listen-address=127.0.0.1:0', '--process-groups.open-files=100', ...words]
+  return loadConfig({ file: undefined, flags: parseCommandLine(all).flags, environment: {} }).config
+}
+
+/** What this process has open, without what it opens to look. */
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`)
+      } catch {
+        return []
+      }
+    })
+    .filter((target) => !/^\/proc\/(self|\d+)\/fd$/.test(target))
+}
+
+/** Timers, sockets and requests, by kind. A histogram that is disabled is in the list until it is collected. */
+function handles(): string[] {
+  return process.getActiveResourcesInfo().filter((kind) => kind !== 'IntervalHistogram')
+}
+
+/** What is in the second list beyond the first one. */
+function added(before: readonly string[], after: readonly string[]): string[] {
+  const rest = [...before]
+  return after.filter((item) => {
+    const index = rest.indexOf(item)
+    if (index >= 0) rest.splice(index, 1)
+    return index < 0
+  })
+}
+
+/** Runs something, after which nothing more may be open than before. */
+async function leavesNothing(t: ExecutionContext, act: () => Promise<void>) {
+  const open = { descriptors: descriptors(), handles: handles() }
+  await act()
+  const left = () => [...added(open.descriptors, descriptors()), ...added(open.handles, handles())]
+  // A socket is closed some turns after it is ended.
+  for (let turns = 0; turns < 1000 && left().length > 0; turns++) await turn()
+  t.deepEqual(left(), [])
+}
+
+test.serial('a stop closes files, counters, triggers, watches, timers and sockets', async (t) => {
+  const receiver = await startReceiver()
+  t.teardown(() => receiver.close())
+  const config = configOf(
+    `--otlp.endpoint=${receiver.endpoint}`,
+    '--otlp.interval=100ms',
+    '--perf.enabled',
+    '--perf.scopes=cgroup',
+    '--cgroups.include=*',
+    '--kubevirt.enabled',
+  )
+  const start = async () => {
+    const agent = await startAgent(config, '1.2.3', SILENT)
+    t.true((await fetch(`${agent.url}/metrics`, { headers: { connection: 'close' } })).ok)
+    const pushed = receiver.requests.length
+    await until(() => receiver.requests.length > pushed)
+    return agent
+  }
+  // What is loaded once for all agents stays: libraries, DNS, the thread pool.
+  await (await start()).stop(2000)
+  await leavesNothing(t, async () => {
+    const before = descriptors()
+    const agent = await start()
+    const during = added(before, descriptors())
+    t.true(
+      during.some((line) => /\/proc\/\d+\/stat$/.test(line)),
+      'process files are open',
+    )
+    t.true(
+      during.some((line) => /cgroup/.test(line)),
+      'cgroup files are open',
+    )
+    await agent.stop(2000)
+  })
+})
+
+test.serial('a stop disarms pressure triggers', async (t) => {
+  const reason = noCgroups()
+  if (reason !== undefined) return skip(t, reason)
+  const id = 'c'.repeat(64)
+  const path = makeCgroup(t, `docker-${id}.scope`)
+  await spawnInCgroup(t, `${path}/docker-${id}.scope`, 'sleep', ['60'])
+  const config = {
+    ...configOf('--exporters=none', `--cgroups.root=${CGROUP2}`, '--workloads.sources=none'),
+    pressure: {
+      triggers: [{ resource: 'memory', type: 'some', stall: 150, window: 2000 } as const],
+    },
+  }
+  const lines: string[] = []
+  const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) })
+  let hasTriggers = false
+  await leavesNothing(t, async () => {
+    const agent = await startAgent(config, '1.2.3', logger)
+    await agent.scrape()
+    hasTriggers = descriptors().some((line) => line.endsWith('memory.pressure'))
+    await agent.stop(2000)
+  })
+  if (!hasTriggers) skip(t, `no trigger can be armed: ${lines.join('')}`)
+})
+
+test.serial('a start without a port leaves nothing behind, and pushes nothing', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as { port: number }
+  const receiver = await startReceiver()
+  t.teardown(() => receiver.close())
+  const config = configOf(
+    `--prometheus.port=${port}`,
+    `--otlp.endpoint=${receiver.endpoint}`,
+    '--otlp.interval=100ms',
+  )
+  await leavesNothing(t, async () => {
+    await t.throwsAsync(startAgent(config, '1.2.3', SILENT), { code: 'EADDRINUSE' })
+  })
+  t.is(receiver.requests.length, 0)
+  taken.close()
+})
+
+test.serial('a start that is given up leaves nothing behind', async (t) => {
+  const config = configOf('--exporters=prometheus')
+  const giveUp = new AbortController()
+  await leavesNothing(t, async () => {
+    const starting = startAgent(config, '1.2.3', SILENT, { signal: giveUp.signal })
+    giveUp.abort(new Error('enough'))
+    await t.throwsAsync(starting, { message: 'enough' })
+  })
+})
+
+test('endings are run in the reverse order, one after the other, whatever fails', async (t) => {
+  const cleanup = new Cleanup()
+  const ended: string[] = []
+  cleanup.add((remaining) => ended.push(`first ${remaining() <= 1000}`))
+  cleanup.add(() => {
+    throw new Error('broken')
+  })
+  cleanup.add(async () => {
+    await turn()
+    ended.push('last')
+  })
+  await t.throwsAsync(cleanup.run(1000), { instanceOf: AggregateError, message: /broken/ })
+  t.deepEqual(ended, ['last', 'first true'])
+  await cleanup.run(0)
+  t.is(ended.length, 2)
+})
