@@ -42,6 +42,7 @@ HEALTHCHECK --interval=60s --timeout=15s CMD ["/usr/local/bin/node", "/app/healt
 FROM run AS process-exporter
 USER 0:0
 EXPOSE 9256
-ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=100", "/bin/process-exporter"]
+ENV OTEL_EXPORTER_PROMETHEUS_PORT=9256
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=100", "/bin/process-exporter"]
 
 FROM run

@@ -49,6 +49,15 @@ export const check: Check = {
       ({ name }) => name === 'namedprocess_namegroup_num_procs',
     )
     require(groups.length > 0, `${NAME} --once prints no group of processes`)
+    const other = join(directory, 'node_modules', '.bin', 'process-exporter')
+    const tracked = await run(other, ['--once', '-procnames=node,MainThread', '--log.level=silent'])
+    const hasGroup = parseSamples(tracked.output).some(({ labels }) =>
+      /^(?:node|MainThread)$/.test(labels.groupname ?? ''),
+    )
+    require(tracked.code === 0 && hasGroup, `process-exporter --once: ${tracked.output}`)
+    const isOther = ({ name }: { name: string }) =>
+      /^(?:container|cgroup|kubevirt|target)_/.test(name)
+    require(!parseSamples(tracked.output).some(isOther), 'process-exporter has no profile')
     return `installed, it prints ${groups.length} groups of processes`
   },
 }

@@ -18,7 +18,7 @@ import { createCollectors } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
 import { collectionInterval, Recording } from './recording.ts'
 import { createResource } from './resource.ts'
-import { createRoutes, readProtection, webLimits } from './server.ts'
+import { createRoutes, readProtection } from './server.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
 export interface Agent {
@@ -157,7 +157,7 @@ async function start(
       ...config.prometheus,
       routes,
       protection,
-      limits: webLimits(config.web),
+      limits: config.web,
     })
     const { close } = server
     cleanup.add((remaining) => close(remaining()))

@@ -8,7 +8,7 @@ import { metricsRoute } from '../web/metrics-route.ts'
 import { Reloaded } from '../web/protection/reloaded.ts'
 import { psiRoute } from '../web/psi-route.ts'
 import { plainText, type Route } from '../web/reply.ts'
-import type { Protection, WebLimits } from '../web/server.ts'
+import type { Protection } from '../web/server.ts'
 import { statusRoute } from '../web/status-page.ts'
 
 /** @throws ConfigError when a file is wrong. */
@@ -28,15 +28,6 @@ export function readProtection(web: Config['web'], logger: Logger): (() => Prote
     },
   })
   return () => reloaded.current()
-}
-
-export function webLimits(web: Config['web']): WebLimits {
-  return {
-    connections: web.max_connections,
-    requestSize: web.max_request_size,
-    requestTimeout: web.request_timeout,
-    responseTimeout: web.response_timeout,
-  }
 }
 
 /** What says how the server is protected; undefined when nothing does. */

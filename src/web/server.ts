@@ -1,9 +1,11 @@
 /** The agent's HTTP server: routes, methods, limits, and an orderly end. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Values } from '../lib/settings/setting.ts'
 import { type Answer, type GuardSettings, guard } from './protection/guard.ts'
 import { putTlsBefore, type TlsSettings } from './protection/tls-front.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
+import type { SERVER_SETTINGS } from './settings.ts'
 
 /** How the server is protected, as it is now; the same objects as long as it doesn't change. */
 export interface Protection extends GuardSettings {
@@ -12,16 +14,10 @@ export interface Protection extends GuardSettings {
 }
 
 /** What clients may ask of the server. */
-export interface WebLimits {
-  /** Connections at the same time. */
-  readonly connections: number
-  /** Bytes of a request. */
-  readonly requestSize: number
-  /** Milliseconds in which a client must have asked. */
-  readonly requestTimeout: number
-  /** Milliseconds in which it must have taken the answer. */
-  readonly responseTimeout: number
-}
+export type WebLimits = Pick<
+  Values<typeof SERVER_SETTINGS>['web'],
+  'max_connections' | 'max_request_size' | 'request_timeout' | 'response_timeout'
+>
 
 export interface WebServerOptions {
   readonly host: string
@@ -48,19 +44,19 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
   const { host, port, routes, protection, limits } = options
   const unguarded: Answer = (request) => answer(routes, request)
   const respond = protection === undefined ? unguarded : guard(unguarded, protection)
-  const { requestTimeout, responseTimeout } = limits
+  const { request_timeout: requestTimeout, response_timeout: responseTimeout } = limits
   const timing = {
     requestTimeout,
     headersTimeout: requestTimeout,
     connectionsCheckingInterval: Math.min(requestTimeout, CHECK_INTERVAL),
-    maxHeaderSize: limits.requestSize,
+    maxHeaderSize: limits.max_request_size,
   }
   const server = createServer(timing, (request, response) => {
     respond(request)
       .catch(() => plainText(500, 'internal error\n'))
       .then((reply) => send(request, response, reply, responseTimeout))
   })
-  server.maxConnections = limits.connections
+  server.maxConnections = limits.max_connections
   const endConnections = protection && secure(server, protection, requestTimeout)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

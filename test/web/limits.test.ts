@@ -61,7 +61,7 @@ for (const text of [
   'POST /x HTTP/1.1\r\nContent-Le',
 ]) {
   test(`who does not go on asking after ${JSON.stringify(text)} is cut off`, async (t) => {
-    const url = await serve(t, { requestTimeout: SHORT })
+    const url = await serve(t, { request_timeout: SHORT })
     t.regex(await answer(open(t, url, text)), /^HTTP\/1\.1 408 /)
   })
 }
@@ -75,7 +75,7 @@ test('a body that nobody wants to read is not waited for', async (t) => {
 })
 
 test('a request that is too large is refused', async (t) => {
-  const url = await serve(t, { requestSize: 1024 })
+  const url = await serve(t, { max_request_size: 1024 })
   const ask = (size: number) =>
     fetch(`${url}/x`, { headers: { x: 'x'.repeat(size) } }).then((response) => response.status)
   t.is(await ask(500), 200)
@@ -83,7 +83,7 @@ test('a request that is too large is refused', async (t) => {
 })
 
 test('connections that are too many are refused, and the others served', async (t) => {
-  const url = await serve(t, { connections: 2 })
+  const url = await serve(t, { max_connections: 2 })
   const [one, two] = [open(t, url), open(t, url)]
   await Promise.all([once(one, 'connect'), once(two, 'connect')])
   t.is(await answer(open(t, url, 'GET /x HTTP/1.1\r\nHost: x\r\n\r\n')), '')
@@ -94,7 +94,7 @@ test('connections that are too many are refused, and the others served', async (
 })
 
 test('a scrape lasts until its client has the answer, but not for ever', async (t) => {
-  const url = await serve(t, { responseTimeout: 2000 }, HUGE)
+  const url = await serve(t, { response_timeout: 2000 }, HUGE)
   const deaf = open(t, url, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
   await once(deaf, 'readable')
   deaf.pause()

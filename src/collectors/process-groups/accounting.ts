@@ -7,12 +7,14 @@
 import type { HrTime } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { add, increase } from '../../kernel/u64.ts'
+import type { Values } from '../../lib/settings/setting.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
 import { LastLook } from './last-look.ts'
 import type { KnownProcess, KnownThread } from './process.ts'
 import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ReadingErrors } from './reading-errors.ts'
+import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { type Account, credit, noUsage, openAccount } from './usage.ts'
 
 /** One collection, as accounting sees it. */
@@ -22,10 +24,11 @@ export interface Pass {
   readonly since: HrTime
 }
 
-export interface AccountingOptions {
-  /** Whether threads are read: a directory listing for each process, and four files for each thread. */
-  readonly threads: boolean
-}
+/** Reading threads takes a directory listing for each process, and four files for each thread. */
+export type AccountingOptions = Pick<
+  Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
+  'threads'
+>
 
 export class Accounting {
   readonly #procfs: Procfs
