@@ -13,6 +13,7 @@ import { Vocabulary } from '../telemetry/vocabulary.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 import { Cleanup } from './cleanup.ts'
+import { taskSource } from './task-source.ts'
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
@@ -31,14 +32,18 @@ export function createCollectors(
   /** Closes what the collectors hold open. */
   close: () => Promise<void>
 } {
+  const slice = new TimeSlice(SLICE_MILLISECONDS)
+  const machine = readMachine()
+  const { notify } = observed
   const sources = {
     rules,
     procfs,
     workloads,
-    machine: readMachine(),
+    machine,
+    taskSource: taskSource(config.process_groups, { procfs, machine, slice, notify }),
     members: new Members(),
     username: userNames(),
-    slice: new TimeSlice(SLICE_MILLISECONDS),
+    slice,
     ...observed,
   }
   const start = now()

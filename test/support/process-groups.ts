@@ -1,6 +1,9 @@
 /** The collector of process groups on a procfs tree, seen as Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
-import { registerProcessGroups } from '../../src/collectors/process-groups/collector.ts'
+import {
+  type ProcessGroupsSources,
+  registerProcessGroups,
+} from '../../src/collectors/process-groups/collector.ts'
 import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
 import { Members } from '../../src/collectors/process-groups/members.ts'
 import {
@@ -42,6 +45,7 @@ export interface GroupOptions {
   procfs?: Procfs
   slice?: TimeSlice
   maxSeries?: number
+  taskSource?: ProcessGroupsSources['taskSource']
 }
 
 /** Milliseconds that a file may take to be read: a busy machine is no blocked file. */
@@ -60,6 +64,7 @@ export function processGroups(
     procfs = new Procfs(root, { timeLimit: PATIENCE }),
     slice = new TimeSlice(),
     maxSeries,
+    taskSource = (tasks) => tasks,
     ...options
   }: GroupOptions = {},
 ) {
@@ -96,6 +101,7 @@ export function processGroups(
       username,
       slice,
       workloads,
+      taskSource,
     },
   )
   const errors: unknown[] = []

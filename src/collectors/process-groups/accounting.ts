@@ -5,16 +5,15 @@
  * What a member used stays with the group when the member ends, so no counter of a group ever falls.
  */
 import type { HrTime } from '@opentelemetry/api'
-import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { add, increase } from '../../kernel/u64.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Group } from './group.ts'
 import { LastLook } from './last-look.ts'
 import type { KnownProcess, KnownThread } from './process.ts'
-import type { ProcessReader } from './process-reader.ts'
 import { isGone, type ReadingErrors } from './reading-errors.ts'
 import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
+import type { TaskReader } from './task-source.ts'
 import { type Account, credit, noUsage, openAccount } from './usage.ts'
 
 /** One collection, as accounting sees it. */
@@ -22,6 +21,7 @@ export interface Pass {
   readonly number: number
   /** Since when a group, or a thread name, that is new in this collection counts. */
   readonly since: HrTime
+  readonly reader: TaskReader
 }
 
 /** Reading threads takes a directory listing for each process, and four files for each thread. */
@@ -31,21 +31,11 @@ export type AccountingOptions = Pick<
 >
 
 export class Accounting {
-  readonly #procfs: Procfs
-  readonly #reader: ProcessReader
   readonly #errors: ReadingErrors
   readonly #options: AccountingOptions
   readonly #slice: TimeSlice
 
-  constructor(
-    procfs: Procfs,
-    reader: ProcessReader,
-    errors: ReadingErrors,
-    options: AccountingOptions,
-    slice: TimeSlice,
-  ) {
-    this.#procfs = procfs
-    this.#reader = reader
+  constructor(errors: ReadingErrors, options: AccountingOptions, slice: TimeSlice) {
     this.#errors = errors
     this.#options = options
     this.#slice = slice
@@ -63,7 +53,7 @@ export class Accounting {
     pass: Pass,
     fromBirth: boolean,
   ): Promise<void> | undefined {
-    const reader = this.#reader
+    const { reader } = pass
     const isNew = process.account === undefined
     process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
     group.addHoldings(reader)
@@ -88,7 +78,7 @@ export class Accounting {
     pass: Pass,
     isBaseline: boolean,
   ): Promise<void> {
-    const reader = this.#reader
+    const { reader } = pass
     // The reader is about to hold the threads, one after the other.
     const usage = { ...reader.usage }
     const { hasIo } = reader
@@ -96,15 +86,14 @@ export class Accounting {
     // when one of them ends.
     usage.voluntary = account.last.voluntary
     usage.nonvoluntary = account.last.nonvoluntary
-    const tids = this.#tids(process)
+    const tids = this.#tids(process, reader)
     for (const tid of tids ?? []) {
       if (this.#slice.isOver()) await this.#slice.next()
-      const directory = this.#procfs.taskDirectory(process.directory, tid)
       let thread = threads.get(tid)
       // One that can't be read for once stays known: else all it has used would count again.
       if (thread !== undefined) thread.pass = pass.number
       const look = thread?.look ?? new LastLook()
-      if (!reader.readThread(directory, tid, look, thread?.comm)) continue
+      if (!reader.readThread(process, tid, look, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
         const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
         thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, look }
@@ -132,9 +121,9 @@ export class Accounting {
   }
 
   /** Undefined when they can't be listed. */
-  #tids(process: KnownProcess): number[] | undefined {
+  #tids(process: KnownProcess, reader: TaskReader): readonly number[] | undefined {
     try {
-      return this.#procfs.tids(process.directory)
+      return reader.tids(process)
     } catch (error) {
       if (!isGone(error)) this.#errors.count('task', error)
       return undefined

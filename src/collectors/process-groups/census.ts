@@ -2,7 +2,6 @@
  * Goes through all processes once per collection: who is new, who belongs where, who has ended.
  */
 import type { HrTime } from '@opentelemetry/api'
-import { ioMayBlock } from '../../kernel/procfs/stat.ts'
 import { toSeconds } from '../../telemetry/time.ts'
 import type { Accounting, Pass } from './accounting.ts'
 import { ancestorsGroup } from './ancestors.ts'
@@ -19,15 +18,15 @@ import { LastLook } from './last-look.ts'
 import type { Member } from './members.ts'
 import type { Placement } from './placement.ts'
 import type { KnownProcess } from './process.ts'
-import type { ProcessReader } from './process-reader.ts'
 import { readTogether, resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
+import type { TaskReader, TaskSource } from './task-source.ts'
 import { Ledger, WaitedFor } from './waited-for.ts'
 
 export interface CensusParts extends CensusSources {
-  readonly reader: ProcessReader
+  readonly tasks: TaskSource
   readonly accounting: Accounting
   readonly placement: Placement
 }
@@ -63,15 +62,24 @@ export class Census implements GroupCensus {
   constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
-    this.#waitedFor = options.short_lived ? new WaitedFor(parts.procfs) : undefined
+    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
     this.#previous = created
   }
 
   async take(time: HrTime): Promise<void> {
     this.#parts.slice.begin()
-    const pids = this.#parts.procfs.pids()
+    const { tasks } = this.#parts
+    try {
+      const { pids, reader } = await tasks.begin()
+      await this.#takeAll(time, pids, reader)
+    } finally {
+      tasks.end()
+    }
+  }
+
+  async #takeAll(time: HrTime, pids: readonly number[], reader: TaskReader): Promise<void> {
     this.#first ??= time
-    const pass: Pass = { number: ++this.#number, since: this.#previous }
+    const pass: Pass = { number: ++this.#number, since: this.#previous, reader }
     for (const group of this.groups.values()) group.beginPass()
     this.#parts.placement.tallies.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
@@ -92,7 +100,7 @@ export class Census implements GroupCensus {
       await this.#inherit(process, unmatched, pass)
     }
     await this.#readMemory()
-    this.#waitedFor?.settle(this.#processes)
+    this.#waitedFor?.settle(this.#processes, reader)
     endPass(this.groups, this.#options)
     await this.#parts.placement.settle()
     this.#parts.placement.endPass(this.groups)
@@ -112,10 +120,12 @@ export class Census implements GroupCensus {
     titles: ReadonlyMap<KnownProcess, number>,
     unjudged: KnownProcess[],
   ): Pending {
-    const { procfs, reader, placement } = this.#parts
+    const { procfs, placement } = this.#parts
+    const { reader } = pass
     const known = this.#processes.get(pid)
     const directory = known?.directory ?? procfs.directory(pid)
-    const hasStat = this.#attempt('stat', () => reader.readStat(directory, known?.comm))
+    const identity = known ?? { pid, directory }
+    const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
     if (known !== undefined) known.pass = pass.number
     if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
@@ -123,7 +133,8 @@ export class Census implements GroupCensus {
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
     this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
-    const isJudged = this.#isSettled(process) && !this.#isAnother(process, titles.get(process))
+    const isJudged =
+      this.#isSettled(process) && !this.#isAnother(process, reader, titles.get(process))
     if (!isJudged) {
       process.tally = placement.tally(directory)
       unjudged.push(process)
@@ -176,7 +187,7 @@ export class Census implements GroupCensus {
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
-    const { stat, comm } = this.#parts.reader
+    const { stat, comm } = pass.reader
     return {
       pid,
       start: stat.starttime,
@@ -209,9 +220,8 @@ export class Census implements GroupCensus {
   }
 
   /** Whether the process has executed another program, or changed its name or title, since it was judged. */
-  #isAnother(process: KnownProcess, title = process.title): boolean {
+  #isAnother(process: KnownProcess, { comm, stat }: TaskReader, title = process.title): boolean {
     const { regroup } = this.#options
-    const { comm, stat } = this.#parts.reader
     const hasTitle = process.title === undefined || process.title === title
     if (process.comm === comm && process.stack === stat.stack && hasTitle) {
       process.title = title
@@ -256,28 +266,29 @@ export class Census implements GroupCensus {
 
   /** Adds a process to its group that the reader held before. */
   #countLater(process: KnownProcess, pass: Pass): Pending {
-    const { reader } = this.#parts
+    const { reader } = pass
     if (process.group === undefined) return this.#count(process, pass)
-    const hasStat = this.#attempt('stat', () => reader.readStat(process.directory, process.comm))
+    const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
     const isSame = hasStat && reader.stat.starttime === process.start
     return isSame ? this.#count(process, pass) : undefined
   }
 
   /** Adds the process that the reader holds to its group. */
   #count(process: KnownProcess, pass: Pass): Pending {
-    const { reader } = this.#parts
     const { group } = process
     if (group === undefined) {
       this.outcome.ignored++
       return undefined
     }
     const isNew = process.account === undefined
-    if (!ioMayBlock(reader.stat, isNew)) return this.#countInto(process, group, pass)
-    return reader.readIoAhead(process.directory).then(() => this.#countInto(process, group, pass))
+    const ahead = pass.reader.readAhead(process, isNew)
+    if (ahead === undefined) return this.#countInto(process, group, pass)
+    return ahead.then(() => this.#countInto(process, group, pass))
   }
 
   #countInto(process: KnownProcess, group: Group, pass: Pass): Pending {
-    const { reader, accounting } = this.#parts
+    const { accounting } = this.#parts
+    const { reader } = pass
     process.slow ??= new SlowFigures()
     const { slow } = process
     const hasRest = this.#attempt('status', () => reader.readRest(process, slow))

@@ -23,13 +23,14 @@ import type { CensusOptions, CensusSources, GroupCensus } from './group-census.t
 import type { Members } from './members.ts'
 import { observeGroup } from './observe.ts'
 import { Placement } from './placement.ts'
-import { ProcessReader } from './process-reader.ts'
+import { ProcessReader, type ProcessReaderOptions } from './process-reader.ts'
 import { registerReading } from './reading.ts'
 import { ReadingErrors } from './reading-errors.ts'
 import type { ReplaceableRules } from './rules/replaceable-rules.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { StrictReader } from './strict/reading.ts'
 import { StrictCensus } from './strict/strict-census.ts'
+import type { TaskSource } from './task-source.ts'
 import { TopGroups } from './top-groups.ts'
 
 type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>['process_groups']
@@ -52,18 +53,21 @@ export interface ProcessGroupsSources {
   readonly workloads: Workloads
   /** Where other collectors find the processes of the groups. */
   readonly members: Members
+  /** Where tasks are read, given the source that reads procfs, and what is to be read. */
+  readonly taskSource: (procfs: TaskSource, options: ProcessReaderOptions) => TaskSource
 }
 
 /**
  * Registers the collector's instruments on the meter.
  *
+ * @returns what closes the source of tasks.
  * @throws NodeJS.ErrnoException when procfs has no readable `stat`.
  */
 export function registerProcessGroups(
   meter: Meter,
   options: ProcessGroupsOptions,
-  { procfs, machine, username, slice, workloads, members }: ProcessGroupsSources,
-): void {
+  { procfs, machine, username, slice, workloads, members, taskSource }: ProcessGroupsSources,
+): () => void {
   const units = {
     ...machine,
     bootTime: procfs.bootTime(),
@@ -72,7 +76,9 @@ export function registerProcessGroups(
   const errors = new ReadingErrors()
   const placement = new Placement(procfs, workloads, errors, options)
   const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { placement }) }
-  const census = createCensus({ ...options, ...machine }, placement, {
+  const read = { ...options, ...machine }
+  const tasks = taskSource(new ProcessReader(procfs, read, errors), read)
+  const census = createCensus(read, placement, tasks, {
     procfs,
     errors,
     slice,
@@ -110,12 +116,14 @@ export function registerProcessGroups(
     },
     [groups, waits, threads, workload].flatMap(({ observables }) => observables),
   )
-  registerReading(meter, census, errors, options.rules, now())
+  registerReading(meter, { census, tasks, errors, rules: options.rules }, now())
+  return () => tasks.close()
 }
 
 function createCensus(
   options: ProcessGroupsOptions & Machine,
   placement: Placement,
+  tasks: TaskSource,
   sources: CensusSources,
 ): GroupCensus {
   const { procfs, errors, slice } = sources
@@ -123,9 +131,8 @@ function createCensus(
     const reader = new StrictReader(procfs, options, errors, slice)
     return new StrictCensus(sources, reader, options, now())
   }
-  const reader = new ProcessReader(procfs, options, errors)
-  const accounting = new Accounting(procfs, reader, errors, options, slice)
-  return new Census({ ...sources, reader, accounting, placement }, options, now())
+  const accounting = new Accounting(errors, options, slice)
+  return new Census({ ...sources, tasks, accounting, placement }, options, now())
 }
 
 interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {
@@ -150,6 +157,6 @@ export const PROCESS_GROUPS = defineCollector({
       strict: compat.process_exporter === 'strict',
       by_workload: by_workload === 'auto' ? !hasOwnRules : by_workload,
     }
-    registerProcessGroups(meter, options, sources)
+    return registerProcessGroups(meter, options, sources)
   },
 })

@@ -1,4 +1,4 @@
-/** Reads what the metrics need of one process, file by file: what can't be read is left out and counted. */
+/** Tasks from procfs, file by file: what can't be read is left out and counted. */
 import { emptyIo, type Io } from '../../kernel/procfs/io.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
@@ -11,6 +11,13 @@ import { resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
 import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
+import type {
+  RememberedProcess,
+  TaskIdentity,
+  TaskPass,
+  TaskReader,
+  TaskSource,
+} from './task-source.ts'
 import { noUsage } from './usage.ts'
 
 export type ProcessReaderOptions = Pick<
@@ -22,7 +29,8 @@ export type ProcessReaderOptions = Pick<
 }
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
-export class ProcessReader implements Look {
+export class ProcessReader implements TaskSource, TaskReader, Look {
+  readonly name = 'procfs'
   readonly stat = emptyStat()
   /** Proportional memory and the limit of open files. */
   slow = new SlowFigures()
@@ -48,6 +56,7 @@ export class ProcessReader implements Look {
   readonly #options: ProcessReaderOptions
   readonly #errors: ReadingErrors
   readonly #status = emptyStatus()
+  readonly #other = emptyStat()
   readonly #io = emptyIo()
   readonly #schedstat = emptySchedstat()
   /** Of the process that is being read. */
@@ -63,32 +72,30 @@ export class ProcessReader implements Look {
     this.#errors = errors
   }
 
-  /**
-   * Reads `stat`: enough to know who the process is, and all that is read of an ignored one.
-   *
-   * @param comm the name it had last.
-   * @throws whatever Procfs.stat throws.
-   */
-  readStat(directory: string, comm = ''): void {
-    this.#ioAhead = undefined
-    this.#procfs.stat(directory, this.stat)
-    this.comm = this.#procfs.commOr(comm)
+  async begin(): Promise<TaskPass> {
+    return { pids: this.#procfs.pids(), reader: this }
   }
 
-  /** Reads `io` of the process that is held, however long that takes. */
-  async readIoAhead(directory: string): Promise<void> {
-    const [io] = await Promise.allSettled([this.#procfs.blockingIo(directory)])
-    this.#ioAhead = io
+  end(): void {}
+
+  /** Its procfs is others', too. */
+  close(): void {}
+
+  /** @throws whatever Procfs.stat throws. */
+  readStat({ directory }: TaskIdentity, comm = ''): void {
+    this.#readStat(directory, comm)
+  }
+
+  readAhead({ directory }: TaskIdentity, isNew: boolean): Promise<void> | undefined {
+    return ioMayBlock(this.stat, isNew) ? this.#readIoAhead(directory) : undefined
   }
 
   /**
-   * Reads the other files of the process whose `stat` was read just now, or recalls what they say.
+   * Reads the other files, or recalls what they say.
    *
-   * @param slow what is remembered of the process.
    * @throws whatever Procfs.status throws: without it the process is gone or not to be seen.
    */
-  readRest(process: { directory: string; pid: number; look: LastLook }, slow: SlowFigures): void {
-    const { directory, pid, look } = process
+  readRest({ directory, pid, look }: RememberedProcess, slow: SlowFigures): void {
     this.slow = slow
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
@@ -112,18 +119,21 @@ export class ProcessReader implements Look {
     else look.forget()
   }
 
+  tids({ directory }: TaskIdentity): readonly number[] {
+    return this.#procfs.tids(directory)
+  }
+
   /**
-   * Reads a thread; false when it has ended meanwhile. Its I/O is left at zero where it can't be read,
-   * which the process's own reading has counted already.
+   * Its I/O is left at zero where it can't be read, which the process's own reading has counted already.
    *
    * @param look what is remembered of the thread.
-   * @param comm the name it had last.
    */
-  readThread(directory: string, tid: number, look: LastLook, comm?: string): boolean {
+  readThread(process: TaskIdentity, tid: number, look: LastLook, comm = ''): boolean {
+    const directory = this.#procfs.taskDirectory(process.directory, tid)
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, tid)
     try {
-      this.readStat(directory, comm)
+      this.#readStat(directory, comm)
       if (this.#isAsRemembered(directory, look)) {
         this.#recall(look)
         return true
@@ -139,6 +149,27 @@ export class ProcessReader implements Look {
     if (isWhole) this.#remember(look)
     else look.forget()
     return true
+  }
+
+  isThere({ directory, start }: TaskIdentity & { readonly start: number }): boolean {
+    try {
+      this.#procfs.stat(directory, this.#other)
+      return this.#other.starttime === start
+    } catch (error) {
+      return !isGone(error)
+    }
+  }
+
+  #readStat(directory: string, comm: string): void {
+    this.#ioAhead = undefined
+    this.#procfs.stat(directory, this.stat)
+    this.comm = this.#procfs.commOr(comm)
+  }
+
+  /** Reads `io` of the process that is held, however long that takes. */
+  async #readIoAhead(directory: string): Promise<void> {
+    const [io] = await Promise.allSettled([this.#procfs.blockingIo(directory)])
+    this.#ioAhead = io
   }
 
   /** Whether the task of which `stat` was read just now has not run since the look that is remembered. */

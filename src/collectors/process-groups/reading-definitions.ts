@@ -5,6 +5,7 @@ export const READING_METRICS = metricTable({
   scope: 'process_groups',
   keys: {
     'procgroup.rules.reload.outcome': { description: '`success`, or `failure` for wrong rules' },
+    'procgroup.source': { description: '`procfs`, or `bpf` for the task iterator of the kernel' },
     'process.file': { description: 'File of a process below /proc' },
     'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
   },
@@ -36,6 +37,12 @@ export const READING_METRICS = metricTable({
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'procgroup.file.errors', unit: '{error}' },
+    },
+    source: {
+      description: 'Where processes were read in the last collection: 1 for that source',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'procgroup.source.active', unit: '{source}' },
     },
     reloaded: reload('success'),
     refused: reload('failure'),

@@ -6,18 +6,25 @@ import type { GroupCensus } from './group-census.ts'
 import { READING_METRICS } from './reading-definitions.ts'
 import type { ReadingErrors } from './reading-errors.ts'
 import type { ReplaceableRules } from './rules/replaceable-rules.ts'
+import type { TaskSource } from './task-source.ts'
+
+export interface ReadingParts {
+  readonly census: GroupCensus
+  readonly tasks: TaskSource
+  readonly errors: ReadingErrors
+  readonly rules: ReplaceableRules
+}
 
 /** @param created since when the errors are counted. */
 export function registerReading(
   meter: Meter,
-  census: GroupCensus,
-  errors: ReadingErrors,
-  { reloads }: ReplaceableRules,
+  { census, tasks, errors, rules: { reloads } }: ReadingParts,
   created: HrTime,
 ): void {
   const { measurements: m, observables } = createInstruments(meter, READING_METRICS)
   const collector = new Entity({}, created)
   const files = new Map<string, Entity>()
+  const sources = new Map<string, Entity>()
   meter.addBatchObservableCallback((result) => {
     m.collectionErrors.observe(result, collector, errors.collections)
     m.processErrors.observe(result, collector, errors.processes)
@@ -31,6 +38,12 @@ export function registerReading(
     }
     m.reloaded.observe(result, collector, reloads.success)
     m.refused.observe(result, collector, reloads.failure)
+    let source = sources.get(tasks.name)
+    if (source === undefined) {
+      source = new Entity({ 'procgroup.source': tasks.name }, created)
+      sources.set(tasks.name, source)
+    }
+    m.source.observe(result, source, 1)
     const { outcome } = census
     m.grouped.observe(result, collector, outcome.grouped)
     m.ignored.observe(result, collector, outcome.ignored)

@@ -77,6 +77,16 @@ const process_groups = {
     format: oneOf('exec', 'title', 'off'),
     default: 'exec',
   }),
+  source: setting({
+    doc: "Where processes and threads are read: procfs; the kernel's task iterator (bpf), at a fraction of the CPU; or auto, the iterator where it loads and says the same of the agent itself as other system calls. Where the iterator fails, procfs takes over in the same collection.",
+    format: oneOf('auto', 'bpf', 'procfs'),
+    default: 'procfs',
+  }),
+  bpf_pin: setting({
+    doc: 'Where a task iterator may be pinned in a bpffs, for an agent without the right to load one.',
+    format: TEXT,
+    default: '/sys/fs/bpf/otel-interrogator/tasks',
+  }),
   refresh: setting({
     doc: 'Longest age of what only another process can have changed: the limit of open files, proportional memory of a process that has changed none of its own, and of a task that has not run since everything but its stat. 0s reads everything every time.',
     format: duration(0, 24 * HOUR),

@@ -6,10 +6,9 @@
  * counted where it belongs, is taken off again; the rest counts in the parent's group. It can't be known in which of
  * several children's groups it would belong. A child that nobody waits for (`SIGCHLD` ignored) is lost.
  */
-import type { Procfs } from '../../kernel/procfs/procfs.ts'
-import { emptyStat, type Stat } from '../../kernel/procfs/stat.ts'
+import type { Stat } from '../../kernel/procfs/stat.ts'
 import type { Group } from './group.ts'
-import { isGone } from './reading-errors.ts'
+import type { TaskReader } from './task-source.ts'
 
 /** Clock ticks, and page faults. */
 interface Spent {
@@ -73,16 +72,10 @@ export interface Parent {
 }
 
 export class WaitedFor {
-  readonly #procfs: Procfs
-  readonly #stat = emptyStat()
   /** Of this pass: whose children have ended, and what of their usage is not known to be counted. */
   readonly #grown = new Map<number, { readonly parent: Parent; readonly rest: Spent }>()
   /** Of this pass: the ledgers of those that have ended. */
   readonly #ended = new Map<number, Ledger>()
-
-  constructor(procfs: Procfs) {
-    this.#procfs = procfs
-  }
 
   /**
    * Takes over what `stat` says of a process.
@@ -108,10 +101,11 @@ export class WaitedFor {
    * Counts what nobody has counted, and begins the next pass.
    *
    * @param known who was there in this pass.
+   * @param reader of this pass.
    */
-  settle(known: ReadonlyMap<number, Parent>): void {
+  settle(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
     if (this.#grown.size > 0) {
-      this.#findEnded(known)
+      this.#findEnded(known, reader)
       for (const ledger of this.#ended.values()) this.#takeOff(ledger, known)
     }
     for (const { parent, rest } of this.#grown.values()) parent.group?.addSpent(rest)
@@ -123,24 +117,15 @@ export class WaitedFor {
    * A child may have ended between its own reading and that of its parent, which has waited for it then: it is looked at
    * again, and where it has gone, so are its own children.
    */
-  #findEnded(known: ReadonlyMap<number, Parent>): void {
+  #findEnded(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
     const children = Map.groupBy(known.values(), ({ ledger }) => ledger.parent)
     const parents = [...this.#grown.keys(), ...this.#ended.keys()]
     for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
       for (const child of children.get(pid) ?? []) {
-        if (child.ledger.isClosed || this.#isThere(child)) continue
+        if (child.ledger.isClosed || reader.isThere(child)) continue
         this.end(child)
         parents.push(child.pid)
       }
-    }
-  }
-
-  #isThere({ directory, start }: Parent): boolean {
-    try {
-      this.#procfs.stat(directory, this.#stat)
-      return this.#stat.starttime === start
-    } catch (error) {
-      return !isGone(error)
     }
   }
 

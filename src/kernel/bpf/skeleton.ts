@@ -3,7 +3,8 @@
  * relocates what they read to the running kernel's types. No library has to be there.
  */
 import { closeSync, readFileSync } from 'node:fs'
-import { type Bpf, BpfCommand, bpfError } from './syscall.ts'
+import { constants } from 'node:os'
+import { type Bpf, BpfCommand, bpfError, MOST_TRIES } from './syscall.ts'
 
 /** What was loaded; descriptors, by the names in the source. */
 export interface LoadedProgram {
@@ -30,6 +31,7 @@ const MAP_BYTES = 16
 const PROGRAM_BYTES = 4
 const INSTRUCTION_BYTES = 8
 const PAGE = 4096
+const EAGAIN = constants.errno.EAGAIN
 
 /**
  * @param file of the skeleton, as programs/build.mjs writes it.
@@ -112,12 +114,17 @@ function runLoader(bpf: Bpf, data: Buffer, instructions: Buffer, context: Buffer
       [44, 4, FLAG_SLEEPABLE],
       [120, 8, maps],
     ])
-    const { attributes } = bpf.call(BpfCommand.programRun, 80, [
-      [0, 4, program],
-      [40, 4, context.length],
-      [48, 8, context],
-    ])
-    const status = attributes.readInt32LE(4)
+    const run = () =>
+      bpf
+        .call(BpfCommand.programRun, 80, [
+          [0, 4, program],
+          [40, 4, context.length],
+          [48, 8, context],
+        ])
+        .attributes.readInt32LE(4)
+    let status = run()
+    // A signal interrupts the verifier.
+    for (let tries = 1; status === -EAGAIN && tries < MOST_TRIES; tries++) status = run()
     if (status < 0) throw bpfError(-status, 'the kernel takes no BPF program of the agent')
   } finally {
     for (const descriptor of opened) closeSync(descriptor)

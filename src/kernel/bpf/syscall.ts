@@ -4,8 +4,12 @@ import { constants } from 'node:os'
 /** Numbers of the system call, by Node's name of the architecture. */
 const NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 }
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
+NAMES.set(constants.errno.EAGAIN, 'EAGAIN')
 /** The kernel's own, which no C library names: what a loader program answers where BTF has no such type. */
 const UNNAMED = new Map([[524, 'ENOTSUPP']])
+
+/** Calls, and runs of a loader, that are interrupted at most. */
+export const MOST_TRIES = 10
 
 /** `enum bpf_cmd` (include/uapi/linux/bpf.h). */
 export const BpfCommand = {
@@ -36,6 +40,14 @@ export interface Bpf {
     size: number,
     fields: readonly BpfField[],
   ): { result: number; attributes: Buffer }
+  /** `union bpf_attr`, filled. */
+  attributes(size: number, fields: readonly BpfField[]): Buffer
+  /**
+   * The same as `call`, with attributes that the kernel changes also where it fails.
+   *
+   * @throws NodeJS.ErrnoException with the kernel's code.
+   */
+  callWith(command: number, attributes: Buffer): number
   /** The address of memory that stays where it is as long as it is referenced. */
   address(memory: Uint8Array): bigint
 }
@@ -48,19 +60,32 @@ export async function loadBpf(): Promise<Bpf> {
   const library = koffi.load('libc.so.6')
   const syscall = library.func('syscall', 'long', ['long', 'long', 'void *', 'unsigned long'])
   const address = (memory: Uint8Array): bigint => BigInt(koffi.address(memory))
+  const attributes = (size: number, fields: readonly BpfField[]): Buffer => {
+    const bytes = Buffer.alloc(size)
+    for (const [offset, length, value] of fields) {
+      if (typeof value !== 'number') bytes.writeBigUInt64LE(address(value), offset)
+      else if (length === 8) bytes.writeBigUInt64LE(BigInt(value), offset)
+      else bytes.writeInt32LE(value | 0, offset)
+    }
+    return bytes
+  }
+  const callWith = (command: number, filled: Buffer): number => {
+    for (let tries = 1; ; tries++) {
+      const result = syscall(number, command, filled, filled.length) as number
+      if (result >= 0) return result
+      // A signal interrupts the verifier.
+      const isInterrupted = koffi.errno() === constants.errno.EAGAIN && tries < MOST_TRIES
+      if (!isInterrupted) throw bpfError(koffi.errno(), `bpf(2) command ${command}`)
+    }
+  }
   return {
     address,
+    attributes,
     call(command, size, fields) {
-      const attributes = Buffer.alloc(size)
-      for (const [offset, length, value] of fields) {
-        if (typeof value !== 'number') attributes.writeBigUInt64LE(address(value), offset)
-        else if (length === 8) attributes.writeBigUInt64LE(BigInt(value), offset)
-        else attributes.writeInt32LE(value | 0, offset)
-      }
-      const result = syscall(number, command, attributes, size) as number
-      if (result >= 0) return { result, attributes }
-      throw bpfError(koffi.errno(), `bpf(2) command ${command}`)
+      const filled = attributes(size, fields)
+      return { result: callWith(command, filled), attributes: filled }
     },
+    callWith,
   }
 }
 

@@ -19,7 +19,29 @@ const WANT_WCHAN = 2
 /** The kernel fills no more at once. */
 const CHUNK = 32 * 1024
 
-export class TaskIterator {
+/** Gives all tasks, again and again. */
+export interface TaskIterator {
+  /**
+   * Begins a pass over all tasks.
+   *
+   * @throws NodeJS.ErrnoException when the iterator is gone.
+   */
+  begin(): TaskPass
+  close(): void
+}
+
+/** One pass over all tasks. */
+export interface TaskPass {
+  /**
+   * Adds the next records, whole ones; false at the end.
+   *
+   * @throws NodeJS.ErrnoException
+   */
+  read(records: TaskRecords): boolean
+  close(): void
+}
+
+class FileIterator implements TaskIterator {
   readonly #open: () => number
   readonly #close: () => void
 
@@ -32,13 +54,8 @@ export class TaskIterator {
     this.#close = close
   }
 
-  /**
-   * Begins a pass over all tasks.
-   *
-   * @throws NodeJS.ErrnoException when the iterator is gone.
-   */
   begin(): TaskPass {
-    return new TaskPass(this.#open())
+    return new FilePass(this.#open())
   }
 
   close(): void {
@@ -46,19 +63,14 @@ export class TaskIterator {
   }
 }
 
-/** One pass over all tasks: each reading fills one buffer of the kernel. */
-export class TaskPass {
+/** Each reading empties one buffer of the kernel, which holds whole records. */
+class FilePass implements TaskPass {
   readonly #descriptor: number
 
   constructor(descriptor: number) {
     this.#descriptor = descriptor
   }
 
-  /**
-   * Adds the next records; false at the end.
-   *
-   * @throws NodeJS.ErrnoException
-   */
   read(records: TaskRecords): boolean {
     const length = readSync(this.#descriptor, records.room(CHUNK), 0, CHUNK, null)
     records.length += length
@@ -79,7 +91,7 @@ export async function loadTaskIterator(options: TaskIteratorOptions): Promise<Ta
   const bpf = await loadBpf()
   const { program, link } = linkTasks(bpf, options)
   const open = () => bpf.call(BpfCommand.iteratorCreate, 8, [[0, 4, link]]).result
-  return new TaskIterator(open, () => {
+  return new FileIterator(open, () => {
     closeSync(link)
     closeProgram(program)
   })
@@ -87,7 +99,7 @@ export async function loadTaskIterator(options: TaskIteratorOptions): Promise<Ta
 
 /** An iterator that is pinned: whoever may read the file needs no other right. */
 export function pinnedTaskIterator(path: string): TaskIterator {
-  return new TaskIterator(() => openSync(path, 'r'))
+  return new FileIterator(() => openSync(path, 'r'))
 }
 
 /**

@@ -137,6 +137,12 @@ export class TaskRecords {
     return this.#words[index + 1] * HIGH + this.#words[index]
   }
 
+  /** The lower 53 bits of a 64-bit field: addresses in the kernel have the same bits above these. */
+  key(offset: number): number {
+    const index = this.#at + (offset >> 2)
+    return (this.#words[index + 1] % EXACT_HIGH) * HIGH + this.#words[index]
+  }
+
   /** A 64-bit field, exact. */
   u64(offset: number): number | bigint {
     const index = this.#at + (offset >> 2)

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 
 const SOURCES = fileURLToPath(new URL('.', import.meta.url))
 const TARGET = fileURLToPath(new URL('..', import.meta.url))
-const PROGRAMS = ['tasks']
+const PROGRAMS = ['tasks', 'exits']
 /** What clang 14 and bpftool 7.1 say of themselves. */
 const TOOLS = { clang: / version 14\./, bpftool: /v7\.1\./ }
 

@@ -1,0 +1,78 @@
+/** Where processes are read: chosen by the configuration and by what the kernel allows. */
+import { existsSync } from 'node:fs'
+import { BpfTasks } from '../collectors/process-groups/bpf-tasks.ts'
+import type { ProcessGroupsSources } from '../collectors/process-groups/collector.ts'
+import { FallbackTasks } from '../collectors/process-groups/fallback-tasks.ts'
+import type { Config } from '../config/config.ts'
+import {
+  loadTaskIterator,
+  pinnedTaskIterator,
+  type TaskIterator,
+} from '../kernel/bpf/task-iterator.ts'
+import type { Machine } from '../kernel/machine.ts'
+import type { Procfs } from '../kernel/procfs/procfs.ts'
+import type { TimeSlice } from '../telemetry/time-slice.ts'
+
+export interface TaskSourceParts {
+  readonly procfs: Procfs
+  readonly machine: Machine
+  readonly slice: TimeSlice
+  /** Told once why procfs is read although something else was wanted. */
+  readonly notify: (message: string) => void
+}
+
+/** The source for the collector, which is opened at its first collection. */
+export function taskSource(
+  { source, bpf_pin: pin, threads }: Config['process_groups'],
+  { procfs, machine, slice, notify }: TaskSourceParts,
+): ProcessGroupsSources['taskSource'] {
+  if (source === 'procfs') return (tasks) => tasks
+  return (tasks, options) => {
+    const open = async () => {
+      const iterator = await openIterator(pin, threads)
+      const bpf = new BpfTasks({ iterator, procfs, slice }, options, machine)
+      try {
+        const missing = await notShown(bpf, procfs)
+        if (missing === undefined) return bpf
+        const reason = `the task iterator does not show process ${missing}, which procfs lists`
+        if (source === 'auto') throw new Error(reason)
+        notify(`${reason}; it is left out, for process_groups.source is bpf`)
+        return bpf
+      } catch (error) {
+        iterator.close()
+        throw error
+      }
+    }
+    return new FallbackTasks(open, tasks, (error) => notify(explain(error)))
+  }
+}
+
+async function openIterator(pin: string, threads: boolean): Promise<TaskIterator> {
+  if (existsSync(pin)) return pinnedTaskIterator(pin)
+  return loadTaskIterator({ threads, wchan: true })
+}
+
+/** A process that procfs lists before and after a pass that does not show it. */
+async function notShown(bpf: BpfTasks, procfs: Procfs): Promise<number | undefined> {
+  const before = [...procfs.pids()]
+  const { pids } = await bpf.begin()
+  bpf.end()
+  const shown = new Set(pids)
+  const after = new Set(procfs.pids())
+  return before.find((pid) => after.has(pid) && !shown.has(pid))
+}
+
+/** What to do about the kernel's codes. */
+const HINTS: Readonly<Record<string, string>> = {
+  EPERM: 'it needs CAP_BPF and CAP_PERFMON, or root, and no seccomp filter or lockdown against it',
+  EACCES: 'the iterator is not readable, or the kernel verifies the program in another way',
+  ENOENT: 'the kernel has no BTF (CONFIG_DEBUG_INFO_BTF), or the pinned iterator is gone',
+  ENOTSUPP: 'the kernel lacks something that the program reads',
+  EINVAL: 'the kernel is older than 5.19, or lacks something that the program reads',
+  ERR_MODULE_NOT_FOUND: 'the optional package koffi is not installed',
+}
+
+function explain(error: NodeJS.ErrnoException): string {
+  const hint = HINTS[error.code ?? '']
+  return `processes are read from procfs, not by BPF: ${error.message}${hint === undefined ? '' : ` (${hint})`}`
+}
