@@ -3,6 +3,7 @@ import { registerAgent } from '../../src/collectors/agent/collector.ts'
 import { AGENT_TABLES } from '../../src/collectors/agent/definitions.ts'
 import { LoopDelay } from '../../src/collectors/agent/loop-delay.ts'
 import { READING_METRICS } from '../../src/collectors/process-groups/reading-definitions.ts'
+import { readMachine } from '../../src/kernel/machine.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
@@ -31,6 +32,7 @@ class Node {
       exports: () => this.exports,
       nameSources: [this.#cache],
       loopDelay: new LoopDelay(),
+      machine: readMachine(),
     })
     const { measurements, observables } = createInstruments(meter, READING_METRICS)
     const all = new Entity({}, now())

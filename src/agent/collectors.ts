@@ -23,7 +23,7 @@ export function createCollectors(
   rules: ReplaceableRules,
   procfs: Procfs,
   workloads: Workloads,
-  observed: AgentSources & Pick<CollectorSources, 'notify' | 'peaks'>,
+  observed: Omit<AgentSources, 'machine'> & Pick<CollectorSources, 'notify' | 'peaks'>,
 ): {
   meters: ObservableMeter[]
   vocabulary: Vocabulary

@@ -44,6 +44,8 @@ export interface OtherName {
   /** Where the other system declares another type than the measurement has. */
   readonly kind?: MetricKind
   readonly description?: string
+  /** Whether several of our measurements are one of the other system, which gets their sum. */
+  readonly isTotal?: boolean
 }
 
 /** All measurements of a collector, by a name of its own for each. */

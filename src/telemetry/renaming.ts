@@ -21,6 +21,8 @@ const EXACT_DIGITS = 14
 export class Renaming {
   /** The family of the other system, without points. */
   readonly family: MetricData
+  /** Whether points of equal attributes are added up. */
+  readonly isTotal: boolean
   readonly #scale: number
   readonly #added: Attributes | undefined
   readonly #fixed: ReadonlySet<string>
@@ -34,6 +36,7 @@ export class Renaming {
     label: (key: string) => string | false | undefined,
   ) {
     this.family = family(definition, other)
+    this.isTotal = other.isTotal ?? false
     this.#scale = other.scale ?? 1
     this.#added = other.attributes
     this.#fixed = new Set(Object.keys(definition.otel.attributes ?? {}))

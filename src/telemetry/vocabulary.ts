@@ -67,7 +67,9 @@ export class Vocabulary {
           const renaming = row?.others.get(naming)
           if (renaming === undefined) continue
           isNamed = true
-          families.add(renaming.family, renaming.rename(point))
+          const renamed = renaming.rename(point)
+          if (renaming.isTotal) families.addUp(renaming.family, renamed)
+          else families.add(renaming.family, renamed)
         }
         if (!isNamed && keepNameless) families.add(metric, point)
       }
@@ -126,6 +128,17 @@ class Families {
 
   keep(metrics: readonly MetricData[]): void {
     for (const metric of metrics) this.#families.set(metric.descriptor.name, metric)
+  }
+
+  /** Adds the value to the point of the same attributes, if there is one; for families of few points. */
+  addUp(family: MetricData, point: DataPoint<number>): void {
+    const points = this.#families.get(family.descriptor.name)?.dataPoints as
+      | DataPoint<number>[]
+      | undefined
+    const key = JSON.stringify(point.attributes)
+    const index = points?.findIndex(({ attributes }) => JSON.stringify(attributes) === key) ?? -1
+    if (points === undefined || index < 0) this.add(family, point)
+    else points[index] = { ...point, value: points[index].value + point.value }
   }
 
   add(family: MetricData, point: DataPoint<number>): void {

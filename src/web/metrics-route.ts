@@ -77,12 +77,17 @@ function preferredFormat(accept = '*/*'): Format {
   return openMetrics > text ? OPEN_METRICS : TEXT
 }
 
+/** RFC 9110, section 12.5.3: `*` stands for the codings that are not named. */
 function acceptsGzip(request: IncomingMessage): boolean {
   const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase()
-  return accepted
-    .split(',')
-    .map((part) => part.trim().split(/\s*;\s*q\s*=\s*/))
-    .some(([coding, q]) => (coding === 'gzip' || coding === '*') && Number(q ?? 1) > 0)
+  const weights = new Map(
+    accepted.split(',').map((part): [string, number] => {
+      const [coding, weight] = part.trim().split(/\s*;\s*q\s*=\s*/)
+      return [coding, Number(weight ?? 1)]
+    }),
+  )
+  const weight = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0
+  return weight > 0
 }
 
 function timeoutOf(request: IncomingMessage): number {

@@ -52,7 +52,9 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
     maxHeaderSize: limits.max_request_size,
   }
   const server = createServer(timing, (request, response) => {
-    respond(request)
+    const refusal = hostRefusal(request)
+    const replied = refusal === undefined ? respond(request) : Promise.resolve(refusal)
+    replied
       .catch(() => plainText(500, 'internal error\n'))
       .then((reply) => send(request, response, reply, responseTimeout))
   })
@@ -98,6 +100,26 @@ function urlOf(server: Server, scheme: string): string {
   return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
+/** RFC 9112, section 3.2: one Host header of a valid form; Node.js itself refuses a request without any. */
+function hostRefusal({ headersDistinct }: IncomingMessage): Reply | undefined {
+  const hosts = headersDistinct.host ?? []
+  if (hosts.length <= 1 && hosts.every((host) => HOST.test(host))) return undefined
+  return plainText(400, 'the Host header must be one host, with or without a port\n', {
+    Connection: 'close',
+  })
+}
+
+/** `uri-host [":" port]` of RFC 9110 and RFC 3986; empty where the target has no host. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i
+
+/** The path of a request target: `/path`, or `http://host/path` as a proxy's client has it. */
+function pathOf(target: string): string {
+  const [path] = target.replace(ABSOLUTE, '').split('?', 1)
+  return path === '' ? '/' : path
+}
+
+const ABSOLUTE = /^https?:\/\/[^/?#]*/i
+
 async function answer(
   routes: ReadonlyMap<string, Route>,
   request: IncomingMessage,
@@ -105,7 +127,7 @@ async function answer(
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return plainText(405, 'only GET and HEAD are allowed\n', { Allow: 'GET, HEAD' })
   }
-  const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
+  const path = pathOf(request.url ?? '/')
   const route = routes.get(path)
   if (route === undefined) {
     return plainText(404, `not found; there are ${[...routes.keys()].join(', ')}\n`)

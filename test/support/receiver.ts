@@ -102,7 +102,10 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       return
     }
     receiver.requests.push(call.request)
-    const partial = answer.rejected && { rejectedDataPoints: answer.rejected, errorMessage: 'no' }
+    const partial = answer.rejected !== undefined && {
+      rejectedDataPoints: answer.rejected,
+      errorMessage: 'no',
+    }
     reply(null, partial ? { partialSuccess: partial } : {})
     for (const { count, resolve } of waiting) if (receiver.requests.length >= count) resolve()
   }

@@ -1,5 +1,8 @@
 /** The collector of the agent itself. It comes last, so that it sees how the others did in the same snapshot. */
 import type { Meter } from '@opentelemetry/api'
+import type { Machine } from '../../kernel/machine.ts'
+import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
+import { ownDescriptors, ownMemory } from '../../kernel/own-process.ts'
 import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -22,17 +25,16 @@ export interface AgentSources {
   /** Who is asked for names of containers and pods. */
   readonly nameSources: readonly SourceCache[]
   readonly loopDelay: LoopDelay
+  readonly machine: Machine
 }
 
-export function registerAgent(
-  meter: Meter,
-  { version, runs, exports, nameSources, loopDelay }: AgentSources,
-): void {
+export function registerAgent(meter: Meter, sources: AgentSources): void {
+  const { version, runs, exports, nameSources } = sources
   const created = now()
   registerRuns(meter, runs, created)
   registerExports(meter, exports, created)
   registerNameSources(meter, nameSources, created)
-  registerProcess(meter, loopDelay, new Entity({}, created))
+  registerProcess(meter, sources, new Entity({}, created))
   const { measurements, observables } = createInstruments(meter, BUILD_METRICS)
   const build = new Entity(
     { version, nodejs_version: process.versions.node, arch: process.arch },
@@ -44,13 +46,23 @@ export function registerAgent(
   )
 }
 
-function registerProcess(meter: Meter, loopDelay: LoopDelay, agent: Entity): void {
+function registerProcess(
+  meter: Meter,
+  { machine: { pageSize }, loopDelay }: AgentSources,
+  agent: Entity,
+): void {
   const { measurements: m, observables } = createInstruments(meter, PROCESS_METRICS)
+  const limit = ownOpenFilesLimit()
   meter.addBatchObservableCallback((result) => {
     const { user, system } = process.cpuUsage()
     m.cpuUser.observe(result, agent, user / 1e6)
     m.cpuSystem.observe(result, agent, system / 1e6)
-    m.memory.observe(result, agent, process.memoryUsage.rss())
+    const { virtual, resident } = ownMemory(pageSize)
+    m.memory.observe(result, agent, resident)
+    m.virtualMemory.observe(result, agent, virtual)
+    m.descriptors.observe(result, agent, ownDescriptors())
+    m.descriptorLimit.observe(result, agent, limit)
+    m.startTime.observe(result, agent, performance.timeOrigin / 1000)
     m.uptime.observe(result, agent, process.uptime())
     const { p99, max } = loopDelay.take()
     m.eventLoopP99.observe(result, agent, p99)

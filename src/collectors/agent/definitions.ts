@@ -108,6 +108,35 @@ export const PROCESS_METRICS = metricTable({
       kind: 'updowncounter',
       valueType: 'int',
       otel: { name: 'process.memory.usage', unit: 'By' },
+      classic: { name: 'process_resident_memory_bytes', kind: 'gauge' },
+    },
+    virtualMemory: {
+      description: "The agent's own virtual memory",
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'process.memory.virtual', unit: 'By' },
+      classic: { name: 'process_virtual_memory_bytes', kind: 'gauge' },
+    },
+    descriptors: {
+      description: "The agent's own open file descriptors",
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'process.unix.file_descriptor.count', unit: '{file_descriptor}' },
+      classic: { name: 'process_open_fds', kind: 'gauge' },
+    },
+    descriptorLimit: {
+      description: 'File descriptors that the agent may have open (soft limit)',
+      kind: 'updowncounter',
+      valueType: 'int',
+      otel: { name: 'otel_interrogator.file_descriptor.limit', unit: '{file_descriptor}' },
+      classic: { name: 'process_max_fds', kind: 'gauge' },
+    },
+    startTime: {
+      description: 'When the agent started, in seconds since the epoch',
+      kind: 'gauge',
+      valueType: 'double',
+      otel: { name: 'otel_interrogator.start_time', unit: 's' },
+      classic: { name: 'process_start_time_seconds' },
     },
     uptime: {
       description: 'Time since the agent started',
@@ -202,6 +231,7 @@ function cpuTime(mode: 'user' | 'system') {
     kind: 'counter',
     valueType: 'double',
     otel: { name: 'process.cpu.time', unit: 's', attributes: { 'cpu.mode': mode } },
+    classic: { name: 'process_cpu_seconds_total', isTotal: true },
   } as const
 }
 

@@ -35,6 +35,10 @@ const PROCESS_START = fromMilliseconds(performance.timeOrigin)
 const LONGEST_FIRST_DELAY = 5000
 /** What is left of a stop after this is for the rest of the agent. */
 const LAST_PUSH_TIMEOUT = 3000
+/** The same for a receiver that was away at the push before. */
+const LAST_PUSH_TIMEOUT_AWAY = 500
+/** The last push tries each request once: a stop does not wait for a receiver to come back. */
+const NO_RETRY = AbortSignal.abort(new DOMException('the agent stops', 'TimeoutError'))
 
 export class OtlpReader extends MetricReader {
   readonly counts = new ExportCounts()
@@ -72,14 +76,17 @@ export class OtlpReader extends MetricReader {
 
   protected override async onShutdown(): Promise<void> {
     clearTimeout(this.#timer)
-    const timeout = Math.min(this.#options.settings.export_timeout, LAST_PUSH_TIMEOUT)
+    const { isAway } = this.#report
+    const longest = isAway ? LAST_PUSH_TIMEOUT_AWAY : LAST_PUSH_TIMEOUT
+    const timeout = Math.min(this.#options.settings.export_timeout, longest)
     // A request that hangs ends at its own deadline, and the channel with it; a stop doesn't wait so long.
-    const ended = this.#pushNow(timeout).then(async () => {
+    const ended = this.#pushNow(timeout, NO_RETRY).then(async () => {
       await this.#transport.close()
       return true
     })
     const hasEnded = await Promise.race([ended, delay(timeout, false, { ref: false })])
-    if (!hasEnded) this.#report.stoppedEarly()
+    // That the receiver is away has been said.
+    if (!hasEnded && !isAway) this.#report.stoppedEarly()
   }
 
   #schedule(milliseconds: number): void {
@@ -96,11 +103,13 @@ export class OtlpReader extends MetricReader {
    * still newer one is asked for meanwhile, that is the one to wait for.
    *
    * @param timeout milliseconds, the time of waiting included. Never rejects.
+   * @param retry aborted when no request may be sent again.
    */
-  #pushNow(timeout: number): Promise<void> {
+  #pushNow(timeout: number, retry?: AbortSignal): Promise<void> {
     this.#giveUp.abort()
     this.#giveUp = new AbortController()
-    this.#latest = this.#pushAfter(this.#push, this.#giveUp.signal, AbortSignal.timeout(timeout))
+    const timeUp = AbortSignal.timeout(timeout)
+    this.#latest = this.#pushAfter(this.#push, this.#giveUp.signal, timeUp, retry ?? timeUp)
     return this.#latest
   }
 
@@ -108,11 +117,12 @@ export class OtlpReader extends MetricReader {
     before: Promise<void> | undefined,
     superseded: AbortSignal,
     timeUp: AbortSignal,
+    retry: AbortSignal,
   ): Promise<void> {
     await before
     if (superseded.aborted) return this.#latest
     if (timeUp.aborted) return
-    this.#push = this.#deliver(AbortSignal.any([superseded, timeUp]))
+    this.#push = this.#deliver(AbortSignal.any([superseded, retry]))
     await this.#push
   }
 

@@ -15,6 +15,7 @@ export class Report implements RenewalEvents {
   /** Undefined before the first push: that it arrives is worth a line too. */
   #arrives: boolean | undefined
   #isRejected = false
+  #hasWarned = false
   #isCollected = true
   #hasMiscounted = false
 
@@ -38,6 +39,17 @@ export class Report implements RenewalEvents {
       this.#info('the receiver takes all metrics again')
     }
     this.#isRejected = isRejected
+    // A receiver may warn although it rejects nothing (OTLP, "Partial Success").
+    const hasWarned = !isRejected && message !== ''
+    if (hasWarned && !this.#hasWarned) {
+      this.#warn({ detail: message }, 'the receiver takes all metrics, and says something of them')
+    }
+    this.#hasWarned = hasWarned
+  }
+
+  /** Whether the last push failed. */
+  get isAway(): boolean {
+    return this.#arrives === false
   }
 
   notDelivered(error: unknown): void {

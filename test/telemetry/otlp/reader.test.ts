@@ -97,6 +97,32 @@ test('a receiver that is away costs one line, and one when it is back', async (t
   t.deepEqual(lines.slice(2), [back])
 })
 
+test('a message of a receiver that rejects nothing is logged once', async (t) => {
+  const { receiver, reader, lines, details } = await setUp(t)
+  receiver.answers.push({ rejected: 0 }, { rejected: 0 }, {}, { rejected: 0 })
+  for (let push = 0; push < 4; push++) await reader.forceFlush()
+  const said = 'the receiver takes all metrics, and says something of them'
+  t.deepEqual(lines, ['pushing metrics by OTLP', said, said])
+  t.deepEqual(details, ['no', 'no'])
+  t.is(reader.counts.rejected, 0)
+})
+
+test('a stop without a receiver tries each request once, and says nothing new', async (t) => {
+  const { receiver, reader, provider, lines, delays } = await setUp(t, {
+    sleep: (_, signal) => setTimeout(20, undefined, { signal }).catch(() => {}),
+  })
+  receiver.close()
+  const retrying = reader.forceFlush()
+  while (delays.length === 0) await setImmediate()
+  const before = lines.length
+  const stopped = provider.shutdown()
+  const retries = delays.length
+  await Promise.all([stopped, retrying])
+  t.true(delays.length <= retries)
+  t.deepEqual(lines.slice(before), before === 0 ? [lines[0]] : [])
+  t.false(lines.includes('the last push did not end in time'))
+})
+
 test('a stop pushes once more', async (t) => {
   const { receiver, provider } = await setUp(t)
   await provider.shutdown()
