@@ -1,0 +1,234 @@
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseSamples } from '../../test/support/exposition.ts'
+import { type Check, require } from '../check.ts'
+import { Churn, clear, type Total } from '../churn/life.ts'
+import { Oracle, type Temporality } from '../churn/oracle.ts'
+import { Receiver } from '../churn/receiver.ts'
+import { type NamedContainer, startRuntime } from '../churn/runtime.ts'
+import { type RunningAgent, startAgent } from '../support/agent.ts'
+import { makeCgroup } from '../support/cgroups.ts'
+import { isInstalled, MissingPeer } from '../support/packages.ts'
+import { Dice } from '../support/random.ts'
+
+/** `MINUTES=20` is the whole; a usual run is a sample. */
+const MINUTES = Number(process.env.MINUTES ?? 3)
+const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000)
+/** How often each receiver is ended, and for how long: at most, in ms. */
+const KILL_EVERY = 30_000
+const AWAY = 8000
+const PROGRAMS = ['churn-a', 'churn-b', 'churn-c', 'churn-d']
+const SERVICES = ['one', 'two']
+const CROWD = fileURLToPath(new URL('../churn/crowd.py', import.meta.url))
+const PER_SECOND = 1e6
+
+interface Side {
+  readonly temporality: Temporality
+  readonly oracle: Oracle
+  readonly receiver: Receiver
+  readonly agent: RunningAgent
+}
+
+export const check: Check = {
+  title:
+    'containers, services, processes, threads and names that come, go and are made anew, against the data model and the kernel',
+
+  async run({ scope, print }) {
+    if (process.getuid?.() !== 0) throw new MissingPeer('cgroups can only be made by root')
+    if (!isInstalled('python3')) throw new MissingPeer('python3 is not installed')
+    print(`SEED=${SEED} MINUTES=${MINUTES}`)
+    const dice = new Dice(SEED)
+    const root = `otel-interrogator-churn-${process.pid}`
+    makeCgroup(scope, `${root}/services`)
+    scope.onEnd(() => clear(root))
+    const known = new Map<string, NamedContainer>()
+    const directory = scope.directory()
+    const socket = join(directory, 'runtime.sock')
+    await startRuntime(scope, socket, known)
+
+    const sides: Side[] = []
+    for (const temporality of ['cumulative', 'delta'] as const) {
+      const oracle = new Oracle(temporality)
+      const receiver = await Receiver.start(scope, (request) => oracle.add(request))
+      const agent = await startAgent(scope, [
+        '--exporters=prometheus,otlp',
+        `--otlp.endpoint=${receiver.endpoint}`,
+        `--otlp.temporality=${temporality}`,
+        '--otlp.interval=1s',
+        '--prometheus.naming=otel',
+        '--prometheus.created=true',
+        '--process-groups.remove-empty=true',
+        '--process-groups.threads=true',
+        '--workloads.sources=cri',
+        `--workloads.cri-socket=${socket}`,
+        `--cgroups.include=${root}/services/*`,
+      ])
+      sides.push({ temporality, oracle, receiver, agent })
+    }
+    const stop = new AbortController()
+    const received = async () => {
+      const now = BigInt(Date.now()) * 1_000_000n
+      while (sides.some(({ oracle }) => oracle.time < now)) await delay(50)
+    }
+    // The agents have their first collection before anything that is counted here.
+    await received()
+
+    const churn = new Churn({ scope, dice, root, known, received })
+    const work: Promise<unknown>[] = [
+      churn.runContainers(stop.signal),
+      churn.runContainers(stop.signal),
+      ...SERVICES.map((name) => churn.runService(name, stop.signal)),
+      churn.runHastyService('hasty', stop.signal),
+      runPrograms(stop.signal),
+    ]
+    const crowd = scope.spawn('python3', [CROWD])
+    const kills = sides.map(async ({ receiver }) => {
+      let count = 0
+      while (!stop.signal.aborted) {
+        await delay(dice.integer(0, KILL_EVERY), undefined, { signal: stop.signal }).catch(() => {})
+        if (stop.signal.aborted) break
+        await receiver.kill(dice.integer(0, AWAY))
+        count++
+      }
+      return count
+    })
+    const minute = setInterval(() => print(progress(sides, churn)), 60_000)
+    scope.onEnd(() => clearInterval(minute))
+    const failed = Promise.all(work)
+    await Promise.race([delay(MINUTES * 60_000, undefined, { ref: true }), failed])
+    stop.abort()
+    await Promise.all([failed, ...kills])
+    crowd.kill('SIGKILL')
+    await once(crowd, 'exit')
+    const killed = (await Promise.all(kills)).reduce((sum, count) => sum + count, 0)
+    await received()
+    print(progress(sides, churn))
+
+    for (const { oracle } of sides) {
+      require(oracle.broken === 0, `${oracle.broken} broken:\n    ${oracle.errors.join('\n    ')}`)
+    }
+    const containers = compareAll(sides, 'container.cpu.time', 'container.id', churn.containers)
+    const services = compareAll(sides, 'cgroup.cpu.time', 'cgroup.path', churn.services)
+    require(containers > 0 && services > 0, 'nothing was compared')
+    for (const [path, { total }] of churn.hasty) {
+      for (const side of sides) {
+        for (const mode of ['user', 'system'] as const) {
+          const counted = microseconds(side, 'cgroup.cpu.time', { 'cgroup.path': path }, mode)
+          require(counted <= total[mode], `${path}: ${counted} µs of ${total[mode]} (${mode})`)
+        }
+      }
+    }
+    const series = await compareWithPage(
+      sides.find(({ temporality }) => temporality === 'delta') as Side,
+    )
+    const points = sides.reduce((sum, { oracle }) => sum + oracle.points, 0)
+    const { total, lives } = churn.hasty.values().next().value ?? { total: undefined, lives: 0 }
+    print(
+      `${containers} totals of containers and ${services} of services are the kernel's to the microsecond; ` +
+        `${series} sums of deltas are the counter's`,
+    )
+    print(
+      `a service that is never at rest: ${lives} lives, ${(total?.user ?? 0) / PER_SECOND} s user by the kernel, ` +
+        sides
+          .map(
+            ({ temporality, oracle }) =>
+              `${oracle.total('cgroup.cpu.time', { 'cgroup.path': [...churn.hasty.keys()][0] ?? '', 'cpu.mode': 'user' })?.toFixed(6)} s ${temporality}`,
+          )
+          .join(', '),
+    )
+    return `${points} points, ${churn.lives} lives of cgroups, ${killed} ends of receivers: no invariant broken`
+
+    /** Processes of a few names, so that groups come and go; some execute another program. */
+    async function runPrograms(signal: AbortSignal): Promise<void> {
+      const bin = join(directory, 'bin')
+      mkdirSync(bin)
+      for (const name of PROGRAMS) copyFileSync('/bin/sh', join(bin, name))
+      const loop = 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'
+      while (!signal.aborted) {
+        const [one, other] = [dice.pick(PROGRAMS), dice.pick(PROGRAMS)]
+        const child = scope.spawn(join(bin, one), [
+          '-c',
+          `${loop}; sleep 0.${dice.integer(1, 9)}; exec ${join(bin, other)} -c '${loop}; sleep 1.${dice.integer(1, 9)}; :'`,
+        ])
+        await Promise.race([once(child, 'exit'), delay(dice.integer(100, 2000))])
+      }
+    }
+  },
+}
+
+function progress(sides: readonly Side[], { lives }: Churn): string {
+  const said = sides.map(
+    ({ temporality, oracle: { points, requests, streams, broken } }) =>
+      `${temporality}: ${points} points of ${streams} streams in ${requests} requests, ${broken} broken`,
+  )
+  return `${lives} lives; ${said.join('; ')}`
+}
+
+/** How many totals are the kernel's on all sides. */
+function compareAll(
+  sides: readonly Side[],
+  metric: string,
+  key: string,
+  totals: ReadonlyMap<string, Total>,
+): number {
+  let count = 0
+  for (const [id, total] of totals) {
+    for (const side of sides) {
+      for (const mode of ['user', 'system'] as const) {
+        const counted = microseconds(side, metric, { [key]: id }, mode)
+        require(counted ===
+          total[
+            mode
+          ], `${side.temporality}: ${id} used ${total[mode]} µs (${mode}), ${counted} µs are told`)
+        count++
+      }
+    }
+  }
+  return count
+}
+
+function microseconds(
+  { oracle }: Side,
+  metric: string,
+  attributes: Readonly<Record<string, string>>,
+  mode: string,
+): number {
+  return Math.round((oracle.total(metric, { ...attributes, 'cpu.mode': mode }) ?? 0) * PER_SECOND)
+}
+
+/** Holds /metrics against the sums of all deltas since the start of each counter. */
+async function compareWithPage({ agent, oracle }: Side): Promise<number> {
+  const response = await fetch(`${agent.url}/metrics`, {
+    headers: { accept: 'application/openmetrics-text' },
+  })
+  const samples = parseSamples(await response.text())
+  const labels = (of: Readonly<Record<string, string>>) =>
+    JSON.stringify(Object.entries(of).sort(([one], [other]) => (one < other ? -1 : 1)))
+  const created = new Map<string, number>()
+  let time = 0
+  for (const sample of samples) {
+    const { name, labels: own, value } = sample
+    if (name.endsWith('_created'))
+      created.set(name.slice(0, -'_created'.length) + labels(own), value)
+    if (name === 'otel_interrogator_collector_timestamp_seconds') time = Math.max(time, value)
+  }
+  // The next push has the snapshot of the page.
+  const nanoseconds = BigInt(Math.round(time * 1000)) * 1_000_000n
+  while (oracle.time <= nanoseconds) await delay(50)
+  let count = 0
+  for (const { name, labels: own, value } of samples) {
+    if (!/^procgroup_(?!thread).*_total$/.test(name)) continue
+    const start = created.get(name.slice(0, -'_total'.length) + labels(own))
+    require(start !== undefined, `${name} has no start`)
+    const sum = oracle.sumOf(name, own, BigInt(Math.round(start * 1000)) * 1_000_000n, nanoseconds)
+    if (sum === undefined) continue
+    const isEqual = Math.abs(sum - value) <= 1e-9 * Math.max(1, value)
+    require(isEqual, `${name}${labels(own)}: ${value} on /metrics, ${sum} in deltas`)
+    count++
+  }
+  require(count > 10, `only ${count} counters were compared`)
+  return count
+}

@@ -1,0 +1,241 @@
+/** Holds what a receiver gets against the data model of OpenTelemetry's metrics, and adds it up. */
+import type { ExportRequest, KeyValue, Metric, Point } from './receiver.ts'
+
+export type Temporality = 'cumulative' | 'delta'
+
+/** What is known of one stream: Resource, scope, metric and attributes together. */
+interface Stream {
+  readonly kind: string
+  readonly type: 'int' | 'double'
+  start: bigint
+  time: bigint
+  value: number
+}
+
+/** What a counter has counted, by whatever names its stream had. */
+interface Counted {
+  /** By start time: the last value. Of cumulative streams. */
+  readonly last: Map<bigint, number>
+  /** Increases that are not 0, with their times. Of delta streams. */
+  readonly increases: { readonly time: bigint; readonly value: number }[]
+  time: bigint
+}
+
+/** Attributes that may become known late, or change. */
+const NAMES = new Set([
+  'k8s_namespace_name',
+  'k8s_pod_name',
+  'k8s_container_name',
+  'container_name',
+  'container_image_name',
+  'container_runtime_name',
+])
+/** Those of the Resource that say whose a series is. */
+const OWNER = /^(?:k8s\.(?!node|cluster)|container\.)/
+const SECOND = 1_000_000_000n
+const MOST_ERRORS = 20
+
+export class Oracle {
+  points = 0
+  requests = 0
+  /** The latest time of any point, in nanoseconds since the epoch. */
+  time = 0n
+  /** What was broken, the first ones; and how often anything was. */
+  readonly errors: string[] = []
+  broken = 0
+  readonly #temporality: Temporality
+  readonly #streams = new Map<string, Stream>()
+  readonly #descriptions = new Map<string, string>()
+  readonly #counted = new Map<string, Counted>()
+  /** The same by their names on a page of Prometheus. */
+  readonly #byPage = new Map<string, Counted>()
+
+  constructor(temporality: Temporality) {
+    this.#temporality = temporality
+  }
+
+  get streams(): number {
+    return this.#streams.size
+  }
+
+  add({ resourceMetrics }: ExportRequest): void {
+    this.requests++
+    const latest = BigInt(Date.now()) * 1_000_000n + SECOND
+    const resources = new Set<string>()
+    const times = new Set<string>()
+    for (const { resource, scopeMetrics } of resourceMetrics) {
+      const resourceKey = this.#keys('resource', resource?.attributes ?? [])
+      if (resources.has(resourceKey)) this.#fail(`Resource ${resourceKey} twice in a request`)
+      resources.add(resourceKey)
+      for (const { scope, metrics } of scopeMetrics) {
+        const names = new Set<string>()
+        for (const metric of metrics) {
+          const name = metric.name ?? ''
+          if (names.has(name.toLowerCase())) this.#fail(`${name} twice in ${scope?.name}`)
+          names.add(name.toLowerCase())
+          const kind = this.#kind(name, metric)
+          const dataPoints = (metric.gauge ?? metric.sum)?.dataPoints ?? []
+          if (dataPoints.length === 0) this.#fail(`${name} without points`)
+          const seen = new Set<string>()
+          for (const point of dataPoints) {
+            this.points++
+            times.add(point.timeUnixNano ?? '')
+            const attributes = this.#keys(name, point.attributes)
+            if (seen.has(attributes)) this.#fail(`${name} ${attributes} twice`)
+            seen.add(attributes)
+            if (BigInt(point.timeUnixNano ?? 0) > latest) this.#fail(`${name} in the future`)
+            const key = `${resourceKey} ${scope?.name} ${name} ${attributes}`
+            this.#point(key, kind, point)
+            if (kind.startsWith('counter')) {
+              this.#count(name, metric.unit ?? '', resource?.attributes ?? [], point)
+            }
+          }
+        }
+      }
+    }
+    if (times.size > 1) this.#fail(`a request with ${times.size} times: ${[...times]}`)
+  }
+
+  /** What a counter has counted in all, in its unit; undefined when it never came. */
+  total(metric: string, attributes: Readonly<Record<string, string>>): number | undefined {
+    const counted = this.#counted.get(countedKey(metric, Object.entries(attributes)))
+    if (counted === undefined) return undefined
+    return this.#temporality === 'delta'
+      ? counted.increases.reduce((sum, { value }) => sum + value, 0)
+      : [...counted.last.values()].reduce((sum, value) => sum + value, 0)
+  }
+
+  /**
+   * What the deltas between two times add up to, of the counter that a page has under a name; undefined when it never came.
+   * Times are in nanoseconds since the epoch.
+   */
+  sumOf(
+    page: string,
+    labels: Readonly<Record<string, string>>,
+    after: bigint,
+    until: bigint,
+  ): number | undefined {
+    const counted = this.#byPage.get(countedKey(page, Object.entries(labels)))
+    return counted?.increases
+      .filter(({ time }) => time > after && time <= until)
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+
+  #kind(name: string, metric: Metric): string {
+    if (!/^[a-zA-Z][\w./-]{0,254}$/.test(name)) this.#fail(`${name} is no name`)
+    const { gauge, sum, unit = '', description = '' } = metric
+    if ((gauge === undefined) === (sum === undefined)) this.#fail(`${name} is not of one kind`)
+    const temporality = sum?.aggregationTemporality ?? ''
+    const isCounter = sum?.isMonotonic === true
+    const wanted =
+      isCounter && this.#temporality === 'delta'
+        ? 'AGGREGATION_TEMPORALITY_DELTA'
+        : 'AGGREGATION_TEMPORALITY_CUMULATIVE'
+    if (sum !== undefined && temporality !== wanted) this.#fail(`${name} is ${temporality}`)
+    const kind = gauge !== undefined ? 'gauge' : isCounter ? 'counter' : 'sum'
+    const said = `${kind} ${unit} ${description}`
+    const before = this.#descriptions.get(name)
+    if (before !== undefined && before !== said) this.#fail(`${name} was ${before}, is ${said}`)
+    this.#descriptions.set(name, said)
+    return `${kind} ${unit}`
+  }
+
+  #keys(of: string, attributes: readonly KeyValue[]): string {
+    const pairs = attributes.map(({ key, value }): [string, string] => {
+      if (key === '') this.#fail(`${of} has an attribute without a key`)
+      const text = textOf(value)
+      if (text === undefined || text === '') this.#fail(`${of}: ${key} has no value`)
+      return [key, text ?? '']
+    })
+    if (new Set(pairs.map(([key]) => key)).size < pairs.length) this.#fail(`${of}: a key twice`)
+    return JSON.stringify(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
+  }
+
+  #point(key: string, kind: string, point: Point): void {
+    const time = BigInt(point.timeUnixNano ?? 0)
+    if (time > this.time) this.time = time
+    const start = BigInt(point.startTimeUnixNano ?? 0)
+    const isInt = point.asInt !== undefined
+    const value = isInt ? Number(point.asInt) : (point.asDouble ?? Number.NaN)
+    if (isInt === (point.asDouble !== undefined)) this.#fail(`${key} has not one value`)
+    if (time === 0n) this.#fail(`${key} has no time`)
+    const isCounter = kind.startsWith('counter')
+    const last = this.#streams.get(key)
+    const type = isInt ? 'int' : 'double'
+    if (last !== undefined) {
+      if (last.kind !== kind || last.type !== type)
+        this.#fail(`${key} was ${last.kind} ${last.type}`)
+      if (time <= last.time) this.#fail(`${key} at ${time} after ${last.time}`)
+    }
+    if (isCounter) {
+      if (!(value >= 0)) this.#fail(`${key} is ${value}`)
+      if (start === 0n) this.#fail(`${key} has no start`)
+      const isFirst = last === undefined || last.start !== start
+      if (start > time || (start === time && (!isFirst || this.#temporality === 'delta'))) {
+        this.#fail(`${key} starts at ${start}, its time is ${time}`)
+      }
+      if (last !== undefined) this.#follow(key, last, { start, value })
+    }
+    this.#streams.set(key, { kind, type, start, time, value })
+  }
+
+  /** What a counter may be after what it was. */
+  #follow(key: string, last: Stream, { start, value }: { start: bigint; value: number }): void {
+    if (this.#temporality === 'delta' || start !== last.start) {
+      if (start < last.time) this.#fail(`${key} starts at ${start}, before ${last.time}`)
+    } else if (value < last.value) {
+      this.#fail(`${key} falls from ${last.value} to ${value} since ${start}`)
+    }
+  }
+
+  #count(metric: string, unit: string, resource: readonly KeyValue[], point: Point): void {
+    const owner = resource.filter(({ key }) => OWNER.test(key))
+    const pairs = [...owner, ...point.attributes].map(({ key, value }): [string, string] => [
+      key,
+      textOf(value) ?? '',
+    ])
+    const key = countedKey(metric, pairs)
+    let counted = this.#counted.get(key)
+    if (counted === undefined) {
+      counted = { last: new Map(), increases: [], time: 0n }
+      this.#counted.set(key, counted)
+      this.#byPage.set(countedKey(pageName(metric, unit), pairs), counted)
+    }
+    const time = BigInt(point.timeUnixNano ?? 0)
+    const start = BigInt(point.startTimeUnixNano ?? 0)
+    const value = point.asInt === undefined ? (point.asDouble ?? 0) : Number(point.asInt)
+    if (this.#temporality === 'delta') {
+      // Also over another name: what was counted under the one is not counted under the other.
+      if (start < counted.time) this.#fail(`${key} starts at ${start}, before ${counted.time}`)
+      if (value !== 0) counted.increases.push({ time, value })
+    } else {
+      counted.last.set(start, value)
+    }
+    counted.time = time
+  }
+
+  #fail(message: string): void {
+    this.broken++
+    if (this.errors.length < MOST_ERRORS) this.errors.push(`${this.#temporality}: ${message}`)
+  }
+}
+
+/** The name of a counter's samples by OpenTelemetry's rules for Prometheus. */
+function pageName(metric: string, unit: string): string {
+  const word = { s: '_seconds', By: '_bytes' }[unit] ?? ''
+  return `${metric.replace(/[^a-zA-Z0-9]/g, '_')}${word}_total`
+}
+
+/** Identifies a counter whatever names it has; a container has its id, with which its pod is known. */
+function countedKey(metric: string, pairs: readonly (readonly [string, string])[]): string {
+  const named = pairs.map(([key, value]): [string, string] => [key.replaceAll('.', '_'), value])
+  const isContainer = named.some(([key]) => key === 'container_id')
+  const own = named.filter(([key]) => !NAMES.has(key) && !(isContainer && key === 'k8s_pod_uid'))
+  return JSON.stringify([metric, own.sort(([one], [other]) => (one < other ? -1 : 1))])
+}
+
+function textOf(value: KeyValue['value']): string | undefined {
+  const { stringValue, intValue, doubleValue, boolValue } = value ?? {}
+  const any = stringValue ?? intValue ?? doubleValue ?? boolValue
+  return any === undefined ? undefined : String(any)
+}

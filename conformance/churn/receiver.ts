@@ -1,0 +1,125 @@
+/** An OTLP/gRPC receiver made from the published .proto files alone, that can be ended and come back. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import {
+  loadPackageDefinition,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceClientConstructor,
+  type sendUnaryData,
+} from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import type { Scope } from '../support/children.ts'
+import { freePort } from '../support/http.ts'
+
+export interface KeyValue {
+  readonly key: string
+  readonly value?: {
+    readonly stringValue?: string
+    readonly intValue?: string
+    readonly doubleValue?: number
+    readonly boolValue?: boolean
+  }
+}
+
+export interface Point {
+  readonly attributes: readonly KeyValue[]
+  readonly startTimeUnixNano?: string
+  readonly timeUnixNano?: string
+  readonly asInt?: string
+  readonly asDouble?: number
+}
+
+export interface Metric {
+  readonly name?: string
+  readonly description?: string
+  readonly unit?: string
+  readonly gauge?: { readonly dataPoints: readonly Point[] }
+  readonly sum?: {
+    readonly dataPoints: readonly Point[]
+    readonly aggregationTemporality?: string
+    readonly isMonotonic?: boolean
+  }
+}
+
+export interface ExportRequest {
+  readonly resourceMetrics: readonly {
+    readonly resource?: { readonly attributes: readonly KeyValue[] }
+    readonly scopeMetrics: readonly {
+      readonly scope?: { readonly name?: string; readonly version?: string }
+      readonly metrics: readonly Metric[]
+    }[]
+  }[]
+}
+
+const PROTOS = fileURLToPath(new URL('../../test/fixtures/opentelemetry-proto', import.meta.url))
+const SERVICE = 'opentelemetry/proto/collector/metrics/v1/metrics_service.proto'
+/** An answer that was given has arrived after so many milliseconds. */
+const ARRIVED = 200
+
+export class Receiver {
+  readonly endpoint: string
+  readonly #port: number
+  readonly #take: (request: ExportRequest) => void
+  #server: Server | undefined
+  #lastRequest = 0
+
+  private constructor(port: number, take: (request: ExportRequest) => void) {
+    this.#port = port
+    this.endpoint = `http://127.0.0.1:${port}`
+    this.#take = take
+  }
+
+  /** @param take is given every request, with enums by name and 64-bit numbers as text. */
+  static async start(scope: Scope, take: (request: ExportRequest) => void): Promise<Receiver> {
+    const receiver = new Receiver(await freePort(), take)
+    await receiver.#listen()
+    scope.onEnd(() => receiver.#server?.forceShutdown())
+    return receiver
+  }
+
+  /**
+   * Ends it with all its connections, and lets it come back. Not while an answer may be under way: a sender can't know
+   * then whether the request was taken, and has to send it again.
+   */
+  async kill(milliseconds: number): Promise<void> {
+    while (performance.now() - this.#lastRequest < ARRIVED) await delay(ARRIVED / 4)
+    this.#server?.forceShutdown()
+    this.#server = undefined
+    await delay(milliseconds)
+    await this.#listen()
+  }
+
+  async #listen(): Promise<void> {
+    const server = new Server()
+    server.addService(metricsService(), {
+      Export: (call: ServerUnaryCall<ExportRequest, unknown>, reply: sendUnaryData<unknown>) => {
+        this.#lastRequest = performance.now()
+        this.#take(call.request)
+        reply(null, {})
+      },
+    })
+    await new Promise<void>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error) =>
+        error === null ? resolve() : reject(error),
+      ),
+    )
+    this.#server = server
+  }
+}
+
+function metricsService() {
+  const definition = loadSync(SERVICE, {
+    includeDirs: [PROTOS],
+    longs: String,
+    enums: String,
+    arrays: true,
+  })
+  const { opentelemetry } = loadPackageDefinition(definition) as unknown as {
+    opentelemetry: {
+      proto: { collector: { metrics: { v1: { MetricsService: ServiceClientConstructor } } } }
+    }
+  }
+  return opentelemetry.proto.collector.metrics.v1.MetricsService.service
+}
