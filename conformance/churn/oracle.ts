@@ -21,6 +21,32 @@ interface Counted {
   time: bigint
 }
 
+/** What may be broken. */
+type Rule =
+  | 'a Resource twice in a request'
+  | 'a counter that falls within its start'
+  | 'a key twice'
+  | 'a metric twice in a scope'
+  | 'a metric without points'
+  | 'a negative counter'
+  | 'a start before the last time'
+  | 'a start that is not before the time'
+  | 'a time in the future'
+  | 'a time that does not rise'
+  | 'an attribute without a key'
+  | 'an attribute without a value'
+  | 'an interval that overlaps one of another name'
+  | 'another kind of value than before'
+  | 'another temporality'
+  | 'another unit, kind or description than before'
+  | 'attributes twice in a metric'
+  | 'no legal name'
+  | 'no start'
+  | 'no time'
+  | 'not exactly one kind'
+  | 'not exactly one value'
+  | 'several times in a request'
+
 /** Attributes that may become known late, or change. */
 const NAMES = new Set([
   'k8s_namespace_name',
@@ -33,15 +59,13 @@ const NAMES = new Set([
 /** Those of the Resource that say whose a series is. */
 const OWNER = /^(?:k8s\.(?!node|cluster)|container\.)/
 const SECOND = 1_000_000_000n
-const MOST_ERRORS = 20
 
 export class Oracle {
   points = 0
   requests = 0
   /** The latest time of any point, in nanoseconds since the epoch. */
   time = 0n
-  /** What was broken, the first ones; and how often anything was. */
-  readonly errors: string[] = []
+  /** How often anything was broken. */
   broken = 0
   readonly #temporality: Temporality
   readonly #streams = new Map<string, Stream>()
@@ -49,9 +73,17 @@ export class Oracle {
   readonly #counted = new Map<string, Counted>()
   /** The same by their names on a page of Prometheus. */
   readonly #byPage = new Map<string, Counted>()
+  readonly #broken = new Map<Rule, { count: number; readonly first: string }>()
 
   constructor(temporality: Temporality) {
     this.#temporality = temporality
+  }
+
+  /** What was broken: each rule with how often, and where first. */
+  get errors(): string[] {
+    return [...this.#broken].map(
+      ([rule, { count, first }]) => `${this.#temporality}: ${rule}, ${count} times; first ${first}`,
+    )
   }
 
   get streams(): number {
@@ -65,25 +97,26 @@ export class Oracle {
     const times = new Set<string>()
     for (const { resource, scopeMetrics } of resourceMetrics) {
       const resourceKey = this.#keys('resource', resource?.attributes ?? [])
-      if (resources.has(resourceKey)) this.#fail(`Resource ${resourceKey} twice in a request`)
+      if (resources.has(resourceKey)) this.#fail('a Resource twice in a request', resourceKey)
       resources.add(resourceKey)
       for (const { scope, metrics } of scopeMetrics) {
         const names = new Set<string>()
         for (const metric of metrics) {
           const name = metric.name ?? ''
-          if (names.has(name.toLowerCase())) this.#fail(`${name} twice in ${scope?.name}`)
+          if (names.has(name.toLowerCase())) this.#fail('a metric twice in a scope', name)
           names.add(name.toLowerCase())
           const kind = this.#kind(name, metric)
           const dataPoints = (metric.gauge ?? metric.sum)?.dataPoints ?? []
-          if (dataPoints.length === 0) this.#fail(`${name} without points`)
+          if (dataPoints.length === 0) this.#fail('a metric without points', name)
           const seen = new Set<string>()
           for (const point of dataPoints) {
             this.points++
             times.add(point.timeUnixNano ?? '')
             const attributes = this.#keys(name, point.attributes)
-            if (seen.has(attributes)) this.#fail(`${name} ${attributes} twice`)
+            if (seen.has(attributes))
+              this.#fail('attributes twice in a metric', `${name} ${attributes}`)
             seen.add(attributes)
-            if (BigInt(point.timeUnixNano ?? 0) > latest) this.#fail(`${name} in the future`)
+            if (BigInt(point.timeUnixNano ?? 0) > latest) this.#fail('a time in the future', name)
             const key = `${resourceKey} ${scope?.name} ${name} ${attributes}`
             this.#point(key, kind, point)
             if (kind.startsWith('counter')) {
@@ -93,7 +126,7 @@ export class Oracle {
         }
       }
     }
-    if (times.size > 1) this.#fail(`a request with ${times.size} times: ${[...times]}`)
+    if (times.size > 1) this.#fail('several times in a request', [...times].join())
   }
 
   /** What a counter has counted in all, in its unit; undefined when it never came. */
@@ -122,32 +155,35 @@ export class Oracle {
   }
 
   #kind(name: string, metric: Metric): string {
-    if (!/^[a-zA-Z][\w./-]{0,254}$/.test(name)) this.#fail(`${name} is no name`)
+    if (!/^[a-zA-Z][\w./-]{0,254}$/.test(name)) this.#fail('no legal name', name)
     const { gauge, sum, unit = '', description = '' } = metric
-    if ((gauge === undefined) === (sum === undefined)) this.#fail(`${name} is not of one kind`)
+    if ((gauge === undefined) === (sum === undefined)) this.#fail('not exactly one kind', name)
     const temporality = sum?.aggregationTemporality ?? ''
     const isCounter = sum?.isMonotonic === true
     const wanted =
       isCounter && this.#temporality === 'delta'
         ? 'AGGREGATION_TEMPORALITY_DELTA'
         : 'AGGREGATION_TEMPORALITY_CUMULATIVE'
-    if (sum !== undefined && temporality !== wanted) this.#fail(`${name} is ${temporality}`)
+    if (sum !== undefined && temporality !== wanted)
+      this.#fail('another temporality', `${name} ${temporality}`)
     const kind = gauge !== undefined ? 'gauge' : isCounter ? 'counter' : 'sum'
     const said = `${kind} ${unit} ${description}`
     const before = this.#descriptions.get(name)
-    if (before !== undefined && before !== said) this.#fail(`${name} was ${before}, is ${said}`)
+    if (before !== undefined && before !== said)
+      this.#fail('another unit, kind or description than before', `${name}: ${before}, ${said}`)
     this.#descriptions.set(name, said)
     return `${kind} ${unit}`
   }
 
   #keys(of: string, attributes: readonly KeyValue[]): string {
     const pairs = attributes.map(({ key, value }): [string, string] => {
-      if (key === '') this.#fail(`${of} has an attribute without a key`)
+      if (key === '') this.#fail('an attribute without a key', of)
       const text = textOf(value)
-      if (text === undefined || text === '') this.#fail(`${of}: ${key} has no value`)
+      if (text === undefined || text === '')
+        this.#fail('an attribute without a value', `${of} ${key}`)
       return [key, text ?? '']
     })
-    if (new Set(pairs.map(([key]) => key)).size < pairs.length) this.#fail(`${of}: a key twice`)
+    if (new Set(pairs.map(([key]) => key)).size < pairs.length) this.#fail('a key twice', of)
     return JSON.stringify(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
   }
 
@@ -157,22 +193,22 @@ export class Oracle {
     const start = BigInt(point.startTimeUnixNano ?? 0)
     const isInt = point.asInt !== undefined
     const value = isInt ? Number(point.asInt) : (point.asDouble ?? Number.NaN)
-    if (isInt === (point.asDouble !== undefined)) this.#fail(`${key} has not one value`)
-    if (time === 0n) this.#fail(`${key} has no time`)
+    if (isInt === (point.asDouble !== undefined)) this.#fail('not exactly one value', key)
+    if (time === 0n) this.#fail('no time', key)
     const isCounter = kind.startsWith('counter')
     const last = this.#streams.get(key)
     const type = isInt ? 'int' : 'double'
     if (last !== undefined) {
       if (last.kind !== kind || last.type !== type)
-        this.#fail(`${key} was ${last.kind} ${last.type}`)
-      if (time <= last.time) this.#fail(`${key} at ${time} after ${last.time}`)
+        this.#fail('another kind of value than before', key)
+      if (time <= last.time) this.#fail('a time that does not rise', `${key} at ${time}`)
     }
     if (isCounter) {
-      if (!(value >= 0)) this.#fail(`${key} is ${value}`)
-      if (start === 0n) this.#fail(`${key} has no start`)
+      if (!(value >= 0)) this.#fail('a negative counter', `${key} is ${value}`)
+      if (start === 0n) this.#fail('no start', key)
       const isFirst = last === undefined || last.start !== start
       if (start > time || (start === time && (!isFirst || this.#temporality === 'delta'))) {
-        this.#fail(`${key} starts at ${start}, its time is ${time}`)
+        this.#fail('a start that is not before the time', `${key} ${start}, ${time}`)
       }
       if (last !== undefined) this.#follow(key, last, { start, value })
     }
@@ -182,9 +218,10 @@ export class Oracle {
   /** What a counter may be after what it was. */
   #follow(key: string, last: Stream, { start, value }: { start: bigint; value: number }): void {
     if (this.#temporality === 'delta' || start !== last.start) {
-      if (start < last.time) this.#fail(`${key} starts at ${start}, before ${last.time}`)
+      if (start < last.time)
+        this.#fail('a start before the last time', `${key} ${start}, ${last.time}`)
     } else if (value < last.value) {
-      this.#fail(`${key} falls from ${last.value} to ${value} since ${start}`)
+      this.#fail('a counter that falls within its start', `${key} ${last.value}, ${value}`)
     }
   }
 
@@ -206,7 +243,11 @@ export class Oracle {
     const value = point.asInt === undefined ? (point.asDouble ?? 0) : Number(point.asInt)
     if (this.#temporality === 'delta') {
       // Also over another name: what was counted under the one is not counted under the other.
-      if (start < counted.time) this.#fail(`${key} starts at ${start}, before ${counted.time}`)
+      if (start < counted.time)
+        this.#fail(
+          'an interval that overlaps one of another name',
+          `${key} ${start}, ${counted.time}`,
+        )
       if (value !== 0) counted.increases.push({ time, value })
     } else {
       counted.last.set(start, value)
@@ -214,9 +255,11 @@ export class Oracle {
     counted.time = time
   }
 
-  #fail(message: string): void {
+  #fail(rule: Rule, where: string): void {
     this.broken++
-    if (this.errors.length < MOST_ERRORS) this.errors.push(`${this.#temporality}: ${message}`)
+    const known = this.#broken.get(rule)
+    if (known === undefined) this.#broken.set(rule, { count: 1, first: where })
+    else known.count++
   }
 }
 
