@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Check, require } from '../check.ts'
+import { differences, renderChart } from '../deploy/chart.ts'
 import { agentsOf, buildAll, type KubeObject } from '../deploy/manifests.ts'
 import { danglingNames } from '../deploy/references.ts'
 import { refusedRights, unexplainedRights } from '../deploy/rights.ts'
 import { unknownSettings } from '../deploy/settings.ts'
 import { differentStarts } from '../deploy/start-commands.ts'
+import { buildPrograms } from '../kubernetes/programs.ts'
 import { run } from '../support/children.ts'
 import { buildGo } from '../support/go.ts'
 import { isInstalled, MissingPeer, needPackage } from '../support/packages.ts'
@@ -22,6 +25,8 @@ const RULE = new URL(
 )
 /** Files of dependencies, with the Kubernetes that each names. */
 const TYPES = ['go.mod', 'older.mod'] as const
+/** What the chart is rendered for. */
+const CLUSTER = 'v1.35.0'
 /** Errors that a strict reading must find, put into a good stream. */
 const MISTAKES: Readonly<Record<string, readonly [string, string]>> = {
   'a field that is misspelt': ['readOnlyRootFilesystem:', 'readonlyRootFilesystem:'],
@@ -51,9 +56,13 @@ export const check: Check = {
     }
     print(`${Object.keys(MISTAKES).join(', ')}: each is refused`)
 
+    const helm = join((await buildPrograms(scope, 'helm', print)).directory, 'helm')
     let checked = 0
     const images = new Set<string>()
-    for (const { name, yaml } of builds) {
+    for (const build of builds) {
+      const { name, yaml } = build
+      const different = differences(build, await renderChart(helm, name, CLUSTER))
+      require(different.length === 0, `${name}, by the chart: ${different.join('; ')}`)
       let objects: KubeObject[] = []
       for (const [version, validator] of validators) {
         const { code, output } = await run(validator, [], yaml)
@@ -84,7 +93,7 @@ export const check: Check = {
     const { output: rule } = await run(process.execPath, [RULE_SCRIPT])
     require(rule === readFileSync(RULE, 'utf8'), 'the PrometheusRule is stale: npm run docs')
     const versions = [...validators.keys()].join(' and ')
-    return `${checked} objects of ${builds.length} builds, by the types of Kubernetes ${versions}`
+    return `${checked} objects of ${builds.length} builds, equal to the chart's, by the types of Kubernetes ${versions}`
   },
 }
 

@@ -9,7 +9,11 @@ export interface Resident {
 
 /** @throws Error when the process has ended. */
 export function residentMemory(pid: number): Resident {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return residentOf(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
+
+/** @param status the text of `/proc/PID/status`. */
+export function residentOf(status: string): Resident {
   const number = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1])
   return { now: number('VmRSS'), most: number('VmHWM') }
 }

@@ -1,0 +1,239 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseAllDocuments, stringify } from 'yaml'
+import { type Check, type CheckContext, require } from '../check.ts'
+import { makeImages } from '../containerd/image.ts'
+import { buildImage } from '../deploy/image.ts'
+import { agentsOf, type Build, buildAll, objectsOf, podsOf } from '../deploy/manifests.ts'
+import { Agent } from '../kubernetes/agents.ts'
+import { AppliedBuild, type Probed } from '../kubernetes/builds.ts'
+import { spendDay } from '../kubernetes/day.ts'
+import { applyDefinitions } from '../kubernetes/definitions.ts'
+import { compareWithKubelet } from '../kubernetes/kubelet-metrics.ts'
+import { KubernetesNode, NODE, type NodeOptions } from '../kubernetes/node.ts'
+import { buildPrograms } from '../kubernetes/programs.ts'
+import { startOperator, startPrometheus } from '../kubernetes/prometheus.ts'
+import { type Gateway, SIDECAR, sendingToNode, startGateway } from '../kubernetes/sidecar.ts'
+import { Scope } from '../support/children.ts'
+import { mebibytes } from '../support/memory.ts'
+
+const WORKLOADS = fileURLToPath(new URL('../kubernetes/workloads.yaml', import.meta.url))
+const CROWD = fileURLToPath(new URL('../kubernetes/crowd.yaml', import.meta.url))
+const STATIC_POD = fileURLToPath(new URL('../kubernetes/static-pod.yaml', import.meta.url))
+/** What containerd before 2.0 leaves writable below the read-only mount of /proc; docs/security.md says so. */
+const BELOW_PROC = '/host/proc/sys/fs/binfmt_misc/'
+const COVERED = 'base with containerd-1'
+const UNPRIVILEGED = 'base with without-capabilities'
+/** Builds without a source of names. */
+const NAMELESS = new Set([UNPRIVILEGED, 'base with without-runtime-sockets'])
+/** A build whose page has no series by container: its file says what is a group. */
+const BY_OWN_RULES = 'process-exporter'
+
+export const check: Check = {
+  title: 'the manifests on a real Kubernetes node: Ready, names, rights, and nothing to write to',
+
+  async run(context) {
+    const { scope, print } = context
+    const cluster = await buildPrograms(scope, 'cluster', print)
+    const containerd = await buildPrograms(scope, 'containerd', print)
+    const builds = await buildAll(scope)
+    const [{ image }] = agentsOf(await objectsOf('base'))
+    const archives = [await makeImages(scope.directory()), await buildImage(scope, fullName(image))]
+
+    // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
+    const withMounts = builds.filter(({ name }) => !name.includes(' ') || name === UNPRIVILEGED)
+    const parts = new Set((process.env.PARTS ?? 'builds').split(','))
+    const done: string[] = []
+    if (parts.has('builds')) {
+      const own = await checkOn(context, { cluster, images: archives }, builds)
+      const built = await checkOn(context, { cluster, containerd, images: archives }, withMounts)
+      done.push(`${builds.length} builds with ${own}, ${withMounts.length} with ${built}`)
+    }
+    if (parts.has('day')) {
+      done.push(await checkDay(context, { cluster, images: archives }, fullName(image)))
+    }
+    return `${done.join('; ')}; on Kubernetes ${cluster.version}`
+  },
+}
+
+/** An image's name as containerd writes it out. */
+function fullName(image: string): string {
+  return image.includes('/') ? `docker.io/${image}` : `docker.io/library/${image}`
+}
+
+/** Applies each build on a node of its own; gives the runtime's name and version. */
+async function checkOn(
+  { print }: CheckContext,
+  options: NodeOptions,
+  builds: readonly Build[],
+): Promise<string> {
+  await using scope = new Scope()
+  const began = Date.now()
+  const node = await KubernetesNode.start(scope, options)
+  const runtime = await node.runtime()
+  print(`${runtime}: the node is Ready after ${seconds(began)}`)
+  await applyDefinitions(node)
+  await node.kubectl('label', `node/${NODE}`, 'kubevirt.io/schedulable=true')
+  copyFileSync(STATIC_POD, node.manifest('static-pod.yaml'))
+  await node.kubectl('apply', '-f', WORKLOADS)
+  for (const build of builds) {
+    try {
+      print(`${build.name}: ${await checkBuild(scope, node, runtime, build, print)}`)
+    } catch (error) {
+      throw new Error(`${runtime}, ${build.name}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  return runtime
+}
+
+async function checkBuild(
+  scope: Scope,
+  node: KubernetesNode,
+  runtime: string,
+  { name, yaml }: Build,
+  print: (line: string) => void,
+): Promise<string> {
+  let gateway: Gateway | undefined
+  let text = yaml
+  if (name === SIDECAR) {
+    const containers = podsOf(await objectsOf(`overlays/${SIDECAR}`))
+      .flatMap(({ spec }) => spec.containers)
+      .filter((container) => container.name === 'otel-collector')
+    gateway = await startGateway(scope, node, fullName(containers[0].image), print)
+    text = sendingToNode(yaml)
+  }
+  const build = new AppliedBuild(node, { name, yaml: text })
+  const began = Date.now()
+  await build.apply()
+  const parts = [`Ready after ${seconds(began)}`]
+  const problems = [
+    ...(await build.changesAgain()).map((change) => `applied again: ${change}`),
+    ...(await build.differentRights()).map((right) => `differs in the right ${right}`),
+    ...wrongProbe(name, runtime, await build.probe()),
+  ]
+  require(problems.length === 0, problems.join('; '))
+  if (name !== BY_OWN_RULES) {
+    const named = await build.untilNamed(!NAMELESS.has(name))
+    parts.push(`${NAMELESS.has(name) ? 'ids' : 'names'} right after ${named.toFixed(1)} s`)
+  }
+  if (gateway !== undefined) {
+    const { containers, pods } = await gateway.untilAttributed()
+    parts.push(`Resources of ${containers} containers and ${pods} pods attributed`)
+  }
+  await build.remove()
+  if (name === UNPRIVILEGED) {
+    await checkSocketGroup(node, text)
+    parts.push("not even beside the runtime's socket can it connect")
+  }
+  return parts.join(', ')
+}
+
+/** The chart, scraped by a real Prometheus, beside the kubelet's own measurements, through a day; then with a crowd of pods. */
+async function checkDay(
+  { print }: CheckContext,
+  options: NodeOptions,
+  image: string,
+): Promise<string> {
+  await using scope = new Scope()
+  const { directory } = await buildPrograms(scope, 'helm', print)
+  const operator = await buildPrograms(scope, 'prometheus-operator', print)
+  const node = await KubernetesNode.start(scope, options)
+  await applyDefinitions(node)
+  await node.kubectl('label', `node/${NODE}`, 'kubevirt.io/schedulable=true')
+  copyFileSync(STATIC_POD, node.manifest('static-pod.yaml'))
+  await node.kubectl('apply', '-f', WORKLOADS)
+  const helm = join(directory, 'helm')
+  const monitored = ['prometheus.monitor.enabled=true']
+  const agents = {
+    runtime: new Agent(node, helm, 'otel-interrogator', [
+      ...[...monitored, 'prometheus.rules.enabled=true', 'kubevirt.enabled=true'],
+      ...['env[0].name=OTEL_INTERROGATOR_PROMETHEUS_NAMING', 'env[0].value=classic\\,cadvisor'],
+      ...['env[1].name=OTEL_INTERROGATOR_COLLECTION_MAX_AGE', 'env[1].value=0s'],
+    ]),
+    api: new Agent(node, helm, 'by-api-server', [...monitored, 'names.from=api-server']),
+    kubelet: new Agent(node, helm, 'by-kubelet', [...monitored, 'names.from=kubelet']),
+  }
+  await startOperator(node, operator)
+  for (const agent of Object.values(agents)) await agent.install()
+  for (const agent of Object.values(agents)) await agent.untilNamed()
+  print(
+    'the chart is installed three times, with names of the runtime, the API server and the kubelet',
+  )
+
+  // Three PodMonitors and a ServiceMonitor.
+  const prometheus = await startPrometheus(node, 4, ['otel-interrogator'])
+  const targets = await prometheus.until('up == 1', (samples) => samples.length === 4)
+  await prometheus.until('ALERTS{alertname="AgentKnowsNoNames"}', (samples) => samples.length === 0)
+  await prometheus.until('process_group:cpu:rate1m', (samples) => samples.length > 0)
+  print(
+    `Prometheus scrapes ${targets.length} targets by the operator's configuration, and evaluates the rules`,
+  )
+
+  const { cadvisor, summary } = await compareWithKubelet(node, agents.runtime)
+  print(`the kubelet's /metrics/cadvisor: ${cadvisor} values equal, /stats/summary: ${summary}`)
+
+  const [repository = '', version = ''] = image.split(/:(?=[^:]*$)/)
+  const events = await spendDay({ node, agents, prometheus, repository, version }, print)
+
+  await node.kubectl('apply', '-f', CROWD)
+  await node.kubectl('-n', 'shop', 'rollout', 'status', 'deployment/crowd', '--timeout=300s')
+  const named: string[] = []
+  for (const agent of Object.values(agents)) {
+    named.push(`${agent.release} ${(await agent.untilNamed()).toFixed(0)} s`)
+  }
+  const { items } = await node.get<{ items: object[] }>('pods', '--all-namespaces')
+  const sizes: string[] = []
+  for (const agent of Object.values(agents)) {
+    const { now, most } = await agent.residentMemory()
+    sizes.push(`${agent.release} ${mebibytes(now)} (at most ${mebibytes(most)})`)
+  }
+  print(`${items.length} pods: names right after ${named.join(', ')}`)
+  return `${events} events; with ${items.length} pods of 256 MiB each the agents have ${sizes.join(', ')}`
+}
+
+/** Also where somebody mounts its directory, the socket is not for the user of `without-capabilities`. */
+async function checkSocketGroup(node: KubernetesNode, yaml: string): Promise<void> {
+  const objects = parseAllDocuments(yaml).map((document) => document.toJS())
+  for (const { kind, spec } of objects) {
+    if (kind !== 'DaemonSet') continue
+    const { containers, volumes } = spec.template.spec
+    volumes.push({ name: 'runtime', hostPath: { path: '/run/containerd' } })
+    containers[0].volumeMounts.push({ name: 'runtime', mountPath: '/run/containerd' })
+  }
+  const text = objects.map((object) => stringify(object)).join('---\n')
+  const build = new AppliedBuild(node, { name: UNPRIVILEGED, yaml: text })
+  await build.apply()
+  const { sockets } = await build.probe()
+  const answer = sockets['/run/containerd/containerd.sock']
+  require(answer === 'EACCES', `${UNPRIVILEGED}: the mounted socket answers ${answer}`)
+  await build.remove()
+}
+
+/** What the probe could do and should not. */
+function wrongProbe(build: string, runtime: string, probed: Probed): string[] {
+  const { own, writable, roots, sockets } = probed
+  const isPrivileged = own.uid === 0
+  const isTolerated = (path: string) =>
+    runtime.startsWith('containerd 1.') && build !== COVERED && path.startsWith(BELOW_PROC)
+  const problems = writable
+    .filter((path) => !isTolerated(path))
+    .map((path) => `${path} can be written`)
+  for (const [path, answer] of Object.entries(sockets)) {
+    // With SYS_PTRACE the files of every process are in reach, and with them the runtime's socket: docs/security.md.
+    const isThroughProcess = isPrivileged && path.startsWith('/host/proc/')
+    if (answer === 'connected' && !isThroughProcess) problems.push(`the socket ${path} answers`)
+  }
+  if (isPrivileged) {
+    if (roots.reached === 0) problems.push('SYS_PTRACE has no effect')
+    if (build === UNPRIVILEGED) problems.push('it is root')
+  } else {
+    if (roots.written > 0) problems.push(`the roots of ${roots.written} processes can be written`)
+    if ([String(own.gid), ...own.groups.split(' ')].includes('0')) problems.push('it is of group 0')
+  }
+  return problems
+}
+
+function seconds(began: number): string {
+  return `${((Date.now() - began) / 1000).toFixed(1)} s`
+}

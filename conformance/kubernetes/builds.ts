@@ -1,0 +1,164 @@
+/** A build of `deploy/` on a node: applied, Ready, and held against what it promises. */
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseAllDocuments, stringify } from 'yaml'
+import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { require } from '../check.ts'
+import { agentsOf, type Build, type KubeObject } from '../deploy/manifests.ts'
+import { NAMESPACE } from './agents.ts'
+import { type ApiPod, wrongNames } from './names.ts'
+import type { KubernetesNode } from './node.ts'
+
+const AGENT = 'otel-interrogator'
+const SELECTOR = `app.kubernetes.io/name=${AGENT}`
+const PROBE = readFileSync(new URL('probe.cjs', import.meta.url), 'utf8')
+/** What every service account may do: ask who it is, and read what the API server is. */
+const OF_EVERYBODY = /^(?:selfsubject\w+\.|\s|\[)/
+/** A name may take this long. */
+const NAMING_SECONDS = 30
+
+/** What the probe could do in the agent's container. */
+export interface Probed {
+  readonly own: { readonly uid: number; readonly gid: number; readonly groups: string }
+  readonly writable: readonly string[]
+  readonly roots: { readonly tried: number; readonly reached: number; readonly written: number }
+  readonly sockets: Readonly<Record<string, string>>
+}
+
+export class AppliedBuild {
+  readonly name: string
+  readonly objects: readonly KubeObject[]
+  readonly #node: KubernetesNode
+  readonly #yaml: string
+
+  constructor(node: KubernetesNode, { name, yaml }: Build) {
+    this.#node = node
+    this.name = name
+    this.#yaml = yaml
+    this.objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubeObject)
+  }
+
+  /** Applies it and waits until the agent is Ready. */
+  async apply(): Promise<void> {
+    await this.#node.kubectlWith(this.#yaml, 'apply', '-f', '-')
+    const status = ['rollout', 'status', `daemonset/${AGENT}`, '--timeout=120s']
+    await this.#node.kubectl('-n', NAMESPACE, ...status)
+  }
+
+  /** What a second `kubectl apply`, and `kubectl diff`, would change. */
+  async changesAgain(): Promise<string[]> {
+    const again = await this.#node.kubectlWith(this.#yaml, 'apply', '-f', '-')
+    const changed = again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))
+    const { code, output } = await this.#node.tryKubectl(this.#yaml, 'diff', '-f', '-')
+    return code === 0 ? changed : [...changed, output]
+  }
+
+  /** Removes everything but the namespace. */
+  async remove(): Promise<void> {
+    const rest = this.objects.filter(({ kind }) => kind !== 'Namespace')
+    const yaml = rest.map((object) => stringify(object)).join('---\n')
+    await this.#node.kubectlWith(yaml, 'delete', '--ignore-not-found', '-f', '-')
+    const wait = ['wait', '--for=delete', 'pod', `--selector=${SELECTOR}`, '--timeout=60s']
+    await this.#node.kubectl('-n', NAMESPACE, ...wait)
+  }
+
+  /** Says which rights the service account has beside those of the objects, and which of them it lacks. */
+  async differentRights(): Promise<string[]> {
+    const account = `system:serviceaccount:${NAMESPACE}:${AGENT}`
+    const list = await this.#node.kubectl(
+      ...['auth', 'can-i', '--list', '--no-headers', '--namespace', NAMESPACE, '--as', account],
+    )
+    const has = list
+      .split('\n')
+      .filter((line) => line !== '' && !OF_EVERYBODY.test(line))
+      .map((line) => {
+        const [resource = '', verbs = ''] = /^(\S+).*\[([^\]]*)\]\s*$/.exec(line)?.slice(1) ?? []
+        return `${verbs.split(' ').sort().join(',')} ${resource}`
+      })
+    const wants = rulesOf(this.objects, AGENT)
+    return [...new Set(has).symmetricDifference(new Set(wants))]
+  }
+
+  /** Waits until all names are right; gives the seconds that it took. */
+  async untilNamed(hasNames = true): Promise<number> {
+    return await untilNamed(this.#node, () => this.samples(), hasNames)
+  }
+
+  /** The agent's pod. */
+  async pod(): Promise<ApiPod> {
+    const { items } = await this.#node.get<{ items: ApiPod[] }>(
+      ...[
+        'pods',
+        '-n',
+        NAMESPACE,
+        `--selector=${SELECTOR}`,
+        '--field-selector=status.phase=Running',
+      ],
+    )
+    const pod = items.at(-1)
+    require(pod !== undefined, `${this.name}: the agent has no pod`)
+    return pod
+  }
+
+  /** What /metrics says, asked for within the container. */
+  async samples(): Promise<Sample[]> {
+    const { metadata } = await this.pod()
+    const page = `fetch('http://localhost:${this.port}/metrics').then((r) => r.text()).then((t) => process.stdout.write(t))`
+    const text = await this.exec(metadata.name, '/usr/local/bin/node', '-e', page)
+    return parseSamples(text.slice(text.indexOf('# ')))
+  }
+
+  async probe(): Promise<Probed> {
+    const { metadata } = await this.pod()
+    const args = ['exec', '-i', metadata.name, '-c', AGENT, '--', '/usr/local/bin/node', '-']
+    const output = await this.#node.kubectlWith(PROBE, '-n', NAMESPACE, ...args)
+    return JSON.parse(output.slice(output.indexOf('{"own"'))) as Probed
+  }
+
+  exec(pod: string, ...command: readonly string[]): Promise<string> {
+    return this.#node.kubectl('-n', NAMESPACE, 'exec', pod, '-c', AGENT, '--', ...command)
+  }
+
+  /** Where the agent listens. */
+  get port(): number {
+    const ports = agentsOf(this.objects).flatMap((agent) => agent.ports ?? [])
+    const port = ports.find(({ name }) => name === 'metrics')?.containerPort
+    require(port !== undefined, `${this.name}: the agent has no port`)
+    return port
+  }
+}
+
+/** Waits until every running container has its names on the agent's page; gives the seconds that it took. */
+async function untilNamed(
+  node: KubernetesNode,
+  samples: () => Promise<Sample[]>,
+  hasNames = true,
+): Promise<number> {
+  const began = Date.now()
+  for (;;) {
+    const { items } = await node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
+    const problems = wrongNames(items, await samples(), hasNames)
+    const seconds = (Date.now() - began) / 1000
+    if (problems.length === 0) return seconds
+    require(seconds < NAMING_SECONDS, problems.join('; '))
+    await delay(500)
+  }
+}
+
+/** The rights that the objects grant to a service account of theirs, one for each resource. */
+function rulesOf(objects: readonly KubeObject[], account: string): string[] {
+  const bound = objects.filter(({ subjects = [] }) => subjects.some(({ name }) => name === account))
+  return bound.flatMap(({ roleRef }) =>
+    objects
+      .filter(({ kind, metadata }) => kind === roleRef?.kind && metadata.name === roleRef?.name)
+      .flatMap(({ rules = [] }) =>
+        rules.flatMap(({ apiGroups, resources, verbs }) =>
+          resources.map((resource) => {
+            const [group = ''] = apiGroups
+            return `${[...verbs].sort().join(',')} ${group === '' ? resource : `${resource}.${group}`}`
+          }),
+        ),
+      ),
+  )
+}

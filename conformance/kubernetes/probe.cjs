@@ -1,0 +1,117 @@
+// Runs inside the agent's container: tries to write wherever a mount of the pod leads, to connect to the runtime, and to
+// reach other processes' files. Prints what it could do, as JSON. Nothing that it makes stays.
+const fs = require('node:fs')
+const net = require('node:net')
+
+/** What every container has for itself: devices, its own procfs, and the file of names that the kubelet writes. */
+const OWN = /^\/(?:dev|proc|etc\/hosts$)(?:\/|$)/
+const MOST_FILES = 5000
+const NAME = `probe-${process.pid}`
+const SOCKETS = ['run/containerd/containerd.sock', 'run/crio/crio.sock', 'run/docker.sock']
+
+function attempt(action) {
+  try {
+    action()
+    return true
+  } catch {
+    return false
+  }
+}
+
+const canOpen = (path) =>
+  attempt(() => fs.closeSync(fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK)))
+
+const canCreate = (directory) => {
+  const path = `${directory.replace(/\/$/, '')}/${NAME}`
+  const made = attempt(() => fs.mkdirSync(path))
+  if (made) attempt(() => fs.rmdirSync(path))
+  return made
+}
+
+/** Files and directories of one file system, nearest first. */
+function* walk(root, device) {
+  const queue = [root]
+  let seen = 0
+  let status
+  for (const path of queue) {
+    let names = []
+    attempt(() => (names = fs.readdirSync(path)))
+    for (const name of names) {
+      const child = `${path.replace(/\/$/, '')}/${name}`
+      if (++seen > MOST_FILES) return
+      // What is mounted below is looked at by itself.
+      if (!attempt(() => (status = fs.lstatSync(child))) || status.dev !== device) continue
+      if (status.isDirectory()) queue.push(child)
+      if (status.isDirectory() || status.isFile()) {
+        yield { path: child, isDirectory: status.isDirectory() }
+      }
+    }
+  }
+}
+
+function writableMounts() {
+  const lines = fs.readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n')
+  const points = [...new Set(lines.map((line) => line.split(' ')[4]))]
+  const writable = []
+  for (const point of points) {
+    if (OWN.test(point)) continue
+    let status
+    if (!attempt(() => (status = fs.statSync(point)))) continue
+    if (!status.isDirectory()) {
+      if (canOpen(point)) writable.push(point)
+      continue
+    }
+    if (canCreate(point)) writable.push(point)
+    for (const { path, isDirectory } of walk(point, status.dev)) {
+      if (!(isDirectory ? canCreate(path) : canOpen(path))) continue
+      writable.push(path)
+      break
+    }
+  }
+  return writable
+}
+
+/** The mount namespace of a process, if this one may know it. */
+function namespaceOf(directory) {
+  let name
+  attempt(() => (name = fs.readlinkSync(`${directory}/ns/mnt`)))
+  return name
+}
+
+function processRoots() {
+  const proc = fs.existsSync('/host/proc') ? '/host/proc' : '/proc'
+  const roots = { tried: 0, reached: 0, written: 0 }
+  for (const pid of fs.readdirSync(proc).filter((name) => /^\d+$/.test(name))) {
+    const root = `${proc}/${pid}/root`
+    // The agent and this probe: their root is the container's own.
+    if (namespaceOf(`${proc}/${pid}`) === namespaceOf('/proc/self')) continue
+    roots.tried++
+    if (attempt(() => fs.statSync(`${root}/`))) roots.reached++
+    if (['', '/tmp', '/dev/shm'].some((directory) => canCreate(root + directory))) roots.written++
+  }
+  return roots
+}
+
+const connect = (path) =>
+  new Promise((resolve) => {
+    const socket = net.connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve('connected')
+    })
+    socket.on('error', ({ code }) => resolve(code))
+  })
+
+async function main() {
+  const sockets = {}
+  for (const prefix of ['/', '/host/proc/1/root/']) {
+    for (const path of SOCKETS) sockets[prefix + path] = await connect(prefix + path)
+  }
+  const [, groups = ''] = /^Groups:\s*(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))
+  const own = { uid: process.getuid(), gid: process.getgid(), groups: groups.trim() }
+  process.stdout.write(
+    JSON.stringify({ own, writable: writableMounts(), roots: processRoots(), sockets }),
+  )
+}
+
+main()

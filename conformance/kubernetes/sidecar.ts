@@ -1,0 +1,146 @@
+/** What the overlay `collector-sidecar` needs beside the node: the Collector's image, and a gateway that it sends to. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { attributesOf } from '../../test/support/receiver.ts'
+import { require } from '../check.ts'
+import { buildCollector } from '../collector/build.ts'
+import { writtenRequests } from '../collector/collector.ts'
+import { collectorImage } from '../deploy/collector-image.ts'
+import type { Scope } from '../support/children.ts'
+import { type ApiPod, runningContainers } from './names.ts'
+import { type KubernetesNode, NODE, NODE_IP } from './node.ts'
+
+export const SIDECAR = 'collector-sidecar'
+const PORT = 4317
+/** Where the manifest sends to; here it is the node. */
+const ENDPOINT = 'otel-gateway.observability:4317'
+const PATIENCE_SECONDS = 60
+/** What the Collector adds, by the kind of a pod's owner. */
+const OWNERS: Readonly<Record<string, string>> = {
+  ReplicaSet: 'k8s.deployment.name',
+  StatefulSet: 'k8s.statefulset.name',
+  DaemonSet: 'k8s.daemonset.name',
+  Job: 'k8s.job.name',
+}
+
+type Attributes = Readonly<Record<string, unknown>>
+
+export interface Gateway {
+  /** Waits until each container and pod that runs has its Resource; gives how many there are of both. */
+  untilAttributed(): Promise<{ containers: number; pods: number }>
+}
+
+/** The manifests, sending to the gateway. */
+export function sendingToNode(yaml: string): string {
+  require(yaml.includes(ENDPOINT), `nothing sends to ${ENDPOINT}`)
+  return yaml.replaceAll(ENDPOINT, `${NODE_IP}:${PORT}`)
+}
+
+/**
+ * Puts the Collector's image on the node and starts the gateway there.
+ *
+ * @param image as the manifest names it.
+ */
+export async function startGateway(
+  scope: Scope,
+  node: KubernetesNode,
+  image: string,
+  print: (line: string) => void,
+): Promise<Gateway> {
+  const program = await buildCollector(scope, print)
+  await node.importImages(await collectorImage(scope, program, image, node.pki('ca.crt')))
+  const file = join(node.state, 'gateway.jsonl')
+  const configuration = join(node.state, 'gateway.yaml')
+  const tls = { cert_file: node.pki('gateway.crt'), key_file: node.pki('gateway.key') }
+  writeFileSync(
+    configuration,
+    stringify({
+      receivers: { otlp: { protocols: { grpc: { endpoint: `${NODE_IP}:${PORT}`, tls } } } },
+      exporters: { file: { path: file, flush_interval: '500ms' } },
+      service: {
+        telemetry: { metrics: { level: 'none' } },
+        pipelines: { metrics: { receivers: ['otlp'], exporters: ['file'] } },
+      },
+    }),
+  )
+  node.startProgram('gateway', program, ['--config', configuration])
+  return { untilAttributed: () => untilAttributed(node, file) }
+}
+
+async function untilAttributed(node: KubernetesNode, file: string) {
+  const deadline = Date.now() + PATIENCE_SECONDS * 1000
+  for (;;) {
+    const { items } = await node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
+    const resources = existsSync(file) ? resourcesOf(file) : []
+    const containers = runningContainers(items)
+    const pods = items.filter((pod) => containers.some((one) => one.pod === pod))
+    const problems = [
+      ...containers.flatMap(({ id, name, image, pod }) =>
+        missing(
+          `${pod.metadata.name}/${name}`,
+          resources.find((one) => one['container.id'] === id),
+          { ...ofPod(pod), 'k8s.container.name': name, 'container.image.name': repository(image) },
+        ),
+      ),
+      ...pods.flatMap((pod) => wrongPod(pod, resources)),
+    ]
+    if (problems.length === 0) return { containers: containers.length, pods: pods.length }
+    require(Date.now() < deadline, problems.join('; '))
+    await delay(1000)
+  }
+}
+
+/** What the Collector says last of each Resource, by its identity. */
+function resourcesOf(file: string): Attributes[] {
+  const seen = new Map<string, Attributes>()
+  for (const { resourceMetrics } of writtenRequests(file).slice(-20)) {
+    for (const { resource } of resourceMetrics) {
+      const attributes = attributesOf(resource)
+      seen.set(String(attributes['service.instance.id']), attributes)
+    }
+  }
+  return [...seen.values()]
+}
+
+function ofPod({ metadata }: ApiPod): Attributes {
+  const [owner] = metadata.ownerReferences ?? []
+  const key = OWNERS[owner?.kind ?? '']
+  const name =
+    owner?.kind === 'ReplicaSet' ? owner.name.replace(/-[^-]*$/, '') : (owner?.name as string)
+  return {
+    'k8s.namespace.name': metadata.namespace,
+    'k8s.pod.name': metadata.name,
+    'k8s.node.name': NODE,
+    ...(key !== undefined && { [key]: name }),
+  }
+}
+
+/** A pod's own Resource has what is the pod's, and nothing of a container. */
+function wrongPod(pod: ApiPod, resources: readonly Attributes[]): string[] {
+  const { namespace, name } = pod.metadata
+  const resource = resources.find(
+    (one) =>
+      one['container.id'] === undefined &&
+      one['k8s.namespace.name'] === namespace &&
+      one['k8s.pod.name'] === name,
+  )
+  const problems = missing(`the pod ${name}`, resource, ofPod(pod))
+  if (resource === undefined) return problems
+  // Only the API server knows it: so the Collector has found the pod, static ones too.
+  if (resource['k8s.pod.start_time'] === undefined) problems.push(`the pod ${name}: not found`)
+  const strange = Object.keys(resource).filter((key) => /^(?:k8s\.)?container\./.test(key))
+  return [...problems, ...strange.map((key) => `the pod ${name} has ${key}`)]
+}
+
+function missing(what: string, resource: Attributes | undefined, wanted: Attributes): string[] {
+  if (resource === undefined) return [`${what} has no Resource`]
+  return Object.entries(wanted)
+    .filter(([key, value]) => resource[key] !== value)
+    .map(([key, value]) => `${what}: ${key} is ${resource[key]} instead of ${value}`)
+}
+
+function repository(image: string): string {
+  return image.replace(/:[^/:]+$/, '')
+}
