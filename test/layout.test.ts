@@ -19,6 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'version.ts': [],
   agent: ['kernel', 'workloads', 'telemetry', 'config', 'collectors', 'recorder', 'web'],
   commands: ['agent', 'kernel', 'workloads', 'telemetry', 'config', 'collectors', 'version.ts'],
+  'index.ts': ['agent', 'version.ts'],
   'main.ts': ['commands'],
 }
 

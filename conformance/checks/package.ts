@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseSamples } from '../../test/support/exposition.ts'
@@ -9,6 +9,7 @@ import { MissingPeer } from '../support/packages.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WANTED = [
   /^dist\/[\w/-]+\.js$/,
+  /^dist\/index\.d\.ts$/,
   /^dist\/kernel\/bpf\/(\w+\.skel|LICENSE\.bpf)$/,
   /^docs\/[\w-]+\.md$/,
   /^(README|CHANGELOG)\.md$/,
@@ -58,6 +59,43 @@ export const check: Check = {
     const isOther = ({ name }: { name: string }) =>
       /^(?:container|cgroup|kubevirt|target)_/.test(name)
     require(!parseSamples(tracked.output).some(isOther), 'process-exporter has no profile')
+    await checkLibrary(directory)
     return `installed, it prints ${groups.length} groups of processes`
   },
 }
+
+/** The example of the documentation compiles with the package's types, and a program that imports the package runs. */
+async function checkLibrary(directory: string): Promise<void> {
+  const [, example = ''] = /```ts\n([^`]+)```/.exec(readFileSync(LIBRARY_PAGE, 'utf8')) ?? []
+  require(example.includes('openInterrogator'), 'docs/library.md has no example')
+  writeFileSync(join(directory, 'example.mts'), example)
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--types',
+    'node',
+  ]
+  const types = ['--typeRoots', join(ROOT, 'node_modules/@types')]
+  const compiler = join(ROOT, 'node_modules/.bin/tsc')
+  const compiled = await run(compiler, [...options, ...types, join(directory, 'example.mts')])
+  require(compiled.code === 0, `the example of docs/library.md is wrong: ${compiled.output}`)
+
+  const program = join(directory, 'program.mjs')
+  writeFileSync(program, PROGRAM)
+  const { code, output } = await run(process.execPath, [program])
+  require(code === 0 && output.includes('procgroup.'), `the library gives nothing: ${output}`)
+}
+
+const LIBRARY_PAGE = join(ROOT, 'docs/library.md')
+const PROGRAM = `
+import { openInterrogator } from 'otel-interrogator'
+const interrogator = await openInterrogator()
+const { resourceMetrics } = await interrogator.collect()
+for (const { metrics } of resourceMetrics.scopeMetrics)
+  for (const { descriptor } of metrics) console.log(descriptor.name)
+await interrogator.close()
+`

@@ -4,15 +4,19 @@ import type { UnknownField } from '../collectors/process-groups/rules/matcher.ts
 import { TEMPLATE_FIELDS } from '../collectors/process-groups/rules/name-template.ts'
 import { RuleError } from '../collectors/process-groups/rules/rule-error.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
-import type { CommandLine } from '../config/command-line.ts'
+import type { CommandLine, FlagValue } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { ConfigError, suggestion } from '../config/problems.ts'
+import { SETTINGS } from '../config/settings.ts'
 import { EndpointError, endpointWarning, metricsEndpoint } from '../telemetry/otlp/endpoint.ts'
+
+type ConfigurationSources = Pick<CommandLine, 'config' | 'kubevirtFile' | 'flags'> &
+  Partial<Pick<CommandLine, 'profile'>>
 
 /** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
 export function loadConfiguration(
-  { config: file, kubevirtFile, flags, profile }: CommandLine,
+  { config: file, kubevirtFile, flags, profile = 'none' }: ConfigurationSources,
   environment: NodeJS.ProcessEnv,
 ): LoadedConfig {
   const loaded = loadConfig({ file, kubevirtFile, flags, environment, profile })
@@ -55,4 +59,27 @@ function checkEndpoint({ exporters, otlp }: Config): string[] {
     const source = otlp.metrics_endpoint === undefined ? 'otlp.endpoint' : 'otlp.metrics_endpoint'
     throw new ConfigError([{ source, message: error.message }])
   }
+}
+
+/** A value of a setting as a program gives it. */
+export type SettingValue = string | number | boolean | readonly string[]
+
+/**
+ * Settings of a program, by their path, as flags of the command line give them.
+ *
+ * @throws ConfigError when there is no such setting.
+ */
+export function settingFlags(
+  settings: Readonly<Record<string, SettingValue>>,
+): ReadonlyMap<string, FlagValue> {
+  const problems = Object.keys(settings)
+    .filter((path) => !Object.hasOwn(SETTINGS, path))
+    .map((path) => ({
+      source: path,
+      message: `unknown setting${suggestion(path, Object.keys(SETTINGS))}`,
+    }))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return new Map(
+    Object.entries(settings).map(([path, value]) => [path, { flag: path, text: String(value) }]),
+  )
 }
