@@ -54,7 +54,7 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
   )
 }
 
-interface PeaksConfig {
+export interface PeaksConfig {
   readonly recorder: { readonly enabled: boolean }
 }
 

@@ -135,7 +135,7 @@ function createCensus(
   return new Census({ ...sources, tasks, accounting, placement }, options, now())
 }
 
-interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {
+export interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {
   readonly process_names: readonly unknown[] | undefined
 }
 
