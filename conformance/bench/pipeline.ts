@@ -96,7 +96,7 @@ function createPipeline(series: number) {
       new BareReader({ metricProducers: [snapshotProducer(sampler, vocabulary, [naming])] }),
   )
   new MeterProvider({ resource: resourceFromAttributes({ 'service.name': 'bench' }), readers })
-  const serializer = new PrometheusSerializer({ targetInfo: true, scopeLabels: false })
+  const serializer = new PrometheusSerializer({ target_info: true, scope_labels: false })
   return { readers, serializer }
 }
 

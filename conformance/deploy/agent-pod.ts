@@ -39,9 +39,8 @@ export async function runAgent(
 ): Promise<AgentContainer> {
   const [container] = agentsOf(objects)
   const port = await freePort()
-  const args = container.args.map((word) =>
-    word.replace(/(web\.listen-address=).*/, `$1127.0.0.1:${port}`),
-  )
+  // The last of equal flags counts.
+  const listen = `--web.listen-address=127.0.0.1:${port}`
   const pod = await runtime.runPod({
     name: AGENT,
     namespace: AGENT,
@@ -49,7 +48,8 @@ export async function runAgent(
   })
   // Where a node has its socket there may be another runtime's.
   const endpoint = { CONTAINER_RUNTIME_ENDPOINT: `unix://${runtime.socket}` }
-  const changed = change(withVariables({ ...container, args }, endpoint))
+  const asked = change(withVariables(container, endpoint))
+  const changed = { ...asked, args: [...asked.args, listen] }
   const config = containerConfig(scope, objects, changed, facts)
   const running = await runtime.runConfigured(pod, container.name, config)
   const url = `http://127.0.0.1:${port}`

@@ -39,7 +39,7 @@ export function collectCgroups(
     notify: () => {},
     mounts: { v2: root, v1: new Map() },
   })
-  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   return async () => {
     const { scopeMetrics, errors } = await meter.collect(now())
     if (errors.length > 0) throw errors[0]

@@ -23,7 +23,8 @@ const VARIABLES = {
 /** Metrics that docs/migrating-from-process-exporter.md names as additions. */
 const ADDED = /^(?:namedprocess_|procgroup_|workload_|otel_interrogator_|nodejs_|process_)/
 /** Metrics that the same page names as missing. */
-const MISSING = /^(?:go_|promhttp_|process_)/
+const MISSING =
+  /^(?:go_|promhttp_|process_exporter_build_info|process_virtual_memory_max_bytes|process_network_)/
 /** The most that the page may be larger than process-exporter's own metrics of processes. */
 const MOST_LARGER = 1.5
 

@@ -77,9 +77,7 @@ async function start(
   )
   const prometheus = new PrometheusReader({
     producer: collection.producer(config.prometheus.naming),
-    targetInfo: config.prometheus.target_info,
-    scopeLabels: config.prometheus.scope_labels,
-    created: config.prometheus.created,
+    ...config.prometheus,
   })
   const resource = createResource(config, version, process.env)
   const served = new MeterProvider({ resource, readers: [prometheus] })

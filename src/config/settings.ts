@@ -7,6 +7,7 @@ import { COLLECTORS } from '../collectors/registry.ts'
 import { mergeSections, type Setting, settingsByPath } from '../lib/settings/setting.ts'
 import { RECORDER_SETTINGS } from '../recorder/settings.ts'
 import { OTLP_SETTINGS } from '../telemetry/otlp/settings.ts'
+import { PROMETHEUS_SETTINGS } from '../telemetry/prometheus/settings.ts'
 import { SERVER_SETTINGS } from '../web/settings.ts'
 import { WORKLOAD_SETTINGS } from '../workloads/settings.ts'
 import { GENERAL_SETTINGS } from './general-settings.ts'
@@ -18,6 +19,7 @@ export const SCHEMA = mergeSections(
   WORKLOAD_SETTINGS,
   RECORDER_SETTINGS,
   SERVER_SETTINGS,
+  PROMETHEUS_SETTINGS,
   OTLP_SETTINGS,
   IDENTITY_SETTINGS,
 )

@@ -1,18 +1,6 @@
 /** Settings of what is served. */
-import {
-  BOOLEAN,
-  duration,
-  HOST,
-  integer,
-  listOf,
-  oneOf,
-  size,
-  TEXT,
-  textLike,
-} from '../lib/settings/formats.ts'
+import { duration, HOST, integer, size, TEXT, textLike } from '../lib/settings/formats.ts'
 import { HOUR, KIB, MIB, SECOND, setting } from '../lib/settings/setting.ts'
-
-const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
 
 const prometheus = {
   host: setting({
@@ -36,26 +24,6 @@ const prometheus = {
     ),
     default: '/metrics',
     flags: ['web.telemetry-path'],
-  }),
-  naming: setting({
-    doc: 'Vocabularies to serve: those of the systems that the agent replaces, or OpenTelemetry.',
-    format: NAMING,
-    default: ['classic'],
-  }),
-  target_info: setting({
-    doc: 'Whether the Resource is served as target_info.',
-    format: BOOLEAN,
-    default: true,
-  }),
-  scope_labels: setting({
-    doc: 'Whether every sample carries the name of its instrumentation scope.',
-    format: BOOLEAN,
-    default: false,
-  }),
-  created: setting({
-    doc: 'Whether counters have a sample with the time of their beginning (_created), for clients that prefer OpenMetrics.',
-    format: BOOLEAN,
-    default: false,
   }),
   max_scrapes: setting({
     doc: 'Scrapes answered at the same time, until their clients have the whole answer; further ones get status 503.',

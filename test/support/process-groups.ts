@@ -111,7 +111,7 @@ export function processGroups(
     onRun: (run) => errors.push(...run.errors),
   })
   const vocabulary = new Vocabulary(PROCESS_GROUP_TABLES)
-  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   /** One collection, as Prometheus text in the classic vocabulary. */
   const text = async () => {
     const { scopes } = await sampler.snapshot()

@@ -19,7 +19,7 @@ export function servedText(
   register(meter)
   const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
   const vocabulary = new Vocabulary(tables)
-  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   return async () => {
     const { scopes } = await sampler.snapshot()
     return serializer.serialize({

@@ -5,9 +5,7 @@ import { doInSlices } from '../time-slice.ts'
 import { TEXT } from './formats.ts'
 import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
 
-export interface PrometheusReaderOptions extends SerializerOptions {
-  readonly producer: MetricProducer
-}
+export type PrometheusReaderOptions = SerializerOptions & { readonly producer: MetricProducer }
 
 /**
  * The exporter collects and has the reader's life cycle; its server is never started, for the agent's has TLS,

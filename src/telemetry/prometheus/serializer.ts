@@ -12,6 +12,7 @@ import {
   type MetricData,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
+import type { Values } from '../../lib/settings/setting.ts'
 import type { MetricKind } from '../definitions.ts'
 import type { ClassicDescriptor } from '../renaming.ts'
 import { toSeconds } from '../time.ts'
@@ -19,15 +20,12 @@ import { doAtOnce, inPieces, type Work } from '../time-slice.ts'
 import { type FamilyType, type Format, TEXT } from './formats.ts'
 import { labelText } from './labels.ts'
 import { prometheusName } from './names.ts'
+import type { PROMETHEUS_SETTINGS } from './settings.ts'
 
-export interface SerializerOptions {
-  /** Whether the Resource appears as `target_info`. */
-  readonly targetInfo: boolean
-  /** Whether each sample carries `otel_scope_name` and `otel_scope_version`. */
-  readonly scopeLabels: boolean
-  /** Whether counters have a sample with the time of their beginning, where the format has a place for it. */
-  readonly created?: boolean
-}
+type PrometheusSettings = Values<typeof PROMETHEUS_SETTINGS>['prometheus']
+
+export type SerializerOptions = Pick<PrometheusSettings, 'target_info' | 'scope_labels'> &
+  Partial<Pick<PrometheusSettings, 'created'>>
 
 interface Family {
   readonly type: FamilyType
@@ -51,7 +49,7 @@ export class PrometheusSerializer {
   *serializing({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): Work<string> {
     const families = new Map<string, Family>()
     for (const { scope, metrics } of scopeMetrics) {
-      const scopeText = this.#options.scopeLabels
+      const scopeText = this.#options.scope_labels
         ? labelText({ otel_scope_name: scope.name, otel_scope_version: scope.version ?? '' })
         : ''
       for (const metric of metrics) {
@@ -59,7 +57,7 @@ export class PrometheusSerializer {
         yield* this.#addMetric(families, metric, scopeText, format)
       }
     }
-    let text = this.#options.targetInfo ? targetInfo(resource, format) : ''
+    let text = this.#options.target_info ? targetInfo(resource, format) : ''
     for (const family of families.values()) text += family.text
     return text + format.end
   }

@@ -48,7 +48,7 @@ async function collector(
     },
   )
   const vocabulary = new Vocabulary(CGROUP_TABLES)
-  const serializer = new PrometheusSerializer({ targetInfo: false, scopeLabels: false })
+  const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   const samples = async (...namings: Naming[]) => {
     const { scopeMetrics, errors } = await meter.collect(now())
     if (errors.length > 0) throw errors[0]

@@ -33,7 +33,7 @@ function resourceMetrics(...metrics: MetricData[]): ResourceMetrics {
   return { resource, scopeMetrics: [{ scope: { name: 'scope', version: '1' }, metrics }] }
 }
 
-const bare = { targetInfo: false, scopeLabels: false }
+const bare = { target_info: false, scope_labels: false }
 
 test('a family has its help and type once, also over scopes', (t) => {
   const metrics = resourceMetrics(gauge('g', [[{ a: 'x' }, 1]]))
@@ -45,7 +45,7 @@ test('a family has its help and type once, also over scopes', (t) => {
 })
 
 test('target_info and scope labels are there when asked for', (t) => {
-  const text = new PrometheusSerializer({ targetInfo: true, scopeLabels: true }).serialize(
+  const text = new PrometheusSerializer({ target_info: true, scope_labels: true }).serialize(
     resourceMetrics(
       gauge('g', [
         [{}, 1],
@@ -90,7 +90,7 @@ test('OpenMetrics: families of counters without _total, an end, and beginnings w
     gauge('g', [[{}, 1]]),
   )
   const serialize = (created: boolean) =>
-    new PrometheusSerializer({ targetInfo: true, scopeLabels: false, created }).serialize(
+    new PrometheusSerializer({ target_info: true, scope_labels: false, created }).serialize(
       metrics,
       OPEN_METRICS,
     )

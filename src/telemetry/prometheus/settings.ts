@@ -1,0 +1,30 @@
+/** Settings of the text that is served. */
+import { BOOLEAN, listOf, oneOf } from '../../lib/settings/formats.ts'
+import { setting } from '../../lib/settings/setting.ts'
+
+const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
+
+const prometheus = {
+  naming: setting({
+    doc: 'Vocabularies to serve: those of the systems that the agent replaces, or OpenTelemetry.',
+    format: NAMING,
+    default: ['classic'],
+  }),
+  target_info: setting({
+    doc: 'Whether the Resource is served as target_info.',
+    format: BOOLEAN,
+    default: true,
+  }),
+  scope_labels: setting({
+    doc: 'Whether every sample carries the name of its instrumentation scope.',
+    format: BOOLEAN,
+    default: false,
+  }),
+  created: setting({
+    doc: 'Whether counters have a sample with the time of their beginning (_created), for clients that prefer OpenMetrics.',
+    format: BOOLEAN,
+    default: false,
+  }),
+}
+
+export const PROMETHEUS_SETTINGS = { prometheus }
