@@ -80,10 +80,15 @@ async function measureLoop(processes: number): Promise<void> {
   const thorough = await agentSubject(scope, crowd, '  with refresh=0s', [
     '--process-groups.refresh=0s',
   ])
+  const bpf = await agentSubject(scope, crowd, '  by BPF', ['--process-groups.source=bpf'])
+  const bare = await agentSubject(scope, crowd, '  by BPF, no smaps', [
+    '--process-groups.source=bpf',
+    '--process-groups.smaps=false',
+  ])
   const exporter = await exporterSubject(scope, crowd)
   const floor = floorSubject(scope, crowd, threads)
   const hostmetrics = await hostmetricsSubject(scope, print)
-  const subjects = [agent, thorough, exporter, hostmetrics, floor].filter(
+  const subjects = [agent, thorough, bpf, bare, exporter, hostmetrics, floor].filter(
     (subject) => subject !== undefined,
   )
   const costs = await measure(subjects, Number(values.rounds))
@@ -98,6 +103,8 @@ async function measureLoop(processes: number): Promise<void> {
     if (other === undefined) continue
     printRatio(costs, agent, other)
     printRatio(costs, thorough, other)
+    printRatio(costs, bpf, other)
+    printRatio(costs, bare, other)
   }
   if (hostmetrics === undefined) print('  the Collector can not be built: no comparison with it')
   if (exporter === undefined) print('  process-exporter is not installed: no comparison with it')

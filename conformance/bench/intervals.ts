@@ -71,9 +71,12 @@ async function startRow(scope: Scope, crowd: Crowd, seconds: number): Promise<Ro
     `--otlp.interval=${seconds}s`,
   ]
   const exporter = await exporterSubject(scope, crowd)
+  const bpf = '--process-groups.source=bpf'
   const agents = [
     await agentSubject(scope, crowd, 'otel-interrogator, scraped'),
     await agentSubject(scope, crowd, 'otel-interrogator, scraped and pushing', both),
+    await agentSubject(scope, crowd, 'by BPF, scraped', [bpf]),
+    await agentSubject(scope, crowd, 'by BPF, scraped and pushing', [bpf, ...both]),
   ]
   return { seconds, exporter, agents }
 }

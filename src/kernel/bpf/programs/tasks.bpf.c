@@ -147,7 +147,7 @@ static __noinline int write_sums(struct seq_file *seq, struct task_struct *task)
 	p.flags = SUMS_TORN;
 	for (int i = 0; i < TRIES; i++) {
 		__u32 before = sig->stats_lock.seqcount.seqcount.sequence;
-		struct walk walk = { .sums = &s, .head = number(sig) + bpf_core_field_offset(struct signal_struct, thread_head) };
+		__u32 is_complete = 1;
 		p.cread_bytes = sig->ioac.read_bytes;
 		p.cwrite_bytes = sig->ioac.write_bytes;
 		s.utime = sig->utime;
@@ -157,11 +157,24 @@ static __noinline int write_sums(struct seq_file *seq, struct task_struct *task)
 		s.maj_flt = sig->maj_flt;
 		s.read_bytes = p.cread_bytes;
 		s.write_bytes = p.cwrite_bytes;
-		bpf_probe_read_kernel(&walk.at, sizeof walk.at, (void *)walk.head);
-		bpf_loop(MAX_THREADS, each_thread, &walk, 0);
+		if (sig->nr_threads == 1) {
+			s.utime += task->utime;
+			s.stime += task->stime;
+			s.runtime += task->se.sum_exec_runtime;
+			s.min_flt += task->min_flt;
+			s.maj_flt += task->maj_flt;
+			s.read_bytes += task->ioac.read_bytes;
+			s.write_bytes += task->ioac.write_bytes;
+		} else {
+			struct walk walk = { .sums = &s,
+				.head = number(sig) + bpf_core_field_offset(struct signal_struct, thread_head) };
+			bpf_probe_read_kernel(&walk.at, sizeof walk.at, (void *)walk.head);
+			bpf_loop(MAX_THREADS, each_thread, &walk, 0);
+			is_complete = walk.is_complete;
+		}
 		__u32 after = sig->stats_lock.seqcount.seqcount.sequence;
 		if (before == after && !(before & 1)) {
-			p.flags = walk.is_complete ? 0 : SUMS_CUT_SHORT;
+			p.flags = is_complete ? 0 : SUMS_CUT_SHORT;
 			break;
 		}
 	}
