@@ -9,6 +9,7 @@ import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { Cleanup } from './cleanup.ts'
 import { openCollection } from './collection.ts'
+import { apiSources } from './page.ts'
 import { createResource } from './resource.ts'
 import { createRoutes, readProtection } from './server.ts'
 
@@ -85,7 +86,8 @@ async function start(
 
   let server: WebServer | undefined
   if (hasServer) {
-    const routes = createRoutes(config, version, collection.sampler, prometheus, collection.runs)
+    const api = apiSources({ config, version, protection, exports: () => otlp?.counts, collection })
+    const routes = createRoutes(config, collection.sampler, prometheus, api)
     server = await startWebServer({
       ...config.prometheus,
       routes,
@@ -94,7 +96,8 @@ async function start(
     })
     const { close } = server
     cleanup.add((remaining) => close(remaining()))
-    logger.info({ url: server.url + config.prometheus.path }, 'serving metrics')
+    const what = { url: `${server.url}/`, metrics: config.prometheus.path }
+    logger.info(what, 'serving the page and metrics')
   }
   signal.throwIfAborted()
   await untilAborted(collection.begin(), signal)

@@ -3,6 +3,7 @@ import type { MetricProducer } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
 import type { AgentSources } from '../collectors/agent/collector.ts'
 import { LoopDelay } from '../collectors/agent/loop-delay.ts'
+import type { Members } from '../collectors/process-groups/members.ts'
 import { ReplaceableRules } from '../collectors/process-groups/rules/replaceable-rules.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { Config } from '../config/config.ts'
@@ -11,6 +12,8 @@ import type { Procfs } from '../kernel/procfs/procfs.ts'
 import type { Naming } from '../telemetry/definitions.ts'
 import { type CollectorRun, Sampler } from '../telemetry/sampler.ts'
 import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
+import type { SourceCache } from '../workloads/source-cache.ts'
+import type { Workloads } from '../workloads/workloads.ts'
 import type { Cleanup } from './cleanup.ts'
 import { createCollectors } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
@@ -31,6 +34,12 @@ export interface Collection {
   readonly sampler: Sampler
   /** The last run of each collector, by its name. */
   readonly runs: ReadonlyMap<string, CollectorRun>
+  readonly recording: Recording
+  /** Where the processes of the groups are found. */
+  readonly members: Members
+  readonly workloads: Workloads
+  /** Who is asked for names of containers and pods. */
+  readonly nameSources: readonly SourceCache[]
   /** A producer for a reader of its own; see `snapshotProducer`. */
   producer(namings: readonly Naming[], sharedAge?: () => number): MetricProducer
   /**
@@ -75,7 +84,7 @@ export function openCollection(
   })
   cleanup.add(() => directory.close())
   const recording = new Recording(config, logger)
-  const { meters, vocabulary, sampled, close } = createCollectors(
+  const { meters, vocabulary, sampled, members, close } = createCollectors(
     config,
     rules,
     procfs,
@@ -108,6 +117,10 @@ export function openCollection(
     rules,
     sampler,
     runs,
+    recording,
+    members,
+    workloads,
+    nameSources: directory.sources,
     producer: (namings, sharedAge) => snapshotProducer(sampler, vocabulary, namings, sharedAge),
     begin: async () => {
       await waitForNames(directory, NAMES_MILLISECONDS)

@@ -29,6 +29,8 @@ export function createCollectors(
   vocabulary: Vocabulary
   /** Names of those that take part in samples. */
   sampled: ReadonlySet<string>
+  /** Where the processes of the groups are found. */
+  members: Members
   /** Closes what the collectors hold open. */
   close: () => Promise<void>
 } {
@@ -61,5 +63,9 @@ export function createCollectors(
     daemonsetNames(config.classic.psi_prefix),
   )
   const sampled = enabled.filter(({ isSampled }) => isSampled === true).map(({ name }) => name)
-  return { meters, vocabulary, sampled: new Set(sampled), close: () => cleanup.run(0) }
+  return {
+    ...{ meters, vocabulary, members: sources.members },
+    sampled: new Set(sampled),
+    close: () => cleanup.run(0),
+  }
 }

@@ -1,15 +1,26 @@
 /** The recorder as the configuration wants it, with what it is fed by. */
+import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import type { EntityPeaks } from '../collectors/peaks/collector.ts'
 import type { Config } from '../config/config.ts'
 import { readMachine } from '../kernel/machine.ts'
 import { NodeUsageReader } from '../kernel/procfs/node-usage.ts'
+import type { RecordedEntity } from '../recorder/entity.ts'
 import { PEAK_WINDOW, Recorder } from '../recorder/recorder.ts'
 import { RecorderSchedule } from '../recorder/schedule.ts'
 import type { Sampler, Snapshot } from '../telemetry/sampler.ts'
+import type { Observation } from '../web/api/live.ts'
 
 /** Milliseconds between collections where a recorder needs them and nothing says how often. */
 const RECORDED_INTERVAL = 10_000
+
+/** Milliseconds between collections while somebody looks: as few as a page wants, as many as it bears. */
+const LEAST_LOOK = 1500
+const LOOK_FACTOR = 60
+const MOST_LOOK = 15_000
+/** Milliseconds after which nobody looks any more. */
+const VIEW_PATIENCE = 60_000
+const VIEW_BYTES = 64 * 1024 ** 2
 
 /** Milliseconds between the agent's own collections; 0 for none. */
 export function collectionInterval({ collection, recorder }: Config): number {
@@ -22,6 +33,12 @@ export class Recording {
   readonly #config: Config
   readonly #node: NodeUsageReader
   readonly #logger: Logger
+  /** While somebody looks and nothing is recorded: the last values, without a past. */
+  #view: Recorder | undefined
+  #viewTimer: NodeJS.Timeout | undefined
+  #sampler: Sampler | undefined
+  /** Milliseconds of CPU that the last collection took that was made for somebody who looks. */
+  #cost = 0
   #schedule: RecorderSchedule | undefined
   #hasFailed = false
 
@@ -42,7 +59,7 @@ export class Recording {
 
   /** Takes a complete snapshot. */
   take(snapshot: Snapshot): void {
-    const { recorder } = this
+    const recorder = this.recorder ?? this.#view
     if (recorder === undefined) return
     try {
       if (recorder.options.hasSamples) recorder.record(snapshot)
@@ -61,6 +78,7 @@ export class Recording {
 
   /** Begins to take samples; says what is recorded, and how finely. */
   start(sampler: Sampler): void {
+    this.#sampler = sampler
     if (this.recorder === undefined) return
     const { interval, window, maxMemory, hasSamples } = this.recorder.options
     if (hasSamples) {
@@ -96,7 +114,49 @@ export class Recording {
     }
   }
 
+  /**
+   * What is recorded, no older than a page needs. Without a recorder there are the last values, as long as somebody asks for
+   * them.
+   */
+  async look(): Promise<Observation> {
+    const recorder = this.recorder ?? this.#keepView()
+    // For somebody who looks, collections may take two percent of a CPU.
+    const interval = Math.min(Math.max(LEAST_LOOK, this.#cost * LOOK_FACTOR), MOST_LOOK)
+    const before = this.#sampler?.latest
+    const start = process.cpuUsage()
+    // Less than that: two questions a second apart are to have two answers.
+    const snapshot = await this.#sampler?.snapshot(interval * 0.75)
+    if (snapshot !== before) {
+      const { user, system } = process.cpuUsage(start)
+      this.#cost = (user + system) / 1000
+    }
+    const own = collectionInterval(this.#config)
+    return {
+      recorder,
+      hasPast: this.recorder !== undefined,
+      groupInterval: own > 0 ? Math.min(own, interval) : interval,
+      node: this.#config.node.name ?? hostname(),
+    }
+  }
+
+  /** An entity by its id in the API. */
+  find(id: number): RecordedEntity | undefined {
+    return (this.recorder ?? this.#view)?.get(id)
+  }
+
+  #keepView(): Recorder {
+    const options = { interval: 1000, window: 5000, maxMemory: VIEW_BYTES, hasSamples: false }
+    this.#view ??= new Recorder({ ...options, ...this.#node.size() })
+    clearTimeout(this.#viewTimer)
+    this.#viewTimer = setTimeout(() => {
+      this.#view = undefined
+    }, VIEW_PATIENCE)
+    this.#viewTimer.unref()
+    return this.#view
+  }
+
   close(): void {
+    clearTimeout(this.#viewTimer)
     this.#schedule?.close()
   }
 }

@@ -3,13 +3,14 @@ import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { certificateConfig, readWebConfig } from '../config/web-config/web-config.ts'
 import type { PrometheusReader } from '../telemetry/prometheus/reader.ts'
-import type { CollectorRun, Sampler } from '../telemetry/sampler.ts'
+import type { Sampler } from '../telemetry/sampler.ts'
+import { type ApiSources, apiRoutes } from '../web/api/api.ts'
 import { metricsRoute } from '../web/metrics-route.ts'
+import { pageRoutes } from '../web/page-route.ts'
 import { Reloaded } from '../web/protection/reloaded.ts'
 import { psiRoute } from '../web/psi-route.ts'
 import { plainText, type Route } from '../web/reply.ts'
 import type { Protection } from '../web/server.ts'
-import { statusRoute } from '../web/status-page.ts'
 
 /** @throws ConfigError when a file is wrong. */
 export function readProtection(web: Config['web'], logger: Logger): (() => Protection) | undefined {
@@ -52,20 +53,19 @@ export function readProtectionFiles(
 
 export function createRoutes(
   config: Config,
-  version: string,
   sampler: Sampler,
   prometheus: PrometheusReader,
-  runs: ReadonlyMap<string, CollectorRun>,
+  api: ApiSources,
 ): ReadonlyMap<string, Route> {
   const { path, max_scrapes } = config.prometheus
   const metrics = metricsRoute({
     scrape: (format) => prometheus.scrape(format),
     maxScrapes: max_scrapes,
   })
-  const status = () => ({ version, uptimeSeconds: process.uptime(), runs: [...runs.values()] })
   const healthy = () => plainText(200, 'ok\n')
   return new Map<string, Route>([
-    ['/', statusRoute([path, '/psi', '/healthz', '/readyz'], status)],
+    ...pageRoutes(),
+    ...apiRoutes(api),
     [path, metrics],
     ['/psi', psiRoute(() => sampler.snapshot())],
     ['/healthz', healthy],

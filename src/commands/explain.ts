@@ -1,19 +1,12 @@
 /** The command `explain`: why a process, or each, is in its group. */
 import { loadConfiguration } from '../agent/configuration.ts'
+import { explainSources } from '../agent/explain-sources.ts'
 import { openProcfs } from '../agent/procfs.ts'
 import { configuredWorkloads, waitForNames } from '../agent/workloads.ts'
-import {
-  type ExplainSources,
-  explainAll,
-  explainProcess,
-} from '../collectors/process-groups/explain.ts'
-import { Placement } from '../collectors/process-groups/placement.ts'
-import { ReadingErrors } from '../collectors/process-groups/reading-errors.ts'
+import { explainAll, explainProcess } from '../collectors/process-groups/explain.ts'
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
-import { readMachine } from '../kernel/machine.ts'
-import { userNames } from '../workloads/users.ts'
 import { print, printError } from './output.ts'
 
 /** How long names of containers and pods are waited for. */
@@ -50,17 +43,9 @@ async function explanation(config: Config, pid: number | undefined): Promise<Exp
   const { directory, workloads } = configuredWorkloads(config, procfs, () => {})
   await waitForNames(directory, NAMES_MILLISECONDS)
   directory.close()
-  const placement = new Placement(procfs, workloads, new ReadingErrors(), { by_workload: false })
-  const sources: ExplainSources = {
-    procfs,
-    placement,
-    nameSources: directory.sources,
-    bootTime: procfs.bootTime(),
-    ticksPerSecond: readMachine().ticksPerSecond,
-    username: userNames(),
-    rules: createRules(config),
-    children: config.process_groups.children,
-  }
+  const nameSources = directory.sources
+  const rules = createRules(config)
+  const sources = explainSources(config, { procfs, workloads, nameSources, rules })
   if (pid === undefined) return { text: table(await explainAll(sources)), isGrouped: true }
   const { lines, isGrouped } = await explainProcess(sources, pid)
   return { text: `${lines.join('\n')}\n`, isGrouped }

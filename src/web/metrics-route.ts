@@ -1,8 +1,7 @@
 /** `/metrics`: in the form that the client prefers, compressed where it takes that. */
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import { constants, gzip } from 'node:zlib'
 import { type Format, OPEN_METRICS, TEXT } from '../telemetry/prometheus/formats.ts'
+import { compressed } from './compressed.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
 
 export interface MetricsRouteOptions {
@@ -16,10 +15,7 @@ export interface MetricsRouteOptions {
 const DEFAULT_TIMEOUT_SECONDS = 10
 /** More than anybody waits; timers of Node overflow at 2^31 ms. */
 const MOST_TIMEOUT_SECONDS = 3600
-/** Below this size compression saves no packet. */
-const LEAST_TO_COMPRESS = 1400
-
-const compress = promisify(gzip)
+const VARIES = { Vary: 'Accept, Accept-Encoding' }
 
 export function metricsRoute({ scrape, maxScrapes }: MetricsRouteOptions): Route {
   let scrapes = 0
@@ -34,24 +30,12 @@ export function metricsRoute({ scrape, maxScrapes }: MetricsRouteOptions): Route
     try {
       const format = preferredFormat(request.headers.accept)
       const text = await withTimeout(scrape(format), timeoutOf(request))
-      return { ...(await metricsReply(request, format.contentType, text)), onEnd }
+      const reply = await compressed(request, format.contentType, text, VARIES)
+      return { ...reply, onEnd }
     } catch (error) {
       return { ...unavailable((error as Error).message), onEnd }
     }
   }
-}
-
-async function metricsReply(
-  request: IncomingMessage,
-  contentType: string,
-  text: string,
-): Promise<Reply> {
-  const headers = { Vary: 'Accept, Accept-Encoding' }
-  if (text.length < LEAST_TO_COMPRESS || !acceptsGzip(request)) {
-    return { status: 200, contentType, body: text, headers }
-  }
-  const body = await compress(text, { level: constants.Z_BEST_SPEED })
-  return { status: 200, contentType, body, headers: { ...headers, 'Content-Encoding': 'gzip' } }
 }
 
 /** OpenMetrics only for who prefers its version 1.0, as Prometheus does. */
@@ -75,19 +59,6 @@ function preferredFormat(accept = '*/*'): Format {
     }
   }
   return openMetrics > text ? OPEN_METRICS : TEXT
-}
-
-/** RFC 9110, section 12.5.3: `*` stands for the codings that are not named. */
-function acceptsGzip(request: IncomingMessage): boolean {
-  const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase()
-  const weights = new Map(
-    accepted.split(',').map((part): [string, number] => {
-      const [coding, weight] = part.trim().split(/\s*;\s*q\s*=\s*/)
-      return [coding, Number(weight ?? 1)]
-    }),
-  )
-  const weight = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0
-  return weight > 0
 }
 
 function timeoutOf(request: IncomingMessage): number {

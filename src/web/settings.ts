@@ -18,9 +18,11 @@ const prometheus = {
   path: setting({
     doc: 'Path of the metrics.',
     format: textLike(
-      'a path such as /metrics that is not one of /, /psi, /health, /healthz and /readyz',
+      'a path such as /metrics that is not one of /, /psi, /health, /healthz and /readyz, nor below /api or /page',
       (path) =>
-        /^\/[^?#\s]+$/.test(path) && !['/psi', '/health', '/healthz', '/readyz'].includes(path),
+        /^\/[^?#\s]+$/.test(path) &&
+        !['/psi', '/health', '/healthz', '/readyz'].includes(path) &&
+        !/^\/(?:api|page)(?:\/|$)/.test(path),
     ),
     default: '/metrics',
     flags: ['web.telemetry-path'],

@@ -6,7 +6,6 @@ import type { Format } from '../../src/telemetry/prometheus/formats.ts'
 import { metricsRoute } from '../../src/web/metrics-route.ts'
 import { plainText, type Route } from '../../src/web/reply.ts'
 import { startWebServer } from '../../src/web/server.ts'
-import { statusRoute } from '../../src/web/status-page.ts'
 import { limitsWith } from '../support/web-limits.ts'
 
 const LONG = `${'metric 1\n'.repeat(1000)}`
@@ -147,24 +146,6 @@ test('no more scrapes at a time than allowed', async (t) => {
     [200, 200],
   )
   t.is((await fetch(`${url}/metrics`)).status, 200)
-})
-
-test('the status page shows collectors, and escapes what they say', async (t) => {
-  const run = {
-    name: 'c',
-    time: [1, 0] as [number, number],
-    duration: 0.0123,
-    series: 7,
-    dropped: 0,
-    errors: [new Error('<b>')],
-  }
-  const route = statusRoute(['/metrics'], () => ({ version: '1', uptimeSeconds: 3, runs: [run] }))
-  const { url } = await serve(t, { '/': route })
-  const text = await (await fetch(url)).text()
-  t.regex(text, /<a href="\/metrics">/)
-  t.regex(text, /12\.3 ms/)
-  t.regex(text, /Error: &lt;b&gt;/)
-  t.notRegex(text, /<b>/)
 })
 
 test('closing waits for requests under way, but not for ever', async (t) => {

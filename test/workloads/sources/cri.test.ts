@@ -2,29 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js'
 import test, { type ExecutionContext } from 'ava'
 import { CriSource } from '../../../src/workloads/sources/cri/cri.ts'
-
-/** A field of the wire format: a number, or a text or message. */
-function field(number: number, value: number | string | Buffer): Buffer {
-  if (typeof value === 'number') return Buffer.concat([varint(number * 8), varint(value)])
-  const bytes = Buffer.from(value as string)
-  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes])
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = BigInt(value)
-  do {
-    bytes.push(Number(rest % 128n) + (rest > 127n ? 128 : 0))
-    rest /= 128n
-  } while (rest > 0n)
-  return Buffer.from(bytes)
-}
-
-const message = (...fields: Buffer[]) => Buffer.concat(fields)
-const entry = (key: string, value: string) => message(field(1, key), field(2, value))
+import { type CriAnswers, entry, field, message, startCriServer } from '../../support/cri-server.ts'
 
 const VERSION = message(field(1, '0.1.0'), field(2, 'containerd'), field(3, '2.1.0'))
 const METADATA = message(field(1, 'web-1'), field(2, 'uid-1'), field(3, 'shop'), field(4, 2))
@@ -48,54 +28,17 @@ const CONTAINER = message(
 )
 const EXITED = message(field(1, 'x'.repeat(64)), field(2, 's'.repeat(64)), field(6, 2))
 
-type Answers = Partial<
-  Record<'Version' | 'ListPodSandbox' | 'ListContainers' | 'ListImages', Buffer | status>
->
-
-const GOOD: Answers = {
+const GOOD: CriAnswers = {
   Version: VERSION,
   ListPodSandbox: message(field(1, SANDBOX), field(1, ENDED)),
   ListContainers: message(field(1, CONTAINER), field(1, EXITED)),
 }
 
 /** Serves the answers; gives the source, and the methods that were called. */
-async function serve(t: ExecutionContext, answers: Answers) {
+async function serve(t: ExecutionContext, answers: CriAnswers) {
   const directory = mkdtempSync(join(tmpdir(), 'cri-'))
   const socket = join(directory, 'cri.sock')
-  const server = new Server()
-  const called: string[] = []
-  const method = (name: keyof Answers) => ({
-    path: `/runtime.v1.${name === 'ListImages' ? 'ImageService' : 'RuntimeService'}/${name}`,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (bytes: Buffer) => bytes,
-    requestDeserialize: (bytes: Buffer) => bytes,
-    responseSerialize: (bytes: Buffer) => bytes,
-    responseDeserialize: (bytes: Buffer) => bytes,
-  })
-  const names = ['Version', 'ListPodSandbox', 'ListContainers', 'ListImages'] as const
-  server.addService(
-    Object.fromEntries(names.map((name) => [name, method(name)])),
-    Object.fromEntries(
-      names.map((name) => [
-        name,
-        (_: unknown, answer: sendUnaryData<Buffer>) => {
-          called.push(name)
-          const given = answers[name]
-          if (given === undefined || typeof given === 'number') {
-            answer({ code: given ?? status.UNIMPLEMENTED, details: 'unknown service' })
-          } else {
-            answer(null, given)
-          }
-        },
-      ]),
-    ),
-  )
-  await new Promise<void>((resolve, reject) =>
-    server.bindAsync(`unix://${socket}`, ServerCredentials.createInsecure(), (error) =>
-      error === null ? resolve() : reject(error),
-    ),
-  )
+  const { server, called } = await startCriServer(socket, answers)
   const kept = { labels: new Set(['app']), annotations: new Set(['note']) }
   const source = new CriSource(socket, kept)
   t.teardown(() => {

@@ -1,0 +1,42 @@
+/** Answers that are compressed for clients that take it. */
+import type { IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import type { Reply } from './reply.ts'
+
+/** Below this size compression saves no packet. */
+const LEAST_TO_COMPRESS = 1400
+
+const compress = promisify(gzip)
+
+/** @param headers besides those of compression. */
+export async function compressed(
+  request: IncomingMessage,
+  contentType: string,
+  body: string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
+  if (body.length < LEAST_TO_COMPRESS || !acceptsGzip(request)) {
+    return { status: 200, contentType, body, headers }
+  }
+  const zipped = await compress(body, { level: constants.Z_BEST_SPEED })
+  return {
+    status: 200,
+    contentType,
+    body: zipped,
+    headers: { ...headers, 'Content-Encoding': 'gzip' },
+  }
+}
+
+/** RFC 9110, section 12.5.3: `*` stands for the codings that are not named. */
+function acceptsGzip(request: IncomingMessage): boolean {
+  const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase()
+  const weights = new Map(
+    accepted.split(',').map((part): [string, number] => {
+      const [coding, weight] = part.trim().split(/\s*;\s*q\s*=\s*/)
+      return [coding, Number(weight ?? 1)]
+    }),
+  )
+  const weight = weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0
+  return weight > 0
+}
