@@ -10,6 +10,7 @@ import { startCrowd } from './bench/crowd.ts'
 import { measureIntervals } from './bench/intervals.ts'
 import { measurePerf } from './bench/perf.ts'
 import { measurePipeline } from './bench/pipeline.ts'
+import { measureRecorder } from './bench/recorder.ts'
 import {
   agentSubject,
   cpuSeconds,
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     workloads: () => measureWorkloads(print),
     cgroups: () => measureCgroups(print),
     perf: () => measurePerf(print),
+    recorder: () => measureRecorder(print),
   }
   for (const name of values.parts.split(',')) {
     const measurePart = parts[name]

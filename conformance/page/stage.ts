@@ -119,14 +119,19 @@ export async function startManyGroups(
   }
 }
 
-/** Rules that give all of them a group each. */
-export const RULES = `process_names:
+/** Rules that give each of them a group, and leave out whatever else this machine does. */
+export const OWN_RULES = `process_names:
+  - name: page-busy
+    exe: [page-busy]
   - name: "{{.Matches.name}}"
     cmdline: ['(?s)^hostile (?P<name>.*) 100000$']
   - name: "{{.Matches.name}}"
     cmdline: ['^(?P<name>crowd-\\d+) ']
   - name: "{{.Matches.name}}"
     cmdline: ['^(?P<name>redis|metrics|nginx|postgres|api|prometheus|coredns) -c ']
-  - name: "{{.ExeBase}}"
+`
+
+/** The same, and a group for every other program. */
+export const RULES = `${OWN_RULES}  - name: "{{.ExeBase}}"
     cmdline: ['.+']
 `

@@ -109,9 +109,9 @@ export function registerCgroups(
   let hasNotified = false
   meter.addBatchObservableCallback(
     async (result) => {
-      const observe = (cgroup: KnownCgroup, what: Reading) =>
-        levels[cgroup.selected.level].observe(result, cgroup, what)
       const detail = detailOf(result)
+      const observe = (cgroup: KnownCgroup, what: Reading) =>
+        levels[cgroup.selected.level].observe(result, cgroup, what, detail)
       if (detail !== 'full') {
         await cgroups.sample(collectionTime(result), detail, observe)
         if (detail === 'cpu') return

@@ -4,13 +4,20 @@ import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/figures.ts'
 import type { Stall } from '../../kernel/psi.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments, type Measurement } from '../../telemetry/instruments.ts'
+import type { Detail } from '../../telemetry/meter.ts'
 import { LEVELS, type Level, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 import type { PressureRow } from './figure-definitions.ts'
 import type { KnownCgroup } from './known-cgroup.ts'
 import type { Pressures, Reading } from './plan.ts'
 
 export interface Observer {
-  readonly observe: (result: BatchObservableResult, cgroup: KnownCgroup, reading: Reading) => void
+  /** @param detail what was read; of a sample only the figures that change by the second are observed. */
+  readonly observe: (
+    result: BatchObservableResult,
+    cgroup: KnownCgroup,
+    reading: Reading,
+    detail: Detail,
+  ) => void
   readonly observables: readonly Observable[]
 }
 
@@ -28,19 +35,24 @@ export function levelObserver(
     measurements[rowKey(row)],
   ])
   const stalls = pressureFields(pressures, measurements)
+  const sampledFigures = figureFields.filter(([field]) => SAMPLED.has(field))
+  const sampledStalls = stalls.filter(([, field]) => field === 'total')
   const deviceFields = DEVICE_FIELDS.map((field): [typeof field, Measurement] => [
     field,
     io.measurements[field],
   ])
   return {
     observables: [...observables, ...io.observables],
-    observe(result, cgroup, reading) {
+    observe(result, cgroup, reading, detail) {
       const { entity } = cgroup
-      for (const [field, measurement] of figureFields) {
+      const isFull = detail === 'full'
+      for (const [field, measurement] of isFull ? figureFields : sampledFigures) {
         const value = reading.figures[field]
         if (Number.isFinite(value)) measurement.observe(result, entity, value)
       }
-      observePressures(result, stalls, entity, reading.pressures)
+      if (detail === 'cpu') return
+      const read = isFull ? stalls : sampledStalls
+      observePressures(result, read, entity, reading.pressures)
       for (const device of reading.devices) {
         const deviceEntity = cgroup.device(device, deviceName)
         for (const [field, measurement] of deviceFields) {
@@ -51,6 +63,8 @@ export function levelObserver(
     },
   }
 }
+
+const SAMPLED: ReadonlySet<keyof CgroupFigures> = new Set(['cpuUsage', 'memoryUsage'])
 
 const DEVICE_FIELDS = [
   'readBytes',
