@@ -11,7 +11,8 @@ const WANTED = [
   /^dist\/[\w/-]+\.js$/,
   /^dist\/index\.d\.ts$/,
   /^dist\/kernel\/bpf\/(\w+\.skel|LICENSE\.bpf)$/,
-  /^docs\/[\w-]+\.md$/,
+  /^dist\/web\/page\/(index\.html|style\.css|icon\.svg|uPlot\.iife\.min\.js|uPlot\.min\.css|uPlot\.LICENSE)$/,
+  /^docs\/[\w-]+\.(md|png)$/,
   /^(README|CHANGELOG)\.md$/,
   /^LICENSE$/,
 ]

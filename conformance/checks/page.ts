@@ -81,7 +81,10 @@ const showsNode: Part = async ({ scope, print }, browser, pictures) => {
   await page.reload()
   await page.locator('.row.heading').first().waitFor()
   await delay(20_000)
+  await page.locator('#search').fill('postgres')
   await page.locator('.row:not([hidden]):not(.heading)', { hasText: 'postgres' }).first().click()
+  await page.locator('#search').fill('')
+  await page.keyboard.press('ArrowDown')
   await delay(3000)
   const picture = process.env.UPDATE_PICTURE === '1' ? PICTURE : join(pictures, 'container.png')
   await page.screenshot({ path: picture })
@@ -180,7 +183,8 @@ async function explains(page: Page, url: string, pid: number): Promise<void> {
   const text = page.locator('.rules')
   await text.waitFor()
   const said = (await text.textContent()) ?? ''
-  require(said.includes(`process ${pid}`) && /: (?:matches|does not match)/.test(said), `explain says: ${said}`)
+  require(said.includes(`process ${pid}`) &&
+    /: (?:matches|does not match)/.test(said), `explain says: ${said}`)
   const stranger = await fetch(`${url}/api/v1/explain?pid=${pid}`).then(({ status }) => status)
   require(stranger === 200, `explain on loopback answers ${stranger}`)
 }

@@ -6,7 +6,7 @@ import { intoCgroup } from '../support/cgroups.ts'
 import type { Scope } from '../support/children.ts'
 
 /** Script, markup, bidirectional and control characters. */
-export const HOSTILE = {
+const HOSTILE = {
   process: '<img src=x onerror=alert(1)>',
   bidi: '\u202Egnp.exe\u2066',
   control: 'a\u001b[31mb\u0007',

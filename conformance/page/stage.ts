@@ -1,10 +1,13 @@
 /** Nodes to look at: a few named pods that do something, and a crowd. */
 import { randomUUID } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { field, message, startCriServer } from '../../test/support/cri-server.ts'
-import { intoCgroup } from '../support/cgroups.ts'
-import type { Scope } from '../support/children.ts'
+import { intoCgroup, makeCgroup } from '../support/cgroups.ts'
+import { endChild, type Scope } from '../support/children.ts'
 import { writeProgram } from '../support/programs.ts'
+
+const V1_ROOTS = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup/blkio']
 
 /** Namespace, pod, container, image, and how much of a CPU it uses. */
 const PODS = [
@@ -52,7 +55,13 @@ export async function startPods(scope: Scope): Promise<string> {
       WORK,
       String(part),
     ])
-    intoCgroup(scope, child.pid as number, `kubepods/burstable/pod${uid}/${id}`)
+    const path = `kubepods/burstable/pod${uid}/${id}`
+    intoCgroup(scope, child.pid as number, path)
+    // Beside hierarchies of v1, memory and storage are counted there.
+    for (const root of V1_ROOTS.filter((each) => existsSync(join(each, 'cgroup.procs')))) {
+      writeFileSync(join(makeCgroup(scope, path, root), 'cgroup.procs'), String(child.pid))
+    }
+    scope.onEnd(() => endChild(child))
     containers.push(
       message(
         field(1, id),

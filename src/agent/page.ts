@@ -94,7 +94,7 @@ function countedErrors(sampler: Sampler) {
   )
 }
 
-function withoutCredentials(endpoint: string): string {
+function withoutCredentials(endpoint = ''): string {
   return endpoint.replace(/\/\/[^/@]*@/, '//')
 }
 

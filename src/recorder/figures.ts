@@ -9,7 +9,15 @@ export const CGROUP_KINDS: ReadonlySet<Kind> = new Set(['container', 'pod', 'cgr
 
 export interface Figure {
   /** UCUM; `1` for parts of the time. */
-  readonly unit: '{cpu}' | 'By' | 'By/s' | '1' | '{fault}/s' | '{context_switch}/s' | '{process}'
+  readonly unit:
+    | '{cpu}'
+    | '{thread}'
+    | 'By'
+    | 'By/s'
+    | '1'
+    | '{fault}/s'
+    | '{context_switch}/s'
+    | '{process}'
   readonly title: string
   /** Whether it is the increase of a counter for each second; else the value itself. */
   readonly isRate: boolean
@@ -38,7 +46,7 @@ export const FIGURES = {
     combined: 'sum',
   },
   runDelay: {
-    unit: '{cpu}',
+    unit: '{thread}',
     title: 'Threads that were ready and waited for a CPU',
     isRate: true,
     combined: 'sum',

@@ -14,6 +14,7 @@ import {
   entityAttributes,
   entityKey,
   FIGURE_SOURCES,
+  type Figure,
   type FigureName,
   type FigureSource,
   type Kind,
@@ -240,7 +241,8 @@ export class Recorder {
 
   #addRecent({ recent, peaks }: RecordedEntity, at: number, total: number): void {
     const rate = recent?.add(at, total)
-    if (rate !== undefined && !Number.isNaN(rate)) peaks?.add(0, at, rate)
+    if (rate === undefined || Number.isNaN(rate)) return
+    peaks?.add(0, at, Math.min(rate, this.options.cpus))
   }
 
   #finish(at: number, detail: Detail, found: Set<Kind>): void {
@@ -295,7 +297,8 @@ export class Recorder {
         counters[place] = sum
         counted[place] = at
         if (Number.isNaN(from) || at <= from) continue
-        const value = Math.max(0, sum - previous) / (at - from)
+        const rate = Math.max(0, sum - previous) / (at - from)
+        const value = Math.min(rate, this.#mostOf(figure))
         this.#write(entity, place, this.tickOf(from) + 1, tick, value, at)
       } else {
         counted[place] = at
@@ -304,6 +307,12 @@ export class Recorder {
       }
     }
     entity.rate(this.#scoreOf(latest, layout.places), at, this.#halfLife)
+  }
+
+  /** What a rate can't exceed: what is above comes from files that were read later than the snapshot's time. */
+  #mostOf({ unit }: Figure): number {
+    if (unit === '1') return 1
+    return unit === '{cpu}' ? this.options.cpus : Number.POSITIVE_INFINITY
   }
 
   #write(

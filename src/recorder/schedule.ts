@@ -51,14 +51,12 @@ export class RecorderSchedule {
   async #look(): Promise<void> {
     const tick = Math.floor(Date.now() / this.#recorder.options.interval)
     const detail = tick === this.#lastTick ? 'cpu' : 'usage'
+    // Read when the sample begins, which is the time that it bears.
+    const usage = detail === 'usage' ? this.#node() : undefined
     const snapshot = await this.#sampler.sample(detail)
     // A collection is under way: the next look is soon.
     if (snapshot === undefined) return
-    if (detail === 'cpu') {
-      this.#recorder.record(snapshot, detail)
-    } else {
-      this.#lastTick = tick
-      this.#recorder.record(snapshot, detail, this.#node())
-    }
+    if (detail === 'usage') this.#lastTick = tick
+    this.#recorder.record(snapshot, detail, usage)
   }
 }

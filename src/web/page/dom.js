@@ -68,8 +68,3 @@ const HIDDEN = new RegExp(
   '[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]|[\\u{e0000}-\\u{e007f}]',
   'gu',
 )
-
-/** @param {string} text as it is, in a direction of its own. @param {string} [tag] */
-export function name(text, tag = 'bdi') {
-  return h(tag, {}, visible(text))
-}

@@ -130,9 +130,13 @@ export class Plot {
     this.#empty.hidden = lines.length > 0
     if (lines.length === 0) {
       if (this.#entries.length > 0 || this.#legend.childElementCount === 0) this.#drawLegend()
+      const isAbsent = past.times.length > 5
+      setText(this.#empty, isAbsent ? 'not measured here' : 'nothing yet')
+      this.element.classList.toggle('absent', isAbsent)
       if (!this.#empty.isConnected) this.#holder.append(this.#empty)
       return
     }
+    this.element.classList.remove('absent')
     if (this.#plot === undefined) this.#create()
     else this.#plot.setData(this.#data, true)
     this.#tell()

@@ -42,7 +42,7 @@ export function go(change, isStep = false) {
 }
 
 /** @param {State} state */
-export function write(state) {
+function write(state) {
   const query = new URLSearchParams()
   for (const [key, value] of Object.entries(state)) {
     if (value !== DEFAULTS[/** @type {keyof State} */ (key)]) query.set(key, value)

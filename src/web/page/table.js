@@ -26,15 +26,15 @@ const COLUMNS = {
   read: { head: 'Read', title: 'Bytes read from storage' },
   write: { head: 'Write', title: 'Bytes written to storage' },
   cpuSome: {
-    head: 'P cpu',
+    head: 'PSI cpu',
     title: 'Pressure: part of the time in which some task waited for a CPU',
   },
   memorySome: {
-    head: 'P mem',
+    head: 'PSI mem',
     title: 'Pressure: part of the time in which some task waited for memory',
   },
   ioSome: {
-    head: 'P io',
+    head: 'PSI io',
     title: 'Pressure: part of the time in which some task waited for storage',
   },
   faults: { head: 'Faults', title: 'Major page faults a second' },
@@ -324,15 +324,18 @@ class RowView {
     element.classList.toggle('selected', isSelected)
     element.setAttribute('aria-selected', String(isSelected))
     element.classList.toggle('ended', entity.ended !== undefined)
-    const described = `${entity.id} ${entity.search}`
+    const isGrouped = state().by === 'namespace'
+    const described = `${entity.id} ${isGrouped} ${entity.search}`
     if (this.#described !== described) {
       this.#described = described
-      const { title, place } = namesOf(entity)
+      const { title, place, namespace } = namesOf(entity)
+      const own =
+        isGrouped && place.startsWith(`${namespace} / `) ? place.slice(namespace.length + 3) : place
       setText(this.#mark, KIND_NAMES[entity.kind][0].toUpperCase())
       this.#mark.dataset.kind = entity.kind
       this.#mark.title = KIND_NAMES[entity.kind]
       setText(this.#title, visible(title))
-      setText(this.#place, visible(place))
+      setText(this.#place, visible(own))
       this.#title.title = visible(place === '' ? title : `${title} — ${place}`)
     }
     for (const { key, text, bar, cell } of this.#cells) {
@@ -423,7 +426,7 @@ function barWidth(store, key, value) {
 }
 
 /** @param {string} key */
-export function sortBy(key) {
+function sortBy(key) {
   const { sort, dir } = state()
   const first = key === 'name' ? 'asc' : 'desc'
   go({ sort: key, dir: sort === key ? (dir === 'desc' ? 'asc' : 'desc') : first })
@@ -468,8 +471,14 @@ function sumsOf(store, entities, columns) {
     // Of several kinds a sum would count the same usage twice.
     if (UNITS[key] === '1' || kinds.size > 1) continue
     let sum = 0
-    for (const entity of entities) sum += store.value(entity, key) ?? 0
-    sums.set(key, sum)
+    let isKnown = false
+    for (const entity of entities) {
+      const value = store.value(entity, key)
+      if (!isNumber(value)) continue
+      isKnown = true
+      sum += Number(value)
+    }
+    if (isKnown) sums.set(key, sum)
   }
   return sums
 }

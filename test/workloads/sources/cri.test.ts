@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { status } from '@grpc/grpc-js'
 import test, { type ExecutionContext } from 'ava'
 import { CriSource } from '../../../src/workloads/sources/cri/cri.ts'
 import { type CriAnswers, entry, field, message, startCriServer } from '../../support/cri-server.ts'
