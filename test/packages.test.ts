@@ -6,6 +6,7 @@ const MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
 const PACKAGES = [
   'api',
+  'configuration',
   'core',
   'exporter-metrics-otlp-grpc',
   'exporter-metrics-otlp-proto',

@@ -10,9 +10,10 @@ import { checkFailures } from '../collector/failures.ts'
 import { checkHostmetrics } from '../collector/hostmetrics.ts'
 import { compareRoutes } from '../collector/routes.ts'
 import { checkVolume } from '../collector/volume.ts'
+import { otlpReceiver, pushing, WAYS, type Way } from '../collector/ways.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
-import { makePods } from '../support/pods.ts'
+import { type MadePods, makePods } from '../support/pods.ts'
 
 /** Longer than the comparison takes: every scrape and push has the same snapshot. */
 const ONE_SNAPSHOT = '--collection.max-age=10m'
@@ -26,22 +27,29 @@ export const check: Check = {
   async run(context) {
     const { scope, print } = context
     const program = await buildCollector(scope, print)
-    const points = await checkArrival(context, program)
+    let points = 0
+    for (const way of WAYS) points = await checkArrival(context, program, way)
     await checkConfigurations(context, program)
     await compareRoutes(context, program)
     await checkHostmetrics(context, program)
     await checkVolume(context, program)
-    await checkFailures(context, program)
-    return `${points} points equal on both outputs, and delivery outlives the Collector`
+    for (const way of WAYS.filter(({ resources }) => resources === 'entity')) {
+      await checkFailures(context, program, way)
+    }
+    return `${points} points equal on both outputs by each way, and delivery outlives the Collector`
   },
 }
 
 /** Agent → Collector → file and Prometheus exporter, both against the agent's own /metrics. */
-async function checkArrival({ scope, print }: CheckContext, program: string): Promise<number> {
-  const [grpc, prometheus] = [await freePort(), await freePort()]
+async function checkArrival(
+  { scope, print }: CheckContext,
+  program: string,
+  way: Way,
+): Promise<number> {
+  const [port, prometheus] = [await freePort(), await freePort()]
   const file = join(scope.directory(), 'metrics.json')
   const collector = new Collector(scope, program, {
-    receivers: { otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${grpc}` } } } },
+    receivers: { otlp: otlpReceiver(way, port) },
     exporters: {
       file: { path: file, flush_interval: '100ms' },
       prometheus: {
@@ -51,14 +59,13 @@ async function checkArrival({ scope, print }: CheckContext, program: string): Pr
     },
     service: { pipelines: { metrics: { receivers: ['otlp'], exporters: ['file', 'prometheus'] } } },
   })
-  await collector.start(grpc)
+  await collector.start(port)
   const pods = makePods(scope)
   const agent = await startAgent(scope, [
     ONE_SNAPSHOT,
     '--prometheus.naming=otel',
     '--prometheus.scope-labels',
-    '--exporters=prometheus,otlp',
-    `--otlp.endpoint=http://127.0.0.1:${grpc}`,
+    ...pushing(way, port),
     '--otlp.interval=1h',
   ])
   const ours = parseSamples(await get(`${agent.url}/metrics`)).filter(
@@ -73,12 +80,12 @@ async function checkArrival({ scope, print }: CheckContext, program: string): Pr
   )
   require(new Set(resources).size ===
     resources.length, 'a Resource comes twice in what fits into one request')
-  for (const { id } of pods.containers) {
-    const mine = resources.filter((resource) => resource.includes(id))
-    require(mine.length === 1, `container ${id} has ${mine.length} Resources`)
-    require(!mine[0].includes('"service.name"'), `container ${id} has the agent's service.name`)
-  }
-  print(`${points.length} points arrived once each, under ${resources.length} Resources`)
+  if (way.resources === 'single') {
+    require(resources.length === 1, `there are ${resources.length} Resources, not one`)
+  } else requireResources(resources, pods)
+  print(
+    `${way.protocol}, ${way.resources}: ${points.length} points arrived once each, under ${resources.length} Resources`,
+  )
 
   const theirs = parseSamples(await get(`http://127.0.0.1:${prometheus}/metrics`)).filter(
     ({ name }) => name !== 'target_info',
@@ -90,6 +97,15 @@ async function checkArrival({ scope, print }: CheckContext, program: string): Pr
     ours.length, `the Collector has ${theirs.length} samples, we ${ours.length}`)
   print(`its Prometheus exporter writes the same ${theirs.length} samples as our /metrics`)
   return points.length
+}
+
+/** Each container has a Resource of its own, which is not the agent's. */
+function requireResources(resources: readonly string[], { containers }: MadePods): void {
+  for (const { id } of containers) {
+    const mine = resources.filter((resource) => resource.includes(id))
+    require(mine.length === 1, `container ${id} has ${mine.length} Resources`)
+    require(!mine[0].includes('"service.name"'), `container ${id} has the agent's service.name`)
+  }
 }
 
 /** Samples of ours that the others do not have, with the same name, labels and value. */

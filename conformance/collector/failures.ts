@@ -9,6 +9,7 @@ import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
 import { residentMemory } from '../support/memory.ts'
 import { Collector, writtenRequests } from './collector.ts'
+import { otlpReceiver, pushing, type Way } from './ways.ts'
 
 const KILLS = 10
 /** Processes whose metrics are more than 1 MiB. */
@@ -20,28 +21,23 @@ const PATIENCE = 20 * INTERVAL
 const GROWTH = 1.15
 
 export async function checkFailures(
-  { scope, print }: CheckContext,
+  { scope, print: write }: CheckContext,
   program: string,
+  way: Way,
 ): Promise<void> {
+  const print = (line: string) => write(`${way.protocol}: ${line}`)
   const port = await freePort()
   const file = join(scope.directory(), 'metrics.json')
   const create = (at: number, path: string, most: number) =>
     new Collector(scope, program, {
-      receivers: {
-        otlp: {
-          protocols: {
-            grpc: { endpoint: `127.0.0.1:${at}`, max_recv_msg_size_mib: most },
-          },
-        },
-      },
+      receivers: { otlp: otlpReceiver(way, at, most) },
       exporters: { file: { path, append: true, flush_interval: '100ms' } },
       service: { pipelines: { metrics: { receivers: ['otlp'], exporters: ['file'] } } },
     })
   const collector = create(port, file, 4)
   await collector.start(port)
   const agent = await startAgent(scope, [
-    '--exporters=prometheus,otlp',
-    `--otlp.endpoint=http://127.0.0.1:${port}`,
+    ...pushing(way, port),
     `--otlp.interval=${INTERVAL}ms`,
     '--otlp.timeout=2s',
   ])
@@ -104,8 +100,7 @@ export async function checkFailures(
       `--procfs.root=${tree.root}`,
       '--cgroups.enabled=false',
       '--collection.max-age=10m',
-      '--exporters=prometheus,otlp',
-      `--otlp.endpoint=http://127.0.0.1:${other}`,
+      ...pushing(way, other),
       '--otlp.interval=1h',
     ])
     const samples = parseSamples(await get(`${url}/metrics`)).length - 1

@@ -35,7 +35,9 @@ export async function compareRoutes(
     '--prometheus.target-info=false',
     '--exporters=prometheus,otlp',
     `--otlp.endpoint=http://127.0.0.1:${grpc}`,
-    '--otlp.interval=1s',
+    // One push, of the snapshot that is scraped; it is tried again until the Collector is there.
+    '--otlp.interval=1h',
+    '--otlp.export-timeout=10m',
     '--workloads.sources=none',
   ])
   const collector = new Collector(scope, program, {

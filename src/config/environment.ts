@@ -13,20 +13,31 @@ const LOG_LEVELS: Readonly<Record<string, string>> = {
   ALL: 'trace',
 }
 
+/** The variable of OpenTelemetry's declarative configuration. */
+const CONFIG_FILE = 'OTEL_CONFIG_FILE'
+
+/** The file of OpenTelemetry's declarative configuration, if the environment names one. */
+export function declarativeFile(environment: NodeJS.ProcessEnv): string | undefined {
+  return environment[CONFIG_FILE] || undefined
+}
+
 /**
  * Sets what the environment says; an empty variable is as good as none.
  *
  * A wrong value in one of the agent's own variables is a problem. In one of OpenTelemetry's it is a
- * warning, and the variable is ignored, for it may be meant for another program.
+ * warning, and the variable is ignored, for it may be meant for another program. With a declarative configuration
+ * OpenTelemetry's variables do not count, as its specification has it.
  *
  * @returns the warnings.
  */
 export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv): string[] {
   const warnings: string[] = []
+  const isDeclarative = declarativeFile(environment) !== undefined
   for (const [path, { variables = [], format, substitutes }] of Object.entries(SETTINGS)) {
     const ignored: string[] = []
     for (const variable of [variableOf(path), ...variables]) {
       if (!isSet(environment, variable)) continue
+      if (isDeclarative && isOfSpecification(variable)) continue
       const given = environment[variable] as string
       const substitute = substitutes?.get(given.trim().toLowerCase())
       if (substitute !== undefined) {
@@ -35,7 +46,7 @@ export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv):
         )
       }
       const text = substitute ?? given
-      if (isOfOpenTelemetry(variable) && format.parse(text) === undefined) {
+      if (isOfSpecification(variable) && format.parse(text) === undefined) {
         ignored.push(`${variable} is ignored: ${notAllowed(path, text)}`)
         continue
       }
@@ -44,12 +55,10 @@ export function readEnvironment(layers: Layers, environment: NodeJS.ProcessEnv):
     }
     for (const warning of ignored) warnings.push(`${warning}; ${layers.inForce(path)}`)
   }
+  if (isDeclarative) return warnings
   readLogLevel(layers, environment, warnings)
   if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true')
     layers.setValue('exporters', ['none'])
-  if (isSet(environment, 'OTEL_CONFIG_FILE')) {
-    warnings.push('OTEL_CONFIG_FILE is not read; give the agent its own file with --config')
-  }
   return warnings
 }
 
@@ -65,8 +74,8 @@ function readLogLevel(layers: Layers, environment: NodeJS.ProcessEnv, warnings: 
 }
 
 /** Whether the variable is one of OpenTelemetry's specification, which other programs read, too. */
-function isOfOpenTelemetry(variable: string): boolean {
-  return variable.startsWith('OTEL_') && !variable.startsWith('OTEL_INTERROGATOR_')
+function isOfSpecification(variable: string): boolean {
+  return /^OTEL_(?!INTERROGATOR_|K8S_)/.test(variable)
 }
 
 function isSet(environment: NodeJS.ProcessEnv, name: string): boolean {

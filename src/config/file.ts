@@ -12,11 +12,12 @@ import { YamlFile } from './yaml-file.ts'
  * process-exporter ignores every key but `process_names`. In a file that has it and no setting of the agent, other keys
  * are therefore only warned of.
  *
+ * @param text of the file; it is read when that is left out.
  * @returns the warnings.
  * @throws ConfigError when the file can't be read or isn't YAML.
  */
-export function readFile(layers: Layers, path: string): string[] {
-  const file = new YamlFile(path)
+export function readFile(layers: Layers, path: string, text?: string): string[] {
+  const file = new YamlFile(path, text)
   const { root } = file
   if (root === null || (isScalar(root) && root.value === null)) return []
   if (!isMap(root)) {

@@ -1,7 +1,8 @@
-/** Puts the layers on each other: default < file < environment < flag. */
+/** Puts the layers on each other: default < file < declarative file < environment < flag. */
 import type { FlagValue } from './command-line.ts'
 import type { Config } from './config.ts'
-import { readEnvironment } from './environment.ts'
+import { readDeclarativeFile } from './declarative-file.ts'
+import { declarativeFile, readEnvironment } from './environment.ts'
 import { readFile } from './file.ts'
 import { readKubevirtFile } from './kubevirt-file.ts'
 import { Layers } from './layers.ts'
@@ -31,6 +32,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const layers = new Layers()
   const warnings = file === undefined ? [] : readFile(layers, file)
   if (kubevirtFile !== undefined) warnings.push(...readKubevirtFile(layers, kubevirtFile))
+  const declarative = declarativeFile(environment)
+  if (declarative !== undefined) warnings.push(...readDeclarativeFile(layers, declarative))
   warnings.push(...readEnvironment(layers, environment))
   for (const [path, { flag, text }] of flags) layers.setText(path, text, `flag ${flag}`)
   return { config: layers.finish(profile), warnings }
