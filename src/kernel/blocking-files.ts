@@ -33,7 +33,7 @@ export interface ReadRequest<T> {
 }
 
 /** A read that did not end in time, or that was not tried because its owner, or all places, are blocked. */
-class BlockedError extends Error {
+export class BlockedError extends Error {
   override name = 'BlockedError'
   readonly code = 'blocked'
   readonly syscall = 'read'

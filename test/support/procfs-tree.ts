@@ -171,7 +171,7 @@ export class ProcfsTree {
     this.#write(
       directory,
       'status',
-      `Name:\tapp\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nVmSwap:\t${process.swap ?? 0} kB\n` +
+      `Name:\tapp\nState:\t${task.state ?? 'S'}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nThreads:\t${threads}\nVmSwap:\t${process.swap ?? 0} kB\n` +
         `voluntary_ctxt_switches:\t${task.voluntary ?? 0}\nnonvoluntary_ctxt_switches:\t${task.nonvoluntary ?? 0}\n`,
     )
     this.#write(

@@ -103,6 +103,7 @@ export class Machines {
     const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
     this.#forget(pid)
     const directory = procfs.directory(pid)
+    if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
     procfs.stat(directory, this.#stat)
     const comm = procfs.comm()
     const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG
@@ -133,6 +134,7 @@ export class Machines {
   #follow(machine: Machine, process: VmProcess): Promise<void> | undefined {
     const { procfs } = this.#parts
     try {
+      if (procfs.isExecuting(process.directory)) return this.#lookAt(process.pid)
       procfs.stat(process.directory, this.#stat)
       if (this.#stat.starttime !== process.start) return this.#lookAt(process.pid)
       const comm = procfs.commOr(process.comm)

@@ -170,9 +170,11 @@ export class BpfTasks implements TaskSource, TaskReader {
 
   isThere({ pid, directory, start }: TaskIdentity & { readonly start: number }): boolean {
     if (!this.#offsets.has(pid)) return false
+    const { procfs } = this.#parts
+    if (procfs.isExecuting(directory)) return true
     const stat = emptyStat()
     try {
-      this.#parts.procfs.stat(directory, stat)
+      procfs.stat(directory, stat)
       return stat.starttime === start
     } catch {
       return false

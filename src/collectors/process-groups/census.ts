@@ -22,7 +22,7 @@ import { readTogether, resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile } from './reading-errors.ts'
 import type { Assignment, Verdict } from './rules/verdict.ts'
 import { SlowFigures } from './slow-figures.ts'
-import type { TaskReader, TaskSource } from './task-source.ts'
+import type { TaskIdentity, TaskReader, TaskSource } from './task-source.ts'
 import { Ledger, WaitedFor } from './waited-for.ts'
 
 export interface CensusParts extends CensusSources {
@@ -120,13 +120,35 @@ export class Census implements GroupCensus {
     titles: ReadonlyMap<KnownProcess, number>,
     unjudged: KnownProcess[],
   ): Pending {
-    const { procfs, placement } = this.#parts
-    const { reader } = pass
     const known = this.#processes.get(pid)
-    const directory = known?.directory ?? procfs.directory(pid)
-    const identity = known ?? { pid, directory }
-    const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
     if (known !== undefined) known.pass = pass.number
+    const process = known ?? { pid, directory: this.#parts.procfs.directory(pid) }
+    const ahead = pass.reader.readAhead(process)
+    return ahead === undefined
+      ? this.#visitAhead(process, known, pass, titles, unjudged)
+      : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unjudged))
+  }
+
+  /** Goes on when a process can be read without blocking, or leaves it out when that takes too long. */
+  #proceed(ahead: Promise<void>, proceed: () => Pending): Promise<void> {
+    return ahead.then(proceed, (error) => {
+      this.#attempt('stat', () => {
+        throw error
+      })
+    })
+  }
+
+  #visitAhead(
+    identity: TaskIdentity,
+    known: KnownProcess | undefined,
+    pass: Pass,
+    titles: ReadonlyMap<KnownProcess, number>,
+    unjudged: KnownProcess[],
+  ): Pending {
+    const { placement } = this.#parts
+    const { reader } = pass
+    const { pid, directory } = identity
+    const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
     if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
     if (!isKnown && known !== undefined) this.#bury(known)
@@ -151,7 +173,9 @@ export class Census implements GroupCensus {
       procfs.cmdline(directory),
     )) {
       if (slice.isOver()) await slice.next()
-      await this.#judge(process, argv, pass, unmatched)
+      const proceed = () => this.#judge(process, argv, pass, unmatched)
+      const ahead = pass.reader.readAhead(process)
+      await (ahead === undefined ? proceed() : this.#proceed(ahead, proceed))
     }
     return unmatched
   }
@@ -268,9 +292,13 @@ export class Census implements GroupCensus {
   #countLater(process: KnownProcess, pass: Pass): Pending {
     const { reader } = pass
     if (process.group === undefined) return this.#count(process, pass)
-    const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
-    const isSame = hasStat && reader.stat.starttime === process.start
-    return isSame ? this.#count(process, pass) : undefined
+    const proceed = () => {
+      const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
+      const isSame = hasStat && reader.stat.starttime === process.start
+      return isSame ? this.#count(process, pass) : undefined
+    }
+    const ahead = reader.readAhead(process)
+    return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
   }
 
   /** Adds the process that the reader holds to its group. */
@@ -280,13 +308,6 @@ export class Census implements GroupCensus {
       this.outcome.ignored++
       return undefined
     }
-    const isNew = process.account === undefined
-    const ahead = pass.reader.readAhead(process, isNew)
-    if (ahead === undefined) return this.#countInto(process, group, pass)
-    return ahead.then(() => this.#countInto(process, group, pass))
-  }
-
-  #countInto(process: KnownProcess, group: Group, pass: Pass): Pending {
     const { accounting } = this.#parts
     const { reader } = pass
     process.slow ??= new SlowFigures()

@@ -33,7 +33,7 @@ export async function explainProcess(
   sources: ExplainSources,
   pid: number,
 ): Promise<{ lines: string[]; isGrouped: boolean }> {
-  const process = readProcess(sources, pid)
+  const process = await readProcess(sources, pid)
   const facts = await readFacts(sources, process)
   const { group, how } = await place(sources, process, facts)
   const labels = Object.entries(group?.labels ?? {}).map(
@@ -60,7 +60,7 @@ export async function explainAll(sources: ExplainSources): Promise<string[][]> {
   const rows = [['PID', 'COMM', 'GROUP', 'HOW']]
   for (const pid of [...sources.procfs.pids()].sort((a, b) => a - b))
     try {
-      const process = readProcess(sources, pid)
+      const process = await readProcess(sources, pid)
       const facts = await readFacts(sources, process)
       const { group, how } = await place(sources, process, facts)
       rows.push([String(pid), process.comm, group?.name ?? '-', how])
@@ -70,8 +70,12 @@ export async function explainAll(sources: ExplainSources): Promise<string[][]> {
   return rows
 }
 
-function readProcess({ procfs, placement }: FactSources, pid: number): JudgedProcess {
+async function readProcess(
+  { procfs, placement }: FactSources,
+  pid: number,
+): Promise<JudgedProcess> {
   const directory = procfs.directory(pid)
+  if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
   const stat = emptyStat()
   procfs.stat(directory, stat)
   return {
@@ -104,7 +108,7 @@ async function place(
   let parent = process.ppid
   while (parent > 0 && !seen.has(parent)) {
     seen.add(parent)
-    const ancestor = readAncestor(sources, parent)
+    const ancestor = await readAncestor(sources, parent)
     if (ancestor === undefined) break
     const found = sources.rules.match(await readFacts(sources, ancestor))
     if (found === 'ignored') break
@@ -116,9 +120,12 @@ async function place(
   return { group: undefined, how: 'no rule matches, nor an ancestor' }
 }
 
-function readAncestor(sources: ExplainSources, pid: number): JudgedProcess | undefined {
+async function readAncestor(
+  sources: ExplainSources,
+  pid: number,
+): Promise<JudgedProcess | undefined> {
   try {
-    return readProcess(sources, pid)
+    return await readProcess(sources, pid)
   } catch {
     return undefined
   }

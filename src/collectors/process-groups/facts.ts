@@ -67,7 +67,9 @@ function cgroupPaths(procfs: Procfs, directory: string): string[] {
 
 function taskName(procfs: Procfs, pid: number): string | undefined {
   try {
-    procfs.stat(procfs.directory(pid), emptyStat())
+    const directory = procfs.directory(pid)
+    if (procfs.isExecuting(directory)) return undefined
+    procfs.stat(directory, emptyStat())
     return procfs.comm()
   } catch {
     return undefined

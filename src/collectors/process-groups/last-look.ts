@@ -7,6 +7,7 @@
  */
 import { emptySchedstat, type Schedstat } from '../../kernel/procfs/schedstat.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
+import type { U64 } from '../../kernel/u64.ts'
 import type { Usage } from './usage.ts'
 
 /** What the files of a task other than `stat` say. */
@@ -35,6 +36,23 @@ export class LastLook implements Look {
   #start = 0
   #state = 0
   #pages = 0
+  /** How often it had run when its `stat` was read last; 0 where that isn't known. */
+  #runs: U64 = 0
+  #runtime: U64 = 0
+  #isKernelThread = false
+
+  /** Says that `stat` was read, after `schedstat`; undefined where there is none. */
+  rememberRun(schedstat: Schedstat | undefined, isKernelThread: boolean): void {
+    this.#runs = schedstat?.runs ?? 0
+    this.#runtime = schedstat?.runtime ?? 0
+    this.#isKernelThread = isKernelThread
+  }
+
+  /** Whether the task is in no execve(2): one of the kernel, or one that has not run since its `stat` was read. */
+  isElsewhere(schedstat: Schedstat | undefined): boolean {
+    if (this.#isKernelThread) return true
+    return this.#runs !== 0 && this.#runs === schedstat?.runs && this.#runtime === schedstat.runtime
+  }
 
   /** Whether the task is as it was, and the look at it younger than `maxAge` (milliseconds). */
   stands(stat: Stat, { runtime, runs }: Schedstat, now: number, maxAge: number): boolean {

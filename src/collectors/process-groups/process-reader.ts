@@ -1,13 +1,12 @@
 /** Tasks from procfs, file by file: what can't be read is left out and counted. */
-import { emptyIo, type Io } from '../../kernel/procfs/io.ts'
+import { emptyIo } from '../../kernel/procfs/io.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
-import { emptyStat, ioMayBlock, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
+import { emptyStat, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { copyLook, type LastLook, type Look } from './last-look.ts'
-import { resultOf, type Settled } from './read-together.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
 import type { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { SlowFigures, spreadAge } from './slow-figures.ts'
@@ -63,8 +62,6 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   #maxAge = 0
   #hasSign = false
   #now = 0
-  /** What `io` says, or why it can't be read, where it was read before the other files. */
-  #ioAhead: Settled<Io> | undefined
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadingErrors) {
     this.#procfs = procfs
@@ -81,13 +78,20 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   /** Its procfs is others', too. */
   close(): void {}
 
-  /** @throws whatever Procfs.stat throws. */
-  readStat({ directory }: TaskIdentity, comm = ''): void {
-    this.#readStat(directory, comm)
+  readAhead({
+    directory,
+    look,
+  }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
+    this.#readSign(directory)
+    const sign = this.#hasSign ? this.#schedstat : undefined
+    const isElsewhere = look?.isElsewhere(sign) || !this.#procfs.isExecuting(directory)
+    return isElsewhere ? undefined : this.#procfs.whenExecuted(directory)
   }
 
-  readAhead({ directory }: TaskIdentity, isNew: boolean): Promise<void> | undefined {
-    return ioMayBlock(this.stat, isNew) ? this.#readIoAhead(directory) : undefined
+  /** @throws whatever Procfs.stat throws. */
+  readStat({ directory, look }: TaskIdentity & Partial<RememberedProcess>, comm = ''): void {
+    this.#readStat(directory, comm)
+    look?.rememberRun(this.#hasSign ? this.#schedstat : undefined, isKernelThread(this.stat))
   }
 
   /**
@@ -100,7 +104,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
     // With several threads, the sign is the main one's only.
-    if (this.stat.threads === 1 && this.#isAsRemembered(directory, look)) {
+    if (this.stat.threads === 1 && this.#isAsRemembered(look)) {
       this.#recall(look)
       this.hasDescriptors = true
       this.hasMemory = this.#options.smaps
@@ -133,8 +137,9 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, tid)
     try {
+      this.#readSign(directory)
       this.#readStat(directory, comm)
-      if (this.#isAsRemembered(directory, look)) {
+      if (this.#isAsRemembered(look)) {
         this.#recall(look)
         return true
       }
@@ -143,7 +148,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
       if (!isGone(error)) this.#errors.count('task', error)
       return false
     }
-    this.hasIo = !ioMayBlock(this.stat, false) && this.#quietly(directory, this.#readIo)
+    this.hasIo = this.#quietly(directory, this.#readIo)
     this.wchan = ''
     const isWhole = this.#quietly(directory, this.#readWchan) && this.hasIo
     if (isWhole) this.#remember(look)
@@ -152,6 +157,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   }
 
   isThere({ directory, start }: TaskIdentity & { readonly start: number }): boolean {
+    if (this.#procfs.isExecuting(directory)) return true
     try {
       this.#procfs.stat(directory, this.#other)
       return this.#other.starttime === start
@@ -161,28 +167,25 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   }
 
   #readStat(directory: string, comm: string): void {
-    this.#ioAhead = undefined
     this.#procfs.stat(directory, this.stat)
     this.comm = this.#procfs.commOr(comm)
   }
 
-  /** Reads `io` of the process that is held, however long that takes. */
-  async #readIoAhead(directory: string): Promise<void> {
-    const [io] = await Promise.allSettled([this.#procfs.blockingIo(directory)])
-    this.#ioAhead = io
+  /** Whether the task has not run since the look that is remembered. */
+  #isAsRemembered(look: LastLook): boolean {
+    return this.#hasSign && look.stands(this.stat, this.#schedstat, this.#now, this.#maxAge)
   }
 
-  /** Whether the task of which `stat` was read just now has not run since the look that is remembered. */
-  #isAsRemembered(directory: string, look: LastLook): boolean {
-    this.#hasSign = this.#maxAge > 0 && this.#procfs.hasSchedstat
-    if (!this.#hasSign) return false
+  /** Reads how often a task has run, before anything else: what happens in between shows the next time. */
+  #readSign(directory: string): void {
+    this.#hasSign = this.#options.refresh > 0 && this.#procfs.hasSchedstat
+    if (!this.#hasSign) return
     try {
       this.#procfs.schedstat(directory, this.#schedstat)
     } catch {
       // Where the task has gone the next file says so.
       this.#hasSign = false
     }
-    return this.#hasSign && look.stands(this.stat, this.#schedstat, this.#now, this.#maxAge)
   }
 
   #recall(look: LastLook): void {
@@ -238,10 +241,9 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   // Bound once: a closure for each file of each process would be the largest allocation of a collection.
 
   readonly #readIo = (directory: string): void => {
-    const io = this.#ioAhead === undefined ? this.#io : resultOf(this.#ioAhead)
-    if (io === this.#io) this.#procfs.io(directory, io)
-    this.usage.readBytes = io.readBytes
-    this.usage.writeBytes = io.writeBytes
+    this.#procfs.io(directory, this.#io)
+    this.usage.readBytes = this.#io.readBytes
+    this.usage.writeBytes = this.#io.writeBytes
   }
 
   readonly #readDescriptors = (directory: string): void => {

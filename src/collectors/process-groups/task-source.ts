@@ -35,18 +35,18 @@ export interface TaskReader extends Holdings {
   readonly isWhole: boolean
 
   /**
+   * Waits until the process can be read without blocking; undefined where that is so at once. To be called before `readStat`.
+   *
+   * @returns rejects with BlockedError when that takes too long.
+   */
+  readAhead(process: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined
+  /**
    * Reads what `stat` says: enough to know who the process is, and all that is read of an ignored one.
    *
    * @param comm the name it had last.
    * @throws NodeJS.ErrnoException ENOENT or ESRCH when it has ended.
    */
-  readStat(process: TaskIdentity, comm?: string): void
-  /**
-   * Reads ahead what may block, of the process that is held; undefined when there is nothing to wait for.
-   *
-   * @param isNew whether it is read for the first time.
-   */
-  readAhead(process: TaskIdentity, isNew: boolean): Promise<void> | undefined
+  readStat(process: TaskIdentity & Partial<RememberedProcess>, comm?: string): void
   /**
    * Reads the rest of the process that is held.
    *

@@ -5,23 +5,26 @@
  * record handed in is overwritten. Methods throw NodeJS.ErrnoException for what the kernel refuses
  * (`ENOENT` and `ESRCH`: the process is gone) and KernelFormatError for what they can't read.
  *
- * Some files block as long as another thread likes, so they are read outside the main thread; their promises reject with
- * BlockedError, too. `cmdline`, `smaps_rollup` and `smaps` take the lock of the process's memory map (mmap_lock), which a
- * thread holds while it waits for a file system that doesn't answer. `io` waits for the end of an execve(2)
- * (exec_update_lock), see `io()`. All others take no lock that is held while a thread sleeps.
+ * Some files block as long as another thread likes, as was found by trying on Linux 6.18:
+ * - `cmdline`, `smaps_rollup` and `smaps` take the lock of the process's memory map (mmap_lock), which a thread holds while it
+ *   waits for a file system that doesn't answer. They are read outside the main thread; their promises reject with
+ *   BlockedError, too.
+ * - `stat`, `wchan`, `io` and `exe` wait for the end of an execve(2) (exec_update_lock), which in the child of a vfork(2)
+ *   waits for its parent's memory map: `isExecuting` is to be asked before.
+ * All others take no lock that is held while a thread sleeps.
  */
 import { existsSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
-import { BlockingFiles, type BlockingFilesOptions } from '../blocking-files.ts'
+import { BlockedError, BlockingFiles, type BlockingFilesOptions } from '../blocking-files.ts'
 import { ByteScanner, isDigit } from '../byte-scanner.ts'
 import { type FileContent, FileReader } from '../file-reader.ts'
 import { KeptFileReader } from '../kept-file-reader.ts'
-import { emptyIo, type Io, parseIo } from './io.ts'
+import { type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
 import { parseSchedstat, type Schedstat } from './schedstat.ts'
 import { type ProportionalMemory, parseSmaps } from './smaps.ts'
 import { parseStat, type Stat, statComm, statCommIs } from './stat.ts'
 import { parseStatm, type Statm } from './statm.ts'
-import { parseStatus, type Status } from './status.ts'
+import { mayBeExecuting, parseStatus, type Status } from './status.ts'
 import { parseBootTime } from './system-stat.ts'
 import {
   hashContent,
@@ -58,6 +61,10 @@ export class Procfs {
   readonly hasSchedstat: boolean
   readonly #reader = new FileReader()
   readonly #blocking: BlockingFiles
+  /** Apart, for what it holds may be asked for once more. */
+  readonly #status = new FileReader()
+  /** Whose `status` that is, if it was read just now. */
+  #statusOf: string | undefined
   /** Of what is read at every collection; apart, for the name is taken from the `stat` read last. */
   readonly #stats: KeptFileReader
   readonly #schedstats: KeptFileReader
@@ -155,9 +162,36 @@ export class Procfs {
     this.#schedstats.close()
   }
 
+  /**
+   * Whether the process may be in the middle of an execve(2), by its `status`: it waits in state D, and execve has ended all
+   * its other threads. What `status` says is kept for the next reading of it.
+   */
+  isExecuting(directory: string): boolean {
+    this.#statusOf = undefined
+    try {
+      this.#status.read(`${directory}status`)
+    } catch {
+      // It has ended, or other files will say why it can't be read.
+      return false
+    }
+    this.#statusOf = directory
+    return mayBeExecuting(this.#status, this.#scanner)
+  }
+
+  /** Resolves when the process is not in the middle of an execve(2); rejects with BlockedError if that takes too long. */
+  async whenExecuted(directory: string): Promise<void> {
+    const path = `${directory}io`
+    try {
+      await this.#blocking.read(directory, { path, limit: 1, parse: () => {} })
+    } catch (error) {
+      if (error instanceof BlockedError) throw error
+    }
+  }
+
   status(directory: string, into: Status): void {
-    this.#reader.read(`${directory}status`)
-    parseStatus(this.#reader, this.#scanner, into)
+    if (this.#statusOf !== directory) this.#status.read(`${directory}status`)
+    this.#statusOf = undefined
+    parseStatus(this.#status, this.#scanner, into)
   }
 
   statm(directory: string, into: Statm): void {
@@ -165,28 +199,9 @@ export class Procfs {
     parseStatm(this.#reader, this.#scanner, into)
   }
 
-  /**
-   * Reads the I/O of a task that is not in the middle of an execve(2): there the file blocks as long as that does. Such a
-   * task is the only one of its process, and waits in state D; one that was never seen before may be the child of a
-   * vfork(2), which executes its program while its parent's memory map is locked.
-   */
   io(directory: string, into: Io): void {
     this.#reader.read(`${directory}io`)
     parseIo(this.#reader, this.#scanner, into)
-  }
-
-  /** The I/O of a task in any state. */
-  blockingIo(directory: string): Promise<Io> {
-    return this.#blocking.read(directory, {
-      path: `${directory}io`,
-      limit: MOST_TEXT,
-      isOnePiece: true,
-      parse: (content) => {
-        const io = emptyIo()
-        parseIo(content, this.#scanner, io)
-        return io
-      },
-    })
   }
 
   /** Number of open file descriptors, by listing them: about 0.5 µs for each. */

@@ -44,7 +44,6 @@ export interface Stat {
 const PF_KTHREAD = 0x00200000
 
 export const ZOMBIE = 0x5a
-const UNINTERRUPTIBLE = 0x44
 const OPENING = 0x28
 /** The last byte that is a character. */
 const ASCII = 0x7f
@@ -73,16 +72,6 @@ export function emptyStat(): Stat {
 
 export function isKernelThread(stat: Stat): boolean {
   return (stat.flags & PF_KTHREAD) !== 0
-}
-
-/**
- * Whether `io` of the task may block, see Procfs.io.
- *
- * @param isNew whether the task was never seen before.
- */
-export function ioMayBlock(stat: Stat, isNew: boolean): boolean {
-  if (stat.threads !== 1 || stat.state === ZOMBIE || isKernelThread(stat)) return false
-  return isNew || stat.state === UNINTERRUPTIBLE
 }
 
 /**

@@ -68,6 +68,17 @@ export function parseStatus(reader: FileContent, scanner: ByteScanner, into: Sta
   throw new KernelFormatError('status has no line nonvoluntary_ctxt_switches')
 }
 
+/** Whether the task waits in state D and is the only one of its process. */
+export function mayBeExecuting(content: FileContent, scanner: ByteScanner): boolean {
+  scanner.reset(content)
+  while (!scanner.accept('State:')) if (!scanner.nextLine()) return false
+  scanner.skipBlanks()
+  if (scanner.bytes[scanner.position] !== D) return false
+  while (!scanner.accept('Threads:')) if (!scanner.nextLine()) return false
+  return scanner.number() === 1
+}
+
+const D = 0x44
 const U = 0x55
 const V = 0x56
 const v = 0x76

@@ -84,15 +84,22 @@ for (const strict of [false, true]) {
     t.deepEqual(log, ['/2/smaps_rollup'])
   })
 
-  test.serial(`the I/O of a process that is executing a program, ${mode}`, async (t) => {
-    const { groups, log, block } = setUp(t, { 1: {}, 2: { comm: 'b', state: 'D' } }, strict)
+  test.serial(`a process in the middle of an execve(2), ${mode}`, async (t) => {
+    const { tree, groups, log, block, unblock } = setUp(t, { 1: {}, 2: { comm: 'b' } }, strict)
     await groups.collect()
-    block('2/io')
-    const samples = await groups.collect()
-    t.is(samples.get('num_procs{app}'), 1)
-    t.is(samples.get('num_procs{b}'), 1)
-    t.is(errors(samples, 'io'), 1)
+    tree.set(2, { comm: 'b', state: 'D' })
+    for (const file of ['stat', 'io', 'wchan', 'cmdline']) block(`2/${file}`)
+    for (let collection = 1; collection <= 2; collection++) {
+      const samples = await groups.collect()
+      t.is(samples.get('num_procs{app}'), 1)
+      t.is(samples.get('num_procs{b}'), 0)
+      t.is(samples.get('procgroup_collection_processes{failed}'), 1)
+      t.is(lateReads(), 1)
+    }
     t.deepEqual(log, ['/2/io'])
+    await unblock()
+    tree.set(2, { comm: 'b', state: 'S' })
+    t.is((await groups.collect()).get('num_procs{b}'), 1)
   })
 }
 

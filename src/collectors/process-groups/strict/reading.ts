@@ -2,10 +2,10 @@
  * Reads a process the way process-exporter does: what can't be read is zero, and without `status` or
  * `limits` there is no process.
  */
-import { emptyIo, type Io } from '../../../kernel/procfs/io.ts'
+import { emptyIo } from '../../../kernel/procfs/io.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
-import { emptyStat, ioMayBlock, type Stat } from '../../../kernel/procfs/stat.ts'
+import { emptyStat, type Stat } from '../../../kernel/procfs/stat.ts'
 import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import type { Holdings } from '../group.ts'
@@ -60,24 +60,20 @@ export class StrictReader {
 
   /**
    * @param stat what was read of the process just now.
-   * @param isNew whether it is read for the first time.
    * @throws whatever Procfs.status and Procfs.openFilesLimit throw.
    */
-  async read(directory: string, stat: Stat, isNew: boolean): Promise<Reading> {
+  async read(directory: string, stat: Stat): Promise<Reading> {
     const procfs = this.#procfs
     const status = emptyStatus()
     const slow = emptyProportionalMemory()
     this.#isPartial = false
     procfs.status(directory, status)
-    const io = ioMayBlock(stat, isNew)
-      ? await this.#attemptLong('io', emptyIo(), procfs.blockingIo(directory))
-      : this.#io(directory)
-    const usage = usageOf(stat, status, io)
+    const usage = this.#usage(directory, stat, status)
     const openDescriptors = this.#attempt('fd', 0, () => procfs.openDescriptors(directory))
     const limit = procfs.openFilesLimit(directory)
     const wchan = this.#attempt('wchan', '', () => procfs.wchan(directory))
     if (this.#hasMemory) {
-      await this.#attemptLong('smaps', undefined, procfs.proportionalMemory(directory, slow))
+      await this.#attemptLong('smaps', procfs.proportionalMemory(directory, slow))
     }
     const threads = await this.#threads(directory)
     if (threads.length > 0) sumSwitches(usage, threads)
@@ -120,8 +116,7 @@ export class StrictReader {
       this.#procfs.stat(directory, stat)
       const comm = this.#procfs.comm()
       this.#procfs.status(directory, status)
-      // Of several threads none is in the middle of an execve(2).
-      const usage = usageOf(stat, status, stat.threads > 1 ? this.#io(directory) : emptyIo())
+      const usage = this.#usage(directory, stat, status)
       const wchan = this.#attempt('wchan', '', () => this.#procfs.wchan(directory))
       return { tid, comm, start: stat.starttime, state: stat.state, wchan, usage }
     } catch {
@@ -129,10 +124,19 @@ export class StrictReader {
     }
   }
 
-  #io(directory: string): Io {
+  #usage(directory: string, stat: Stat, status: Status): Usage {
     const io = emptyIo()
     this.#attempt('io', undefined, () => this.#procfs.io(directory, io))
-    return io
+    return {
+      utime: stat.utime,
+      stime: stat.stime,
+      minflt: stat.minflt,
+      majflt: stat.majflt,
+      voluntary: status.voluntary,
+      nonvoluntary: status.nonvoluntary,
+      readBytes: io.readBytes,
+      writeBytes: io.writeBytes,
+    }
   }
 
   #attempt<T>(file: ProcessFile, instead: T, read: () => T): T {
@@ -145,27 +149,13 @@ export class StrictReader {
     }
   }
 
-  async #attemptLong<T>(file: ProcessFile, instead: T, reading: Promise<T>): Promise<T> {
+  async #attemptLong(file: ProcessFile, reading: Promise<void>): Promise<void> {
     try {
-      return await reading
+      await reading
     } catch (error) {
       this.#errors.count(file, error)
       this.#isPartial = true
-      return instead
     }
-  }
-}
-
-function usageOf(stat: Stat, status: Status, { readBytes, writeBytes }: Io): Usage {
-  return {
-    utime: stat.utime,
-    stime: stat.stime,
-    minflt: stat.minflt,
-    majflt: stat.majflt,
-    voluntary: status.voluntary,
-    nonvoluntary: status.nonvoluntary,
-    readBytes,
-    writeBytes,
   }
 }
 

@@ -105,6 +105,7 @@ export class StrictCensus implements GroupCensus {
     const { procfs, errors, rules } = this.#sources
     const directory = procfs.directory(pid)
     try {
+      if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
       procfs.stat(directory, this.#stat)
     } catch (error) {
       this.outcome[isGone(error) ? 'vanished' : 'failed']++
@@ -128,10 +129,10 @@ export class StrictCensus implements GroupCensus {
     return undefined
   }
 
-  async #read({ directory, last }: Process): Promise<Reading | undefined> {
+  async #read({ directory }: Process): Promise<Reading | undefined> {
     const { errors } = this.#sources
     try {
-      return await this.#reader.read(directory, { ...this.#stat }, last === undefined)
+      return await this.#reader.read(directory, { ...this.#stat })
     } catch (error) {
       this.outcome[isGone(error) ? 'vanished' : 'failed']++
       errors.count('status', error)
@@ -172,6 +173,8 @@ export class StrictCensus implements GroupCensus {
       if (slice.isOver()) await slice.next()
       let verdict: Verdict
       try {
+        const { directory } = process
+        if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
         verdict = this.#sources.judge(process, resultOf(argv))
       } catch {
         this.outcome.failed++
