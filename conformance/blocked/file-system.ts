@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import type { Scope } from '../support/children.ts'
 import { MissingPeer } from '../support/packages.ts'
 
+const SERVER = fileURLToPath(new URL('fuse.ts', import.meta.url))
+const LOCKER = fileURLToPath(new URL('lock-map.py', import.meta.url))
 const DEVICE = '/dev/fuse'
 const OPTIONS = 'fd=3,rootmode=40000,user_id=0,group_id=0'
 const PYTHON = '/usr/bin/python3'
@@ -38,7 +40,7 @@ export async function mountSilent(scope: Scope): Promise<SilentFile> {
   scope.onEnd(() => {
     spawnSync('umount', ['-l', directory])
   })
-  const server = scope.spawn(process.execPath, [script('fuse.ts')], { stdio: [...stdio] })
+  const server = scope.spawn(process.execPath, [SERVER], { stdio: [...stdio] })
   closeSync(device)
   const end = () => {
     server.kill('SIGKILL')
@@ -55,7 +57,7 @@ export interface Locked {
 /** Starts a process that locks its memory map until the file system answers, and waits until it has. */
 export async function lockMap(scope: Scope, { file, end }: SilentFile): Promise<Locked> {
   if (!existsSync(PYTHON)) throw new MissingPeer('there is no Python')
-  const locked = scope.spawn(PYTHON, [script('lock-map.py'), file], {
+  const locked = scope.spawn(PYTHON, [LOCKER, file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   // Until then nothing ends the process, not even SIGKILL.
@@ -88,8 +90,4 @@ function childrenOf(pid: number): number[] {
 /** By `status`: `stat` would block. */
 function isUninterruptible(pid: number): boolean {
   return /^State:\tD/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
-}
-
-function script(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url))
 }

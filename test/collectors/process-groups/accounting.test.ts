@@ -4,6 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { SlowFigures } from '../../../src/collectors/process-groups/slow-figures.ts'
+import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
+import { emptyStat, type Stat } from '../../../src/kernel/procfs/stat.ts'
 import { processGroups } from '../../support/process-groups.ts'
 import { ProcfsTree } from '../../support/procfs-tree.ts'
 
@@ -490,22 +493,26 @@ test('without smaps there is no proportional memory', async (t) => {
 })
 
 test('proportional memory of a process that has changed none is not read again', async (t) => {
-  const procfs = tree(t)
-  procfs.set(1, { pss: 10 })
-  const groups = processGroups(procfs.root, { refresh: 3_600_000 })
-  const pss = 'memory_bytes{app,proportionalResident}'
-  has(t, await groups.collect(), { [pss]: 10240 })
-  procfs.set(1, { pss: 20, voluntary: 1, utime: 5 })
-  has(t, await groups.collect(), { [pss]: 10240 })
-  for (const [index, changed] of [{ minflt: 1 }, { majflt: 1 }, { rss: 7 }].entries()) {
-    procfs.set(1, { pss: 30 + index, ...changed })
-    // What took long, as on a busy machine, is not read again at once.
-    let value: number | undefined
-    while (value !== (30 + index) * 1024) {
-      value = (await groups.collect()).get(pss)
-      await delay(1)
-    }
-    t.pass()
+  const tree = new ProcfsTree()
+  t.teardown(() => tree.dispose())
+  tree.set(1, { pss: 10 })
+  const procfs = new Procfs(tree.root, { timeLimit: 30_000 })
+  const figures = new SlowFigures()
+  const ages = { longest: 1e9, shortest: 0 }
+  // Later than what took long, as on a busy machine, may be read again.
+  let now = performance.now()
+  const isDue = (stat: Stat) => {
+    now += 5e6
+    return figures.isMemoryDue(stat, now, ages)
+  }
+  t.true(isDue(emptyStat()))
+  await figures.readMemory(procfs, procfs.directory(1))
+  t.is(figures.pss, 10240)
+  t.false(isDue({ ...emptyStat(), utime: 5, cminflt: 1 }))
+  const changes: Partial<Stat>[] = [{ minflt: 1 }, { majflt: 1 }, { rss: 7 }, { vsize: 1 }]
+  for (const changed of changes) {
+    t.true(isDue({ ...emptyStat(), ...changed }), Object.keys(changed)[0])
+    t.false(isDue({ ...emptyStat(), ...changed }))
   }
 })
 
