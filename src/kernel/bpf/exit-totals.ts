@@ -82,22 +82,22 @@ export class ExitTotals {
   }
 
   /**
-   * Loads and attaches the program.
+   * Loads and attaches the program: each exit is told by itself until the first pass has ended.
    *
    * @throws Error without koffi; NodeJS.ErrnoException as loadSkeleton does.
    */
   static async load(): Promise<ExitTotals> {
     const bpf = await loadBpf()
-    const program = loadSkeleton(bpf, SKELETON)
+    const control = Buffer.alloc(CONTROL_BYTES)
+    control.writeBigUInt64LE(NEVER, 0)
+    const program = loadSkeleton(bpf, SKELETON, new Map([['bss', control]]))
     const links: number[] = []
     try {
       for (const name of PROGRAMS) {
         const descriptor = program.programs.get(name) as number
         links.push(bpf.call(BpfCommand.rawTracepointOpen, 16, [[8, 4, descriptor]]).result)
       }
-      const totals = new ExitTotals(bpf, program, links)
-      totals.beginPass()
-      return totals
+      return new ExitTotals(bpf, program, links)
     } catch (error) {
       for (const link of links) closeSync(link)
       closeProgram(program)

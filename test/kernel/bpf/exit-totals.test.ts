@@ -1,6 +1,8 @@
 /** What the kernel counts of processes that end, beside what it tells their parent (getrusage(2)). */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { ExitTotals, type ExitUsage } from '../../../src/kernel/bpf/exit-totals.ts'
@@ -50,8 +52,8 @@ async function run(t: ExecutionContext, totals: ExitTotals, mode: 'wait' | 'igno
   // The end of the pass is known to 10 ms.
   await delay(50)
   child.stdin.write('go\n')
-  const line = await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve))
-  const [seconds, faults, switches] = line.toString().split(' ').map(Number)
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  const [seconds, faults, switches] = line.split(' ').map(Number)
   const sum = { exits: 0, runtime: 0, minflt: 0, switches: 0, forks: 0 }
   const add = ({ exits, runtime, minflt, voluntary, nonvoluntary }: ExitUsage) => {
     sum.exits += exits
