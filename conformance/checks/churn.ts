@@ -164,7 +164,10 @@ function progress(sides: readonly Side[], { lives }: Churn): string {
     ({ temporality, oracle: { points, requests, streams, broken } }) =>
       `${temporality}: ${points} points of ${streams} streams in ${requests} requests, ${broken} broken`,
   )
-  return `${lives} lives; ${said.join('; ')}`
+  return [
+    `${lives} lives; ${said.join('; ')}`,
+    ...sides.flatMap(({ oracle }) => oracle.errors),
+  ].join('\n    ')
 }
 
 /** How many totals are the kernel's on all sides. */

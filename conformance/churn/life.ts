@@ -121,7 +121,7 @@ export function clear(root: string): void {
   writeFileSync(join(directory, 'cgroup.kill'), '1')
 }
 
-export function totalOf(directory: string): Total {
+function totalOf(directory: string): Total {
   const text = readFileSync(join(directory, 'cpu.stat'), 'utf8')
   const field = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1])
   return { user: field('user_usec'), system: field('system_usec') }

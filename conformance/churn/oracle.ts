@@ -54,6 +54,7 @@ const NAMES = new Set([
   'k8s_container_name',
   'container_name',
   'container_image_name',
+  'container_image_tags',
   'container_runtime_name',
 ])
 /** Those of the Resource that say whose a series is. */
@@ -278,7 +279,8 @@ function countedKey(metric: string, pairs: readonly (readonly [string, string])[
 }
 
 function textOf(value: KeyValue['value']): string | undefined {
-  const { stringValue, intValue, doubleValue, boolValue } = value ?? {}
-  const any = stringValue ?? intValue ?? doubleValue ?? boolValue
+  const { stringValue, intValue, doubleValue, boolValue, arrayValue } = value ?? {}
+  const list = arrayValue?.values.map((item) => item.stringValue).join(';')
+  const any = stringValue ?? intValue ?? doubleValue ?? boolValue ?? list
   return any === undefined ? undefined : String(any)
 }

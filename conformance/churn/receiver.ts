@@ -20,6 +20,7 @@ export interface KeyValue {
     readonly intValue?: string
     readonly doubleValue?: number
     readonly boolValue?: boolean
+    readonly arrayValue?: { readonly values: readonly { readonly stringValue?: string }[] }
   }
 }
 
@@ -55,15 +56,14 @@ export interface ExportRequest {
 
 const PROTOS = fileURLToPath(new URL('../../test/fixtures/opentelemetry-proto', import.meta.url))
 const SERVICE = 'opentelemetry/proto/collector/metrics/v1/metrics_service.proto'
-/** An answer that was given has arrived after so many milliseconds. */
-const ARRIVED = 200
 
 export class Receiver {
   readonly endpoint: string
   readonly #port: number
   readonly #take: (request: ExportRequest) => void
   #server: Server | undefined
-  #lastRequest = 0
+  /** Told when a request has come that is not to be answered. */
+  #onLast: (() => void) | undefined
 
   private constructor(port: number, take: (request: ExportRequest) => void) {
     this.#port = port
@@ -80,11 +80,15 @@ export class Receiver {
   }
 
   /**
-   * Ends it with all its connections, and lets it come back. Not while an answer may be under way: a sender can't know
-   * then whether the request was taken, and has to send it again.
+   * Ends it with all its connections in the middle of a request that it has not taken, and lets it come back. That a
+   * sender has begun this request says that it has the answer to the one before: without it, it could not know whether
+   * that one was taken, and would have to send it again.
    */
   async kill(milliseconds: number): Promise<void> {
-    while (performance.now() - this.#lastRequest < ARRIVED) await delay(ARRIVED / 4)
+    await new Promise<void>((resolve) => {
+      this.#onLast = resolve
+    })
+    this.#onLast = undefined
     this.#server?.forceShutdown()
     this.#server = undefined
     await delay(milliseconds)
@@ -95,7 +99,7 @@ export class Receiver {
     const server = new Server()
     server.addService(metricsService(), {
       Export: (call: ServerUnaryCall<ExportRequest, unknown>, reply: sendUnaryData<unknown>) => {
-        this.#lastRequest = performance.now()
+        if (this.#onLast !== undefined) return this.#onLast()
         this.#take(call.request)
         reply(null, {})
       },

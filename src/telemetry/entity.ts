@@ -4,7 +4,7 @@
  * The attributes object of a series is made once and handed to every observation, so that whatever is
  * derived from it (label text, names in another vocabulary) can be kept by its identity.
  */
-import type { Attributes, HrTime } from '@opentelemetry/api'
+import type { Attributes, AttributeValue, HrTime } from '@opentelemetry/api'
 
 /** One counter from its start on. It stays the same when its entity gets another name. */
 export interface Series {
@@ -96,6 +96,11 @@ function isEqual(one: Attributes, other: Attributes): boolean {
   const keys = Object.keys(one)
   return (
     keys.length === Object.keys(other).length &&
-    keys.every((key) => Object.hasOwn(other, key) && one[key] === other[key])
+    keys.every((key) => Object.hasOwn(other, key) && isSameValue(one[key], other[key]))
   )
+}
+
+function isSameValue(one: AttributeValue | undefined, other: AttributeValue | undefined): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other
+  return one.length === other.length && one.every((item, index) => item === other[index])
 }

@@ -13,9 +13,9 @@ const START: HrTime = [100, 0]
 const FIXED = { mode: 'user' }
 
 test('a rename that changes nothing changes nothing', (t) => {
-  const entity = new Entity({ id: '1', name: 'a' }, START)
+  const entity = new Entity({ id: '1', name: 'a', tags: ['x', 'y'] }, START)
   const attributes = entity.with(FIXED)
-  entity.rename({ name: 'a', id: '1' })
+  entity.rename({ name: 'a', tags: ['x', 'y'], id: '1' })
   t.is(entity.with(FIXED), attributes)
   t.is(entity.with(FIXED), entity.with(FIXED))
 })
