@@ -34,7 +34,7 @@ export const check: Check = {
     const containerd = await Containerd.start(scope)
     const base = await objectsOf('base')
     const [{ image }] = agentsOf(base)
-    const archive = await buildImage(scope, image)
+    const { archive, buildTarget } = await buildImage(scope, image)
     await containerd.importImages(archive)
     print(`the image has ${(statSync(archive).size / MEGABYTE).toFixed(0)} MiB, without a base`)
 
@@ -45,6 +45,25 @@ export const check: Check = {
     })
     await containerd.runContainer(shop, 'main', 'sleep 100000')
     startWitness(scope)
+
+    const other = `${image}-process-exporter`
+    await containerd.importImages(await buildTarget('process-exporter', other))
+    // As process-exporter's users run its image: with a privileged container's rights, and its flags alone.
+    const replaced = await runAgent(scope, containerd, facts, base, (container) => ({
+      ...container,
+      image: other,
+      env: [],
+      args: ['-procfs', '/host/proc', `-procnames=${WITNESS}`],
+    }))
+    const { samples, groups } = pageOf(await get(`${replaced.url}/metrics`))
+    const seen = figuresSeen(samples)
+    for (const wanted of ['read_bytes_total', 'memory_bytes proportionalResident']) {
+      require(seen.has(wanted), `process-exporter: no ${wanted}`)
+    }
+    require(!seen.has('usage of cgroups'), 'process-exporter: metrics of cgroups')
+    require(groups.size === 1, `process-exporter: groups ${[...groups].join(', ')}`)
+    print("the target process-exporter has that program's defaults, and sees all")
+    await replaced.end()
 
     let whole: ReadonlySet<string> | undefined
     for (const [title, change] of Object.entries(RIGHTS)) {
@@ -71,6 +90,12 @@ export const check: Check = {
     await runUnderLimits({ scope, print }, containerd, facts, shop)
     return `${RIGHTS_COUNT} sets of rights, and the limits of the overlay process-exporter`
   },
+}
+
+function pageOf(text: string) {
+  const samples = parseSamples(text)
+  const groups = new Set(samples.flatMap(({ labels }) => labels.groupname ?? []))
+  return { samples, groups }
 }
 
 const RIGHTS_COUNT = Object.keys(RIGHTS).length

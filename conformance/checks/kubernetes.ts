@@ -39,7 +39,8 @@ export const check: Check = {
     const containerd = await buildPrograms(scope, 'containerd', print)
     const builds = await buildAll(scope)
     const [{ image }] = agentsOf(await objectsOf('base'))
-    const archives = [await makeImages(scope.directory()), await buildImage(scope, fullName(image))]
+    const { archive } = await buildImage(scope, fullName(image))
+    const archives = [await makeImages(scope.directory()), archive]
 
     // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
     const withMounts = builds.filter(({ name }) => !name.includes(' ') || name === UNPRIVILEGED)

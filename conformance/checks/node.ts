@@ -38,7 +38,8 @@ export const check: Check = {
     const unpacked = await unpackedGuest('amd64', [])
     const objects = await objectsOf('base')
     const containerd = await Containerd.start(scope)
-    await containerd.importImages(await buildImage(scope, agentsOf(objects)[0].image))
+    const { archive } = await buildImage(scope, agentsOf(objects)[0].image)
+    await containerd.importImages(archive)
     await containerd.stop()
     const disk = await makeNodeDisk(scope, { debian, containerd: containerd.root, objects })
     const modules = MODULES.map(

@@ -42,7 +42,7 @@ export const check: Check = {
       .flatMap(({ spec }) => spec.containers)
       .find((container) => container.name === 'otel-collector')
     require(collector !== undefined, 'the overlay has no Collector')
-    await containerd.importImages(await buildImage(scope, image))
+    await containerd.importImages((await buildImage(scope, image)).archive)
 
     const started: Started[] = []
     for (const [name, cgroupParent] of [

@@ -1,5 +1,13 @@
 /** The agent's image, built by buildah from bases made of this machine's own files, for there may be no registry. */
-import { copyFileSync, cpSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run, type Scope } from '../support/children.ts'
@@ -12,14 +20,20 @@ const RUN_BASE = 'localhost/otel-interrogator-run-base:test'
 const TOOLS = ['sh', 'env', 'find', 'cp', 'readlink', 'rm']
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 
+export interface BuiltImage {
+  /** The path of an archive of the form that `docker save` has. */
+  readonly archive: string
+  /** Builds another target on it, under a tag of its own; gives the path of its archive. */
+  readonly buildTarget: (target: string, tag: string) => Promise<string>
+}
+
 /**
  * Builds the image.
  *
  * @param name the tag that it gets.
- * @returns the path of an archive of the form that `docker save` has.
  * @throws MissingPeer
  */
-export async function buildImage(scope: Scope, name: string): Promise<string> {
+export async function buildImage(scope: Scope, name: string): Promise<BuiltImage> {
   await needPackage('buildah', 'buildah')
   await needPackage('busybox-static', 'busybox')
   const directory = scope.directory()
@@ -55,9 +69,30 @@ export async function buildImage(scope: Scope, name: string): Promise<string> {
     `--tag=${name}`,
     ROOT,
   )
-  const archive = join(directory, 'image.tar')
-  await buildah('push', '--quiet', name, `docker-archive:${archive}:${name}`)
-  return archive
+  const push = async (tag: string, file: string) => {
+    const archive = join(directory, file)
+    await buildah('push', '--quiet', tag, `docker-archive:${archive}:${tag}`)
+    return archive
+  }
+  const archive = await push(name, 'image.tar')
+  return {
+    archive,
+    buildTarget: async (target, tag) => {
+      const file = join(directory, `Dockerfile.${target}`)
+      writeFileSync(file, `FROM ${name}\n${stageOf(target)}`)
+      const options = ['--format=docker', '--isolation=chroot', '--file', file, `--tag=${tag}`]
+      await buildah('build-using-dockerfile', ...options, directory)
+      return push(tag, `${target}.tar`)
+    },
+  }
+}
+
+/** What a stage of the Dockerfile adds to the image that it starts from. */
+function stageOf(target: string): string {
+  const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
+  const stage = new RegExp(`^FROM run AS ${target}\\n([^]*?)(?=^FROM |(?![^]))`, 'm').exec(text)
+  if (stage === null) throw new Error(`the Dockerfile has no stage ${target}`)
+  return stage[1]
 }
 
 /** What Node.js is linked with. */
