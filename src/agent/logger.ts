@@ -2,6 +2,7 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { type Logger, pino } from 'pino'
+import { printableLines } from '../lib/printable.ts'
 
 /** Bytes of lines that wait for a slow reader of stdout; those beyond are lost. */
 const MOST_WAITING = 1024 * 1024
@@ -27,7 +28,9 @@ export interface Log {
 /** @param level the least severity, in pino's words. */
 export function createLogger(level: string, output = stdoutOutput()): Log {
   let lost = 0
-  const write = (line: string) => {
+  const write = (text: string) => {
+    // JSON escapes the controls of ASCII only.
+    const line = printableLines(text)
     if (lost > 0 && output.write(lostLine(lost))) lost = 0
     if (!output.write(line)) lost++
   }

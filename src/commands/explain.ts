@@ -7,6 +7,7 @@ import { explainAll, explainProcess } from '../collectors/process-groups/explain
 import { createRules } from '../collectors/process-groups/rules/rules.ts'
 import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
+import { printable } from '../lib/printable.ts'
 import { print, printError } from './output.ts'
 
 /** How long names of containers and pods are waited for. */
@@ -46,9 +47,12 @@ async function explanation(config: Config, pid: number | undefined): Promise<Exp
   const nameSources = directory.sources
   const rules = createRules(config)
   const sources = explainSources(config, { procfs, workloads, nameSources, rules })
-  if (pid === undefined) return { text: table(await explainAll(sources)), isGrouped: true }
+  if (pid === undefined) {
+    const rows = await explainAll(sources)
+    return { text: table(rows.map((row) => row.map(printable))), isGrouped: true }
+  }
   const { lines, isGrouped } = await explainProcess(sources, pid)
-  return { text: `${lines.join('\n')}\n`, isGrouped }
+  return { text: `${lines.map(printable).join('\n')}\n`, isGrouped }
 }
 
 /** Columns, each as wide as its widest cell. */

@@ -1,5 +1,6 @@
 /** What commands print. */
 import { writeSync } from 'node:fs'
+import { printableLines } from '../lib/printable.ts'
 
 /** stdout could not be written. */
 export class OutputError extends Error {
@@ -14,15 +15,16 @@ export class OutputError extends Error {
 }
 
 /**
- * Prints on stdout; settles when all of it is written.
+ * Prints on stdout; settles when all of it is written. On a terminal names can't act: what is not printable is escaped.
  *
  * @throws OutputError
  */
 export function print(text: string): Promise<void> {
+  const shown = process.stdout.isTTY ? printableLines(text) : text
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(new OutputError(error))
     process.stdout.once('error', fail)
-    process.stdout.write(text, (error) => {
+    process.stdout.write(shown, (error) => {
       if (error == null) {
         process.stdout.off('error', fail)
         resolve()
@@ -34,7 +36,7 @@ export function print(text: string): Promise<void> {
 /** Prints on stderr. What can't be printed is lost. */
 export function printError(text: string): void {
   try {
-    writeSync(process.stderr.fd, text)
+    writeSync(process.stderr.fd, printableLines(text))
   } catch {
     // There is no other place to say it.
   }

@@ -168,7 +168,7 @@ function commandNamed(word = ''): Command {
   if (Object.hasOwn(COMMANDS, word)) return word as Command
   const commands = Object.keys(COMMANDS)
   throw failure(
-    word,
+    /^[\w-]{1,40}$/.test(word) ? word : '',
     `unknown command${suggestion(word, commands)}; there are ${commands.join(', ')}`,
   )
 }
@@ -189,7 +189,9 @@ function takeFlag(rest: string[]): { name: string; flag: string; text: string } 
   const word = rest.shift() as string
   const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(word)
   if (match === null) {
-    throw failure(word, 'is no flag; a value of a boolean flag needs "=", as in --flag=false')
+    // Any other word may be a secret: the value of a flag that was written in two words.
+    const shown = BOOLEAN.parse(word) === undefined ? 'a word of the command line' : word
+    throw failure(shown, 'is no flag; a value of a boolean flag needs "=", as in --flag=false')
   }
   const [, written = '', value] = match
   const flag = word.split('=', 1)[0] as string

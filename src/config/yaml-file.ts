@@ -39,6 +39,8 @@ export class YamlFile {
   readonly #text: readonly string[]
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
+  /** Then no line of the file is shown, for a file that is wrong may have a secret anywhere. */
+  readonly #mayHoldSecrets: boolean
   #aliases = 0
   #anchors: ReadonlyMap<string, readonly Node[]> | undefined
 
@@ -49,6 +51,7 @@ export class YamlFile {
   constructor(path: string, text = readText(path)) {
     this.#path = path
     this.#text = text.split('\n')
+    this.#mayHoldSecrets = SECRETS.test(text)
     // Further documents of the file are not looked at, as process-exporter does it.
     const options = {
       lineCounter: this.#lines,
@@ -66,7 +69,9 @@ export class YamlFile {
         text.slice(0, pos[0]).split('\n').at(-1) ?? '',
       )
       const meaning = isAfterAlias ? QUOTE_STAR : SYNTAX[code]
-      throw new ConfigError([this.problemAt(pos[0], meaning ?? `is not YAML: ${message}`)])
+      // The parser quotes what it did not expect.
+      const [words] = message.split(/: "/, 1)
+      throw new ConfigError([this.problemAt(pos[0], meaning ?? `is not YAML: ${words}`)])
     }
   }
 
@@ -84,7 +89,10 @@ export class YamlFile {
     if (!isAlias(node) || this.#document === undefined) return node
     const refuse = (message: string) => new ConfigError([this.problem(node, message)])
     const anchored = this.#anchored(node)
-    if (anchored === undefined) throw refuse(`there is no anchor &${node.source}; ${QUOTE_STAR}`)
+    if (anchored === undefined) {
+      const name = this.#mayHoldSecrets ? 'of that name' : `&${node.source}`
+      throw refuse(`there is no anchor ${name}; ${QUOTE_STAR}`)
+    }
     if (isWithin(node, anchored)) throw refuse(`*${node.source} is a part of itself`)
     if (++this.#aliases > MOST_ALIASES) throw refuse('there are too many aliases of aliases')
     return anchored
@@ -135,9 +143,11 @@ export class YamlFile {
 
   problemAt(offset: number, message: string): ConfigProblem {
     const { line, col } = this.#lines.linePos(offset)
+    const source = `${this.#path}:${line}:${col}`
+    if (this.#mayHoldSecrets) return { source, message }
     const { text, at } = around(this.#text[line - 1] ?? '', col - 1)
     return {
-      source: `${this.#path}:${line}:${col}`,
+      source,
       message,
       excerpt: `    ${text}\n    ${text.slice(0, at).replace(/[^\t]/g, ' ')}^`,
     }
@@ -162,6 +172,10 @@ export class YamlFile {
     return nodes.filter((source) => isMap(source))
   }
 }
+
+/** Words of files that tell how to push, or who may ask. */
+const SECRETS =
+  /otlp|endpoint|header|auth|passw|token|secret|credential|bearer|basic|api.?key|private|:\/\/[^\s]*@/i
 
 const TOO_DEEP = 'values are nested too deeply'
 const QUOTE_STAR = `a text that begins with * must be quoted, such as '*.slice'`

@@ -1,5 +1,6 @@
 /** `/psi`: the pressures of all containers now, worst first: a table for people, JSON for programs. */
 import type { IncomingMessage } from 'node:http'
+import { printable, printableLines } from '../lib/printable.ts'
 import { type PressureOf, pressuresOf } from '../telemetry/pressures.ts'
 import type { Snapshot } from '../telemetry/sampler.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
@@ -29,7 +30,8 @@ function wantsJson({ url = '', headers }: IncomingMessage): boolean {
 }
 
 function json(pressures: readonly PressureOf[]): Reply {
-  const body = `${JSON.stringify(pressures, null, 2)}\n`
+  // Escapes of JSON, also for the controls that JSON lets pass.
+  const body = printableLines(`${JSON.stringify(pressures, null, 2)}\n`)
   return { status: 200, contentType: 'application/json; charset=utf-8', body }
 }
 
@@ -38,7 +40,7 @@ function table(pressures: readonly PressureOf[]): Reply {
   if (pressures.length === 0) return plainText(200, NONE)
   const header = ['', ...COLUMNS.map(([resource, type]) => `${resource} ${type} 10s/1m/5m %`)]
   const rows = pressures.map((pressure) => [
-    nameOf(pressure),
+    printable(nameOf(pressure)),
     ...COLUMNS.map(([resource, type]) => cell(pressure.pressures[resource]?.[type])),
   ])
   const all = [header, ...rows]

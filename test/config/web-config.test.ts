@@ -112,7 +112,7 @@ test('every mistake is said with its place', (t) => {
     ['rate_limit:\n  interval: 1s', '2:3: burst must be at least 1: with none, no request passes'],
     [
       'basic_auth_users: *x',
-      "1:19: there is no anchor &x; a text that begins with * must be quoted, such as '*.slice'",
+      "1:19: there is no anchor of that name; a text that begins with * must be quoted, such as '*.slice'",
     ],
   ]
   for (const [text, problem] of cases) t.deepEqual(problems(t, text), [problem], text)

@@ -83,3 +83,23 @@ test('nothing is read: it says so', async (t) => {
   const url = await serve(t, async () => ({ time: [1, 0], scopes: [] }))
   t.regex(await (await fetch(url)).text(), /^no pressure is read/)
 })
+
+test('names are escaped in both forms', async (t) => {
+  const named = async () => {
+    const meter = new ObservableMeter({ name: 'cgroups' }, [0, 0])
+    const avg = meter.createObservableGauge('container.cpu.pressure.avg')
+    const name = 'a\x1b[31m\n\u202e\u009b'
+    const attributes = { 'container.name': name, 'container.id': 'abc', 'psi.type': 'some' }
+    avg.addCallback((result) => result.observe(0.5, { ...attributes, 'psi.window': '10s' }))
+    const { scopeMetrics } = await meter.collect([1, 0])
+    return { time: [1, 0] as [number, number], scopes: [scopeMetrics] }
+  }
+  const url = await serve(t, named)
+  const table = await (await fetch(url)).text()
+  t.is(table.trimEnd().split('\n').length, 2)
+  t.regex(table, /a\\u001b\[31m\\u000a\\u202e\\u009b/)
+  t.notRegex(table, /[\x1b\u202e\u009b]/)
+  const json = await (await fetch(`${url}?format=json`)).text()
+  t.notRegex(json, /[\x1b\u202e\u009b]/)
+  t.is(JSON.parse(json)[0].attributes['container.name'], 'a\x1b[31m\n\u202e\u009b')
+})

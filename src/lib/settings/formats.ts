@@ -129,6 +129,23 @@ export const KEY_VALUES: Format<ReadonlyMap<string, string>> = format({
   show: (pairs) => (pairs.size === 0 ? 'none' : [...pairs].map((pair) => pair.join('=')).join(',')),
 })
 
+/** Pairs that are sent as HTTP headers or gRPC metadata. */
+export const HEADERS: Format<ReadonlyMap<string, string>> = format({
+  allowed:
+    'pairs key=value separated by commas, or a map in a file; values of printable ASCII characters',
+  parse: (text) => validHeaders(KEY_VALUES.parse(text)),
+  check: (value) => validHeaders(KEY_VALUES.check(value)),
+  show: (pairs) => (pairs.size === 0 ? 'none' : [...pairs.keys()].join(',')),
+})
+
+function validHeaders(
+  pairs: ReadonlyMap<string, string> | undefined,
+): ReadonlyMap<string, string> | undefined {
+  const isValid = ([name, value]: [string, string]) =>
+    /^[\w.-]+$/.test(name) && /^[\x20-\x7e]*$/.test(value)
+  return pairs !== undefined && [...pairs].every(isValid) ? pairs : undefined
+}
+
 const SCALARS = new Set(['string', 'number', 'boolean'])
 
 function quantity(

@@ -5,7 +5,7 @@ import {
   duration,
   type Format,
   format,
-  KEY_VALUES,
+  HEADERS,
   listOf,
   oneOf,
   size,
@@ -80,7 +80,7 @@ const otlp = {
   }),
   headers: setting({
     doc: 'Metadata of every request, such as credentials.',
-    format: KEY_VALUES,
+    format: HEADERS,
     default: new Map(),
     variables: ['OTEL_EXPORTER_OTLP_METRICS_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'],
     sensitive: true,
