@@ -225,8 +225,6 @@ const SUMMED = [
   'shared',
   'resident',
   'openDescriptors',
-  'exits',
-  'restarts',
 ] as const satisfies (keyof Group)[]
 
 const STATES = new Map<number, keyof States>([

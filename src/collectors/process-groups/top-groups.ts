@@ -13,12 +13,15 @@ import { type Account, credit, noUsage, openAccount, type Usage } from './usage.
 interface Candidate {
   readonly group: Group
   readonly increase: Usage
+  readonly exits: number
+  readonly restarts: number
 }
 
 export class TopGroups {
   readonly #created: HrTime
   /** How much of the usage of a group has been shown, under one name or the other. */
   readonly #accounts = new WeakMap<Group, Account>()
+  readonly #lives = new WeakMap<Group, { readonly exits: number; readonly restarts: number }>()
   readonly #others = new Map<string, Group>()
 
   /** @param created since when the sums of others count. */
@@ -33,7 +36,7 @@ export class TopGroups {
       const { limit } = group.assignment
       if (limit === undefined) continue
       const candidates = limited.get(limit) ?? []
-      candidates.push({ group, increase: this.#increase(group) })
+      candidates.push({ group, increase: this.#increase(group), ...this.#ended(group) })
       limited.set(limit, candidates)
     }
     if (limited.size === 0 && this.#others.size === 0) return groups.values()
@@ -45,7 +48,7 @@ export class TopGroups {
           weight(limit, b) - weight(limit, a) ||
           compare(a.group.assignment.key, b.group.assignment.key),
       )
-      for (const [rank, { group, increase }] of candidates.entries()) {
+      for (const [rank, { group, increase, exits, restarts }] of candidates.entries()) {
         if (rank < limit.top) {
           addUsage(group.shown, increase)
           continue
@@ -56,6 +59,8 @@ export class TopGroups {
         if (other === undefined) continue
         addUsage(other.total, increase)
         other.addGroup(group)
+        other.exits += exits
+        other.restarts += restarts
       }
     }
     return this.#shown(groups, hidden)
@@ -73,6 +78,14 @@ export class TopGroups {
     const increase = noUsage()
     credit(account, { ...group.total }, true, increase)
     return increase
+  }
+
+  /** Members of the group that ended, and times that it came back, since it was looked at last. */
+  #ended(group: Group): Pick<Candidate, 'exits' | 'restarts'> {
+    const { exits, restarts } = group
+    const last = this.#lives.get(group) ?? { exits: 0, restarts: 0 }
+    this.#lives.set(group, { exits, restarts })
+    return { exits: exits - last.exits, restarts: restarts - last.restarts }
   }
 
   /** The group of that name, a real one or the sum. */

@@ -206,6 +206,24 @@ test('the largest groups of a rule are shown, the others in sum, each use once',
   t.is(samples.get('memory_bytes{rest,resident}'), 4 * 4096)
 })
 
+test('an exit in a group that is not shown counts once in the sum of the others', async (t) => {
+  const process = (comm: string, utime: number): Process => ({ ppid: 0, comm, utime })
+  const tree = node(t, { 1: process('busy', 0), 2: process('calm', 0), 3: process('calm', 0) })
+  const limit = { top: 1, by: 'cpu', other: 'rest' } as const
+  const groups = processGroups(tree.root, {
+    rules: [{ name: '{{.Comm}}', cmdline: ['.'], limit }],
+  })
+  const exits = async (utime: number) => {
+    tree.set(1, process('busy', utime))
+    return [...(await groups.collect())].find(([key]) => /exits.*rest/.test(key))?.[1]
+  }
+  t.is(await exits(100), 0)
+  tree.remove(3)
+  t.is(await exits(200), 1)
+  t.is(await exits(300), 1)
+  t.is(await exits(400), 1)
+})
+
 test('without a name for the others only the largest are shown', async (t) => {
   const { root } = node(t, { 1: { rss: 1 }, 2: { rss: 3 }, 3: { rss: 2 } })
   const limit = { top: 2, by: 'memory', other: undefined } as const
