@@ -41,6 +41,8 @@ export class Cgroups {
     devices: [],
   }
   #present: readonly KnownCgroup[] = []
+  /** All that the last walk found, before those that stand for the same container were left out. */
+  #found: readonly KnownCgroup[] = []
   #pass = 0
   #version = 0
   #time: HrTime
@@ -132,8 +134,13 @@ export class Cgroups {
       if (known !== undefined) found.push(known)
     }
     this.#previous = tree.omitted === 0 ? time : this.#parts.boot
-    const present = oneOfEach(found)
-    for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
+    // Mostly the tree is as it was.
+    const isSame = isSameList(found, this.#found)
+    const present = isSame ? this.#present : oneOfEach(found)
+    this.#found = found
+    if (seen.size < this.#known.size) {
+      for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
+    }
     await workloads.settle()
     if (this.#version !== workloads.version) {
       this.#version = workloads.version
@@ -211,6 +218,10 @@ export class Cgroups {
     for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
     reading.devices = []
   }
+}
+
+function isSameList(one: readonly KnownCgroup[], other: readonly KnownCgroup[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index])
 }
 
 /**

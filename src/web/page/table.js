@@ -310,7 +310,8 @@ class RowView {
     setText(this.#title, visible(head))
     setText(this.#place, String(entities.length))
     this.#clear()
-    for (const { key, text, bar } of this.#cells) {
+    for (const { key, text, bar, cell } of this.#cells) {
+      cell.classList.remove('zero', 'hot')
       setText(text, sums.has(key) ? format(sums.get(key), UNITS[key]) : '')
       if (bar !== undefined) bar.style.width = '0'
     }
