@@ -27,6 +27,7 @@ async function checkSidecar({ scope, print }: CheckContext, program: string): Pr
   const collector = new Collector(scope, program, configuration('sidecar.yaml'))
   await collector.start(port, {
     OTLP_PORT: String(port),
+    OTLP_HTTP_PORT: String(await freePort()),
     BACKEND: backend.endpoint.replace('http://', ''),
     K8S_NODE_NAME: hostname(),
     K8S_AUTH_TYPE: 'kubeConfig',

@@ -155,7 +155,7 @@ export const EXPORT_METRICS = metricTable({
   keys: {
     'error.type': {
       description:
-        'Why points did not arrive: a gRPC status; `rejected` by the receiver; `superseded` by newer ones or by the end of the time for a push. Absent for those that arrived',
+        'Why points did not arrive: a gRPC or HTTP status, or why there was no answer; `rejected` by the receiver; `superseded` by newer ones or by the end of the time for a push. Absent for those that arrived',
     },
   },
   metrics: {
@@ -185,7 +185,11 @@ export const SKIPPED_METRICS = metricTable({
 /** One series for each status. */
 export const REQUEST_METRICS = metricTable({
   scope: SCOPE,
-  keys: { 'rpc.status_code': { description: 'Name of the gRPC status' } },
+  keys: {
+    'rpc.status_code': {
+      description: 'Name of the gRPC status; over HTTP the HTTP status, or why there was no answer',
+    },
+  },
   metrics: {
     sent: {
       description: 'Requests of pushes, repeated ones included',
