@@ -269,8 +269,6 @@ test('TLS, with certificates on both sides', async (t) => {
     export_timeout: 30_000,
   }
   t.is((await push(own)).exported, 10)
-  t.deepEqual(
-    [...(await push({ certificate: undefined })).requests.keys()],
-    ['SELF_SIGNED_CERT_IN_CHAIN'],
-  )
+  const { requests } = await push({ certificate: undefined })
+  t.true(requests.has('SELF_SIGNED_CERT_IN_CHAIN'))
 })
