@@ -2,7 +2,7 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
-import { add } from '../../kernel/u64.ts'
+import { add, increase } from '../../kernel/u64.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import type { Assignment } from './rules/verdict.ts'
 import { noUsage, type Usage } from './usage.ts'
@@ -163,6 +163,22 @@ export class Group {
     this.total.stime = add(this.total.stime, spent.stime)
     this.total.minflt = add(this.total.minflt, spent.minflt)
     this.total.majflt = add(this.total.majflt, spent.majflt)
+  }
+
+  /**
+   * Takes bytes off that were credited in this pass, and belong to others.
+   *
+   * @param thread the name of the thread that was credited with them, too.
+   */
+  takeOffBytes(
+    { readBytes, writeBytes }: Pick<Usage, 'readBytes' | 'writeBytes'>,
+    thread: string | undefined,
+  ): void {
+    const named = thread === undefined ? undefined : this.threads.get(thread)?.total
+    for (const total of [this.total, ...(named === undefined ? [] : [named])]) {
+      total.readBytes = increase(readBytes, total.readBytes)
+      total.writeBytes = increase(writeBytes, total.writeBytes)
+    }
   }
 
   /** Adds what another group holds. */

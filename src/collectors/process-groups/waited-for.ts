@@ -5,10 +5,15 @@
  * have used to the parent's `cutime`, `cstime`, `cminflt` and `cmajflt` (proc_pid_stat(5)). What of that was seen, and so
  * counted where it belongs, is taken off again; the rest counts in the parent's group. It can't be known in which of
  * several children's groups it would belong. A child that nobody waits for (`SIGCHLD` ignored) is lost.
+ *
+ * The bytes that a child had from and to storage are added to the parent's own in the same moment (proc_pid_io(5)), and so
+ * have been credited to its group already; what was seen of the child is taken off.
  */
 import type { Stat } from '../../kernel/procfs/stat.ts'
+import { add, increase } from '../../kernel/u64.ts'
 import type { Group } from './group.ts'
 import type { TaskReader } from './task-source.ts'
+import type { Account, Usage } from './usage.ts'
 
 /** Clock ticks, and page faults. */
 interface Spent {
@@ -69,13 +74,33 @@ export interface Parent {
   readonly directory: string
   readonly ledger: Ledger
   readonly group: Group | undefined
+  readonly comm: string
+  /** Undefined until it was read as a member of a group. */
+  readonly account: Account | undefined
+  /** Undefined while it has only had one. */
+  readonly threads: object | undefined
+}
+
+type Bytes = Pick<Usage, 'readBytes' | 'writeBytes'>
+
+const BYTES = ['readBytes', 'writeBytes'] as const satisfies (keyof Bytes)[]
+
+/** A process whose children have ended in this pass. */
+interface Grown {
+  readonly parent: Parent
+  /** What of their usage is not known to be counted. */
+  readonly rest: Spent
+  /** The bytes with which it was credited before this pass; undefined where the kernel's are not counted. */
+  readonly before: Bytes | undefined
+  /** Of those credited in this pass, the ones that were seen of children. */
+  readonly seen: Bytes
 }
 
 export class WaitedFor {
-  /** Of this pass: whose children have ended, and what of their usage is not known to be counted. */
-  readonly #grown = new Map<number, { readonly parent: Parent; readonly rest: Spent }>()
-  /** Of this pass: the ledgers of those that have ended. */
-  readonly #ended = new Map<number, Ledger>()
+  /** Of this pass: whose children have ended. */
+  readonly #grown = new Map<number, Grown>()
+  /** Of this pass: those that have ended. */
+  readonly #ended = new Map<number, Parent>()
 
   /**
    * Takes over what `stat` says of a process.
@@ -86,15 +111,18 @@ export class WaitedFor {
     if (parent.ledger.isUpToDate(stat)) return
     const rest = parent.ledger.update(stat)
     if (counts && KINDS.some((kind) => rest[kind] > 0)) {
-      this.#grown.set(parent.pid, { parent, rest })
+      const { account } = parent
+      const before = account?.hasIo ? { ...account.last } : undefined
+      this.#grown.set(parent.pid, { parent, rest, before, seen: noBytes() })
     }
   }
 
   /** Says that a known process has ended. */
-  end({ pid, ledger }: Parent): void {
+  end(process: Parent): void {
+    const { pid, ledger } = process
     if (ledger.isClosed) return
     ledger.isClosed = true
-    this.#ended.set(pid, ledger)
+    this.#ended.set(pid, process)
   }
 
   /**
@@ -106,9 +134,14 @@ export class WaitedFor {
   settle(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
     if (this.#grown.size > 0) {
       this.#findEnded(known, reader)
-      for (const ledger of this.#ended.values()) this.#takeOff(ledger, known)
+      for (const process of this.#ended.values()) this.#takeOff(process, known)
     }
-    for (const { parent, rest } of this.#grown.values()) parent.group?.addSpent(rest)
+    for (const { parent, rest, seen } of this.#grown.values()) {
+      const { group, threads, comm } = parent
+      group?.addSpent(rest)
+      // The bytes of a process with one thread are credited to the name of that, too.
+      group?.takeOffBytes(seen, threads === undefined ? comm : undefined)
+    }
     this.#grown.clear()
     this.#ended.clear()
   }
@@ -133,17 +166,22 @@ export class WaitedFor {
    * Takes what was seen of a process off what its parent has waited for. Where that has ended too, it may have waited
    * first or not, so it is those above who have it, the nearest or whoever takes in orphans.
    */
-  #takeOff({ own, waited, parent }: Ledger, known: ReadonlyMap<number, Parent>): void {
+  #takeOff({ ledger, account }: Parent, known: ReadonlyMap<number, Parent>): void {
+    const { own, waited, parent } = ledger
     const seen = nothing()
+    const bytes: Bytes = account?.hasIo ? { ...account.last } : noBytes()
     for (const kind of KINDS) seen[kind] = own[kind] + waited[kind]
     let isOrphan = false
     for (let pid = parent, steps = 0; pid !== 0 && steps < MOST_STEPS; steps++) {
       const ended = this.#ended.get(pid)
       isOrphan ||= ended !== undefined
       const grown = this.#grown.get(pid)
-      if (grown !== undefined) moveOff(seen, grown.rest)
+      if (grown !== undefined) {
+        moveOff(seen, grown.rest)
+        moveBytes(bytes, grown)
+      }
       if (!isOrphan) return
-      pid = (ended ?? known.get(pid)?.ledger)?.parent ?? 0
+      pid = (ended ?? known.get(pid))?.ledger.parent ?? 0
     }
   }
 }
@@ -154,6 +192,23 @@ function moveOff(seen: Spent, rest: Spent): void {
     rest[kind] -= part
     seen[kind] -= part
   }
+}
+
+/** Moves bytes that were seen of a child to those seen in its parent, as far as that was credited with so many. */
+function moveBytes(bytes: Bytes, { parent, before, seen }: Grown): void {
+  const { account } = parent
+  if (before === undefined || account === undefined) return
+  for (const kind of BYTES) {
+    const credited = increase(before[kind], account.last[kind])
+    const left = increase(seen[kind], credited)
+    const part = bytes[kind] < left ? bytes[kind] : left
+    seen[kind] = add(seen[kind], part)
+    bytes[kind] = increase(part, bytes[kind])
+  }
+}
+
+function noBytes(): Bytes {
+  return { readBytes: 0, writeBytes: 0 }
 }
 
 /** A procfs that is read while it changes may show a circle. */
