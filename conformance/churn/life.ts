@@ -1,7 +1,7 @@
 /** Cgroups that are made, used, and removed: of containers, and of services that are made anew under their path. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CGROUP2 } from '../support/cgroups.ts'
@@ -114,11 +114,17 @@ export class Churn {
   }
 }
 
-/** Removes what a churn that was broken off has left. */
-export function clear(root: string): void {
+/** Ends and removes what a churn that was broken off has left below its root. */
+export async function clear(root: string): Promise<void> {
   const directory = join(CGROUP2, root)
   if (!existsSync(directory)) return
   writeFileSync(join(directory, 'cgroup.kill'), '1')
+  while (readFileSync(join(directory, 'cgroup.events'), 'utf8').includes('populated 1')) {
+    await delay(10)
+  }
+  const below = globSync('**/*/', { cwd: directory }).sort().reverse()
+  for (const each of below)
+    if (each.replace(/\/$/, '') !== 'services') rmdirSync(join(directory, each))
 }
 
 function totalOf(directory: string): Total {
