@@ -229,19 +229,23 @@ test('a push that is being refused gives up when the next is due', async (t) => 
 })
 
 test('without a receiver, and with one that speaks something else', async (t) => {
-  const gone = await setUpHttp(t)
+  const sleep = () => setTimeout(50)
+  const gone = await setUpHttp(t, { settings: { export_timeout: 500 }, sleep })
   gone.receiver.close()
   await gone.reader.forceFlush().catch(() => {})
   const { requests } = gone.reader.counts
   t.deepEqual([...requests.keys()], ['ECONNREFUSED'])
 
-  const server = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n'))
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.end('SSH-2.0-OpenSSH_9.6\r\n')
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
   const { port } = server.address() as { port: number }
   const other = await setUpHttp(t, {
     settings: { endpoint: `http://127.0.0.1:${port}`, export_timeout: 500 },
-    sleep: () => setTimeout(100),
+    sleep,
   })
   await other.reader.forceFlush()
   t.deepEqual([...other.reader.counts.requests.keys()], ['HPE_INVALID_CONSTANT'])
