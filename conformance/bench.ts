@@ -35,7 +35,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '6' },
     series: { type: 'string', default: '20000' },
     intervals: { type: 'string', default: '2,15,60' },
-    parts: { type: 'string', default: 'loop,intervals,pipeline,workloads,cgroups,perf' },
+    parts: { type: 'string', default: 'loop,intervals,pipeline,workloads,cgroups,perf,recorder' },
     help: { type: 'boolean', default: false },
   },
 })

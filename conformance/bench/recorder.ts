@@ -1,5 +1,5 @@
 /** What the recorder costs: samples of many real cgroups, and the past of many groups. */
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { readMachine } from '../../src/kernel/machine.ts'
@@ -18,14 +18,24 @@ import { CGROUP2 } from '../support/cgroups.ts'
 import { median } from '../support/median.ts'
 
 const CONTAINERS = 500
-const ROUNDS = 20
+const ROUNDS = 40
 /** Looks at CPU time between two samples. */
 const CPU_LOOKS = 7
 const WINDOW_SECONDS = 900
+/** The files of a sample. */
+const SAMPLED = [
+  ...['cpu.stat', 'memory.current', 'io.stat'],
+  ...['cpu.pressure', 'memory.pressure', 'io.pressure'],
+]
+const BUFFER = Buffer.allocUnsafe(64 * 1024)
+
+function readAll(descriptors: readonly number[]): void {
+  for (const descriptor of descriptors) readSync(descriptor, BUFFER, 0, BUFFER.length, 0)
+}
 
 export async function measureRecorder(print: (line: string) => void): Promise<void> {
-  await measureSamples(print)
   measureMemory(print)
+  await measureSamples(print)
 }
 
 async function measureSamples(print: (line: string) => void): Promise<void> {
@@ -50,7 +60,15 @@ async function measureSamples(print: (line: string) => void): Promise<void> {
     const observation: Observation = {
       ...{ recorder, hasPast: true, groupInterval: 1000, node: 'node' },
     }
-    const costs = { sample: [] as number[], look: [] as number[], answer: [] as number[] }
+    const costs = {
+      ...{ sample: [] as number[], look: [] as number[] },
+      ...{ answer: [] as number[], plain: [] as number[] },
+    }
+    const open = paths.flatMap((path) =>
+      SAMPLED.map((file) => join(path, file))
+        .filter(existsSync)
+        .map((file) => openSync(file, 'r')),
+    )
     for (let round = 0; round < ROUNDS; round++) {
       costs.sample.push(
         await cpu(async () => {
@@ -58,6 +76,7 @@ async function measureSamples(print: (line: string) => void): Promise<void> {
           if (snapshot !== undefined) recorder.record(snapshot, 'usage', node.usage())
         }),
       )
+      costs.plain.push(await cpu(async () => readAll(open)))
       costs.look.push(
         await cpu(async () => {
           const snapshot = await sampler.sample('cpu')
@@ -68,10 +87,16 @@ async function measureSamples(print: (line: string) => void): Promise<void> {
         await cpu(async () => JSON.stringify(liveAnswer(observation, 0, 0, false)).length),
       )
     }
-    const [sample, look, answer] = [costs.sample, costs.look, costs.answer].map(median)
+    for (const descriptor of open) closeSync(descriptor)
+    const [sample, look, answer, plain] = [
+      ...[costs.sample, costs.look, costs.answer, costs.plain],
+    ].map(median)
     const share = (sample + CPU_LOOKS * look) / 1e6
     print(`recorder with ${CONTAINERS} containers, each second`)
     print(`  sample ${milliseconds(sample)}, look at CPU time ${milliseconds(look)}`)
+    print(
+      `  ratio of a sample to the mere reading of its ${open.length} files: ${(sample / plain).toFixed(2)}`,
+    )
     print(`  together ${(share * 100).toFixed(2)} % of a CPU`)
     print(`  answer of the API with everything in it: ${milliseconds(answer)}`)
   } finally {

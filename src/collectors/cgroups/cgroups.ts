@@ -99,11 +99,13 @@ export class Cgroups {
   ): Promise<void> {
     const { slice, samples, sampleFiles } = this.#parts
     const present = detail === 'usage' ? await this.#find(time) : this.#present
+    // For `cpu` once is enough: its only step fills its figure, or throws, and then nothing is observed.
+    this.#clear()
     slice.begin()
     for (const known of present) {
       if (detail === 'cpu' && known.selected.level !== 'container') continue
       if (slice.isOver()) await slice.next()
-      this.#clear()
+      if (detail === 'usage') this.#clear()
       let hasAny = false
       for (const { file, read } of samples[detail]) {
         if (known.lacks(file)) continue
