@@ -81,7 +81,7 @@ test('called process-exporter, it tracks nothing without rules, and groups alone
   const words = ['-web.listen-address', '127.0.0.1:0']
   const seen = async (...more: string[]) => {
     const running = startProgram(t, link, [...words, ...more])
-    const url = await says(running, /"url":"([^"]+)"/)
+    const url = await says(running, /"metrics":"([^"]+)"/)
     await says(running, /"exporters":\["prometheus"\],"msg":"started"/)
     const samples = parseSamples(await (await fetch(url)).text())
     running.child.kill('SIGTERM')
@@ -180,7 +180,7 @@ test('passwords are asked for, and their change needs no restart', async (t) => 
     '--prometheus.port=0',
     `-web.config.file=${path}`,
   )
-  const url = await says(running, /"url":"([^"]+)"/)
+  const url = await says(running, /"metrics":"([^"]+)"/)
   const status = async (password: string) => {
     const authorization = `Basic ${Buffer.from(`a:${password}`).toString('base64')}`
     return (await fetch(url, { headers: { authorization } })).status
@@ -207,7 +207,7 @@ test('whether there is TLS takes a restart', async (t) => {
     '--prometheus.port=0',
     `-web.config.file=${path}`,
   )
-  const url = await says(running, /"url":"(https:[^"]+)"/)
+  const url = await says(running, /"metrics":"(https:[^"]+)"/)
   writeFileSync(path, '')
   const { status } = await getSecurely(url, {
     ca: authority.cert,
@@ -257,7 +257,7 @@ test('rules are reloaded on SIGHUP, wrong ones are not, and SIGTERM ends with 0'
     '--web.listen-address=127.0.0.1:0',
     '--collection.max-age=0',
   )
-  const url = await says(running, /"url":"([^"]+)"/)
+  const url = await says(running, /"metrics":"([^"]+)"/)
   await says(running, /"msg":"started"/)
   const groups = async () => {
     const samples = parseSamples(await (await fetch(url)).text())

@@ -96,7 +96,7 @@ async function start(
     })
     const { close } = server
     cleanup.add((remaining) => close(remaining()))
-    const what = { url: `${server.url}/`, metrics: config.prometheus.path }
+    const what = { url: `${server.url}/`, metrics: server.url + config.prometheus.path }
     logger.info(what, 'serving the page and metrics')
   }
   signal.throwIfAborted()
