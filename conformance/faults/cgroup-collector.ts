@@ -1,4 +1,4 @@
-/** The collector of cgroups on a made-up tree of v2, seen as Prometheus does. */
+/** The collector of cgroups on a made-up tree, seen as Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
@@ -8,6 +8,9 @@ import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.
 import { doInSlices, type TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { Directory } from '../../src/workloads/directory.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
+
+/** All mounted in one place, which the kernel allows. */
+const V1_CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'pids', 'blkio', 'name=systemd']
 
 /**
  * @param root the tree, with its `cgroup.controllers`.
@@ -20,7 +23,11 @@ export function collectCgroups(
   root: string,
   procRoot: string,
   slice: TimeSlice,
-  { maxSeries, openFiles = 0 }: { maxSeries?: number; openFiles?: number } = {},
+  {
+    maxSeries,
+    openFiles = 0,
+    version = 2,
+  }: { maxSeries?: number; openFiles?: number; version?: 1 | 2 } = {},
 ): () => Promise<string> {
   const meter = new ObservableMeter({ name: 'cgroups' }, now(), maxSeries)
   const options = {
@@ -37,7 +44,10 @@ export function collectCgroups(
     slice,
     workloads: new Workloads(new Directory({ sources: [] }), undefined),
     notify: () => {},
-    mounts: { v2: root, v1: new Map() },
+    mounts:
+      version === 2
+        ? { v2: root, v1: new Map() }
+        : { v2: undefined, v1: new Map(V1_CONTROLLERS.map((controller) => [controller, root])) },
   })
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   return async () => {

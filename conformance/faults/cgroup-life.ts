@@ -18,7 +18,7 @@ import { require } from '../check.ts'
 import { Dice } from '../support/random.ts'
 import type { Area } from './area.ts'
 import { collectCgroups } from './cgroup-collector.ts'
-import { cgroupFiles } from './cgroup-files.ts'
+import { CGROUP_FILES } from './cgroup-files.ts'
 import { asNobody, damageFile } from './damage.ts'
 import { readPage } from './page.ts'
 import type { Watch } from './watch.ts'
@@ -31,6 +31,10 @@ const OWN = /^cgroup_(?:collection|file)_/
 const TOLERANCE = 1e-9
 const MICROSECONDS = 1e6
 const PERCENT = 100
+const NANOSECONDS = 1e9
+const TICKS_PER_SECOND = 100
+
+type Version = keyof typeof CGROUP_FILES
 
 const COLLECTIONS = 5
 
@@ -51,14 +55,15 @@ async function liveWithCgroups(seed: number, watch: Watch): Promise<void> {
     writeFileSync(join(root, 'cgroup.controllers'), 'cpu io memory pids\n')
     const isNobody = dice.chance(0.2)
     const openFiles = dice.pick([0, 0, 10, 10_000])
-    const collect = collectCgroups(root, procfs.root, new TimeSlice(0), { openFiles })
+    const version = dice.pick([1, 2, 2] as const)
+    const collect = collectCgroups(root, procfs.root, new TimeSlice(0), { openFiles, version })
     const descriptors = openDescriptors()
     const numbers = new Map<string, Set<number>>()
     for (let collection = 0; collection < COLLECTIONS; collection++) {
-      change(dice, root, 0)
+      change(dice, version, root, 0)
       // Of a file that is kept open something may be read that has been replaced.
       if (openFiles === 0) numbers.clear()
-      addNumbers(root, numbers)
+      addNumbers(root, numbers, version)
       const text = await watch.over(() => (isNobody ? asNobody(collect) : collect()))
       requireExplained(readPage(text).samples, numbers)
     }
@@ -74,7 +79,7 @@ async function liveWithCgroups(seed: number, watch: Watch): Promise<void> {
 }
 
 /** Makes and removes cgroups below a directory, and writes and damages their files. */
-function change(dice: Dice, directory: string, depth: number): void {
+function change(dice: Dice, version: Version, directory: string, depth: number): void {
   for (const name of NAMES) {
     const path = join(directory, name)
     const isThere = existsSync(path)
@@ -83,17 +88,17 @@ function change(dice: Dice, directory: string, depth: number): void {
     } else if (isThere || dice.chance(0.2 / (depth + 1))) {
       mkdirSync(path, { recursive: true })
       chmodSync(path, 0o755)
-      if (!isThere || dice.chance(0.4)) write(dice, path)
+      if (!isThere || dice.chance(0.4)) write(dice, version, path)
       dice.list(0, 2, () => damageFile(dice, join(path, dice.pick(readdirSync(path)))))
-      if (depth < MOST_DEPTH) change(dice, path, depth + 1)
+      if (depth < MOST_DEPTH) change(dice, version, path, depth + 1)
       // Not to be listed, or what is in it not to be looked at.
       if (dice.chance(0.05)) chmodSync(path, dice.pick([0, 0o444]))
     }
   }
 }
 
-function write(dice: Dice, path: string): void {
-  for (const [name, content] of Object.entries(cgroupFiles(dice))) {
+function write(dice: Dice, version: Version, path: string): void {
+  for (const [name, content] of Object.entries(CGROUP_FILES[version](dice))) {
     const file = join(path, name)
     rmSync(file, { recursive: true, force: true })
     if (dice.chance(0.97)) writeFileSync(file, content)
@@ -119,19 +124,19 @@ function requireExplained(
 }
 
 /** Adds the numbers in the files of every directory below one, by its name. */
-function addNumbers(directory: string, into: Map<string, Set<number>>): void {
+function addNumbers(directory: string, into: Map<string, Set<number>>, version: Version): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue
     const path = join(directory, entry.name)
     const numbers = into.get(entry.name) ?? new Set()
     into.set(entry.name, numbers)
-    addNumbersOf(path, numbers)
-    addNumbers(path, into)
+    addNumbersOf(path, numbers, version)
+    addNumbers(path, into, version)
   }
 }
 
 /** The numbers in the files of a directory: as they stand there, as microseconds, and as percent. */
-function addNumbersOf(directory: string, into: Set<number>): void {
+function addNumbersOf(directory: string, into: Set<number>, version: Version): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     if (!entry.isFile()) continue
     const text = readFileSync(join(directory, entry.name), 'latin1')
@@ -139,6 +144,7 @@ function addNumbersOf(directory: string, into: Set<number>): void {
     for (const [digits] of text.matchAll(/\d+(?:\.\d+)?(?=[^\d])/g)) {
       const [whole, decimals] = digits.split('.').map(Number)
       into.add(whole).add(whole / MICROSECONDS)
+      if (version === 1) into.add(whole / NANOSECONDS).add(whole / TICKS_PER_SECOND)
       if (decimals !== undefined) into.add((whole * PERCENT + decimals) / PERCENT ** 2)
     }
   }

@@ -97,10 +97,14 @@ export class Ledger {
   }
 
   /**
-   * @param mayVanish whether processes may have ended since they were read here.
+   * @param options.mayVanish whether processes may have ended since they were read here.
+   * @param options.isRecalled whether files may not have been read in this collection.
    * @throws Error when a value is more than the files explain.
    */
-  requireExplained(page: Page, mayVanish: boolean): void {
+  requireExplained(
+    page: Page,
+    { mayVanish, isRecalled }: { readonly mayVanish: boolean; readonly isRecalled: boolean },
+  ): void {
     /** Of threads, all names of a process together. */
     const counted = new Map<
       string,
@@ -111,7 +115,7 @@ export class Ledger {
       if (pid === undefined || this.#seen.get(pid)?.isOdd !== false) continue
       const key = measurementOf(name, labels)
       const holding = HELD[key]
-      if (holding !== undefined) this.#requireHeld(pid, holding, value, mayVanish)
+      if (holding !== undefined && !isRecalled) this.#requireHeld(pid, holding, value, mayVanish)
       const [counter, scale] = COUNTED[key] ?? []
       if (counter === undefined || scale === undefined) continue
       const known = counted.get(`${pid} ${key}`)

@@ -2,7 +2,7 @@
  * What the files of a process say, read anew with regular expressions: slow, simple, and without a line of the agent's.
  * Undefined stands for what is missing or wrong.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 const COUNTERS = [
@@ -146,7 +146,9 @@ function firstRead(directory: string, name: string): string | undefined {
 
 function text(directory: string, name: string): string | undefined {
   try {
-    return readFileSync(join(directory, name), 'latin1')
+    const path = join(directory, name)
+    // A FIFO would never end.
+    return statSync(path).isFile() ? readFileSync(path, 'latin1') : undefined
   } catch {
     return undefined
   }

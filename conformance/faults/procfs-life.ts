@@ -6,12 +6,16 @@
  */
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { Procfs } from '../../src/kernel/procfs/procfs.ts'
+import type { Snapshot } from '../../src/telemetry/sampler.ts'
+import { compareTimes } from '../../src/telemetry/time.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { processGroups } from '../../test/support/process-groups.ts'
 import { type Process, ProcfsTree, type Task } from '../../test/support/procfs-tree.ts'
 import { require } from '../check.ts'
 import { Dice } from '../support/random.ts'
 import type { Area } from './area.ts'
+import { BlockingFifos } from './blocking.ts'
 import { asNobody, damageFile, noise } from './damage.ts'
 import { Ledger } from './ledger.ts'
 import { type Page, readPage, requireNoFall } from './page.ts'
@@ -51,6 +55,12 @@ const BY_ANYTHING = [
 ]
 
 const COLLECTIONS = 5
+/** The part of the lives in which reads block: each costs some time limits. */
+const BLOCKING = 0.02
+/** Milliseconds. */
+const TIME_LIMIT = 20
+/** Of the pool's four threads at least. */
+const PLACES = 2
 
 /** Each seed is the life of a node, of some collections. */
 export const PROCFS_LIVES: Area = {
@@ -62,18 +72,24 @@ export const PROCFS_LIVES: Area = {
 
 async function liveWithProcfs(seed: number, watch: Watch): Promise<void> {
   const dice = new Dice(seed)
-  const tree = new ProcfsTree()
+  const hasSchedstat = dice.chance(0.3)
+  const tree = new ProcfsTree(hasSchedstat)
+  const fifos = dice.chance(BLOCKING) ? new BlockingFifos() : undefined
+  const { now } = Date
   // Else nobody but root could look into it.
   chmodSync(tree.root, 0o755)
   try {
-    await live(dice, new Node(tree, dice), watch)
+    await live(dice, new Node(tree, dice, hasSchedstat, fifos), watch)
   } finally {
+    Date.now = now
+    await fifos?.dispose()
     tree.dispose()
   }
 }
 
 async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
-  const { root } = node.tree
+  const { tree, hasSchedstat, fifos } = node
+  const { root } = tree
   const strict = dice.chance(0.1)
   const odd = new Set(
     (strict ? ODD_IN_STRICT_MODE : ODD).map((name) => `namedprocess_namegroup_${name}`),
@@ -82,15 +98,22 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
   const vanishes = dice.chance(0.4) ? 0.02 : 0
   // Putting rights aside takes longer than a collection.
   const isNobody = dice.chance(0.2)
+  const refresh = dice.pick([0, 0, 60_000])
+  // What has not run is not read again, and so nothing is told of what is wrong with it.
+  const isRecalled = hasSchedstat && refresh > 0
+  const isBlocking = fifos !== undefined
+  const procfsOptions = isBlocking ? { timeLimit: TIME_LIMIT, places: PLACES } : {}
+  const isClockSet = dice.chance(0.1)
   const groups = processGroups(root, {
     rules: isByPid ? BY_PID : BY_ANYTHING,
     children: false,
     strict,
     threads: dice.chance(0.8),
     smaps: dice.chance(0.8),
-    refresh: dice.pick([0, 0, 60_000]),
+    refresh,
     regroup: dice.pick(['exec', 'title', 'off']),
-    ...(vanishes > 0 && { procfs: vanishingProcfs(root, dice, vanishes) }),
+    ...(vanishes > 0 && { procfs: vanishingProcfs(root, dice, vanishes, procfsOptions) }),
+    ...(vanishes === 0 && isBlocking && { procfs: new Procfs(root, procfsOptions) }),
     // Others have their turn after every process.
     slice: new TimeSlice(0),
   })
@@ -99,30 +122,57 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     node.change()
     ledger.read()
+    if (isClockSet) setClock(dice.pick([-86_400_000, -3000, 0, 3_600_000, 1e11]))
     const page = readPage(
       await watch.over(() => (isNobody ? asNobody(groups.text) : groups.text())),
       odd,
     )
     ledger.endVanished()
+    requireStartsBeforeTimes(groups.sampler.latest?.scopes ?? [])
     require(groups.errors.length === 0, `a collection failed: ${groups.errors[0]}`)
     if (!strict) {
       if (before !== undefined) requireNoFall(before, page)
-      ledger.requireTold(before, page)
-      if (isByPid) ledger.requireExplained(page, vanishes > 0)
+      if (!isRecalled) ledger.requireTold(before, page)
+      if (isByPid) ledger.requireExplained(page, { mayVanish: vanishes > 0, isRecalled })
     }
     before = page
+  }
+}
+
+/** @param milliseconds by which the wall clock is off from now on. */
+function setClock(milliseconds: number): void {
+  Date.now = () => Math.floor(performance.timeOrigin + performance.now() + milliseconds)
+}
+
+/** @throws Error when a point is from before its start. */
+function requireStartsBeforeTimes(scopes: Snapshot['scopes']): void {
+  for (const { descriptor, dataPoints } of scopes.flatMap(({ metrics }) => metrics)) {
+    for (const { startTime, endTime } of dataPoints) {
+      require(compareTimes(startTime, endTime) <=
+        0, `a point of ${descriptor.name} is before its start`)
+    }
   }
 }
 
 /** Processes that live, write their files, and die, and whose files are damaged. */
 class Node {
   readonly tree: ProcfsTree
+  readonly hasSchedstat: boolean
+  /** Where some files block. */
+  readonly fifos: BlockingFifos | undefined
   readonly #dice: Dice
   readonly #processes = new Map<number, Process>()
   #starts = 100
 
-  constructor(tree: ProcfsTree, dice: Dice) {
+  constructor(
+    tree: ProcfsTree,
+    dice: Dice,
+    hasSchedstat: boolean,
+    fifos: BlockingFifos | undefined,
+  ) {
     this.tree = tree
+    this.hasSchedstat = hasSchedstat
+    this.fifos = fifos
     this.#dice = dice
   }
 
@@ -201,6 +251,8 @@ class Node {
       swap: dice.integer(0, 1000),
       pss: dice.integer(0, 1000),
       openFiles: dice.integer(0, 5),
+      // It has run, if it has used anything; what it holds may be another's doing.
+      ...(this.hasSchedstat && { runs: (before.runs ?? 0) + 1 }),
     }
   }
 
@@ -214,6 +266,10 @@ class Node {
     const dice = this.#dice
     const directory = join(this.tree.root, String(pid))
     if (!existsSync(directory)) return
+    if (dice.chance(0.3)) {
+      this.fifos?.block(join(directory, dice.pick(['cmdline', 'smaps_rollup'])))
+      return
+    }
     const tasks = join(directory, 'task')
     if (dice.chance(0.15)) {
       const name = dice.pick(['task', 'fd'])

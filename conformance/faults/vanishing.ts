@@ -1,6 +1,6 @@
 /** A procfs in which things vanish while it is read: just before any reading, as a seed says. */
 import { rmSync } from 'node:fs'
-import { Procfs } from '../../src/kernel/procfs/procfs.ts'
+import { Procfs, type ProcfsOptions } from '../../src/kernel/procfs/procfs.ts'
 import type { Dice } from '../support/random.ts'
 
 const READINGS = [
@@ -21,8 +21,13 @@ const READINGS = [
 const FILES = ['', 'stat', 'status', 'io', 'fd', 'task', 'smaps_rollup', 'limits', 'cmdline']
 
 /** @param probability that something of a process is removed before one reading of it. */
-export function vanishingProcfs(root: string, dice: Dice, probability: number): Procfs {
-  const procfs = new Procfs(root)
+export function vanishingProcfs(
+  root: string,
+  dice: Dice,
+  probability: number,
+  options: ProcfsOptions = {},
+): Procfs {
+  const procfs = new Procfs(root, options)
   for (const name of READINGS) {
     const read = procfs[name].bind(procfs) as (...args: unknown[]) => unknown
     const vanishing = (directory: string, ...rest: unknown[]) => {

@@ -170,12 +170,12 @@ export class Procfs {
     this.#statusOf = undefined
     try {
       this.#status.read(`${directory}status`)
+      this.#statusOf = directory
+      return mayBeExecuting(this.#status, this.#scanner)
     } catch {
-      // It has ended, or other files will say why it can't be read.
+      // It has ended, or its other readings will say what is wrong.
       return false
     }
-    this.#statusOf = directory
-    return mayBeExecuting(this.#status, this.#scanner)
   }
 
   /** Resolves when the process is not in the middle of an execve(2); rejects with BlockedError if that takes too long. */
