@@ -1,5 +1,8 @@
 /** Records of the task iterator: what is in them, and what is damaged. */
-import { readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import {
   loadTaskIterator,
@@ -113,14 +116,17 @@ test('the kernel lists every process, this one as procfs has it', async (t) => {
 })
 
 test('a pinned iterator is read like any file, until it is removed', async (t) => {
-  const path = `/sys/fs/bpf/otel-interrogator-test-${process.pid}`
+  const directory = mkdtempSync(join(tmpdir(), 'bpffs-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const path = join(directory, 'tasks')
+  const mounted = spawnSync('mount', ['-t', 'bpf', 'bpf', directory])
+  if (mounted.status === 0) t.teardown(() => void spawnSync('umount', [directory]))
   try {
     await pinTaskIterator(path, { threads: false, wchan: false })
   } catch (error) {
     skip(t, `nothing can be pinned in a bpffs here: ${(error as Error).message}`)
     return
   }
-  t.teardown(() => rmSync(path, { force: true }))
   const [iterator, records] = [pinnedTaskIterator(path), new TaskRecords()]
   const pass = iterator.begin()
   t.true(pass.read(records))
