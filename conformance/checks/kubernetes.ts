@@ -138,6 +138,7 @@ async function checkDay(
 ): Promise<string> {
   await using scope = new Scope()
   const { directory } = await buildPrograms(scope, 'helm', print)
+  const program = await buildPrograms(scope, 'prometheus', print)
   const operator = await buildPrograms(scope, 'prometheus-operator', print)
   const node = await KubernetesNode.start(scope, options)
   await applyDefinitions(node)
@@ -163,7 +164,7 @@ async function checkDay(
   )
 
   // Three PodMonitors and a ServiceMonitor.
-  const prometheus = await startPrometheus(node, 4, ['otel-interrogator'])
+  const prometheus = await startPrometheus(node, program, 4, ['otel-interrogator'])
   const targets = await prometheus.until('up == 1', (samples) => samples.length === 4)
   await prometheus.until('ALERTS{alertname="AgentKnowsNoNames"}', (samples) => samples.length === 0)
   await prometheus.until('process_group:cpu:rate1m', (samples) => samples.length > 0)

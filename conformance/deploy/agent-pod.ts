@@ -17,6 +17,19 @@ export interface AgentContainer extends RunningContainer {
   end(): Promise<void>
 }
 
+/**
+ * The manifest's variables that lead through the first process of the node, through this one instead: a virtual machine may
+ * have a first process that nobody may look into.
+ */
+function throughOwnRoot({ env }: Container): Record<string, string> {
+  const root = `/proc/${process.pid}/root`
+  return Object.fromEntries(
+    env.flatMap(({ name, value }) =>
+      value?.includes('/proc/1/root') ? [[name, value.replace('/proc/1/root', root)]] : [],
+    ),
+  )
+}
+
 /** What the machine says where the manifest asks for it. */
 export const NODE_FACTS: NodeFacts = {
   fields: { 'spec.nodeName': 'node-1', 'status.podIP': '127.0.0.1' },
@@ -48,7 +61,7 @@ export async function runAgent(
   })
   // Where a node has its socket there may be another runtime's.
   const endpoint = { CONTAINER_RUNTIME_ENDPOINT: `unix://${runtime.socket}` }
-  const asked = change(withVariables(container, endpoint))
+  const asked = change(withVariables(container, { ...endpoint, ...throughOwnRoot(container) }))
   const changed = { ...asked, args: [...asked.args, listen] }
   const config = containerConfig(scope, objects, changed, facts)
   const running = await runtime.runConfigured(pod, container.name, config)

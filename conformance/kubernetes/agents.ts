@@ -13,6 +13,9 @@ export const NAMESPACE = 'otel-interrogator'
 const NAMING_SECONDS = 30
 const PORT = 9464
 
+/** The series of a thread name end with the last thread that has it, and begin anew. */
+const OF_THREADS = /^namedprocess_namegroup_thread_/
+
 /** Counters of a series that must never fall, by name and labels. */
 type Counters = ReadonlyMap<string, number>
 
@@ -92,12 +95,20 @@ export class Agent {
     }
   }
 
-  /** Says which counters have fallen since the last call, in the same process of the agent. */
+  /**
+   * Says which counters have fallen since the last call, in the same process of the agent. The next pod of a StatefulSet has
+   * the name of the one before, and counts anew.
+   */
   async fallenCounters(): Promise<string[]> {
+    const { items } = await this.#node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
+    const uids = new Map(
+      items.map(({ metadata: { namespace, name, uid } }) => [`${namespace}/${name}`, uid]),
+    )
     const now = new Map<string, number>()
     for (const { name, labels, value } of await this.samples()) {
-      if (!name.endsWith('_total')) continue
-      now.set(`${name} ${JSON.stringify(labels)}`, value)
+      if (!name.endsWith('_total') || OF_THREADS.test(name)) continue
+      const uid = uids.get(`${labels.namespace}/${labels.pod ?? labels.pod_name}`) ?? ''
+      now.set(`${name} ${JSON.stringify(labels)} ${uid}`, value)
     }
     const fallen = [...now].flatMap(([series, value]) => {
       const before = this.#counters.get(series)

@@ -20,8 +20,10 @@ const GAUGES = [
 /** A container's memory may have changed and changed back between two collections. */
 const TOLERANCE_BYTES = 256 * 1024
 const TOLERANCE_RATIO = 0.05
-/** cAdvisor's clock is read after the kernel's file. */
-const SLACK_MILLISECONDS = 100
+/** The kernel's cpu.stat has microseconds, which the kubelet reads in nanoseconds with cgroup v1. */
+const TOLERANCE_SECONDS = 1e-6
+/** On a busy machine some time passes between cAdvisor's look at its clock and the reading of the kernel's file. */
+const SLACK_MILLISECONDS = 2000
 const SAMPLE = /^(\w+\{.*\} \S+) (\d+)$/
 
 interface Measured extends Sample {
@@ -87,7 +89,9 @@ function compare(theirs: readonly Measured[], collected: readonly Collected[]): 
     if (low === undefined || high === undefined) continue
     compared++
     const slack = name.endsWith('_bytes') || name.endsWith('_rss') ? TOLERANCE_BYTES : 0
-    const margin = COUNTERS.includes(name) ? 0 : Math.max(slack, TOLERANCE_RATIO * value)
+    const margin = COUNTERS.includes(name)
+      ? TOLERANCE_SECONDS
+      : Math.max(slack, TOLERANCE_RATIO * value)
     if (value < Math.min(low, high) - margin || value > Math.max(low, high) + margin) {
       problems.push(`${key} is ${value}, the agent has ${low} before and ${high} after`)
     }

@@ -13,6 +13,7 @@ export interface ApiPod {
   readonly status: {
     readonly phase: string
     readonly podIP?: string
+    readonly startTime?: string
     readonly containerStatuses?: readonly ApiContainer[]
     readonly initContainerStatuses?: readonly ApiContainer[]
     readonly ephemeralContainerStatuses?: readonly ApiContainer[]
@@ -36,6 +37,8 @@ export interface RunningContainer {
 /** The metric that has a series for each container with a process. */
 const METRIC = 'workload_processes'
 const SANDBOX = 'POD'
+/** The API server and the kubelet don't list pause containers: the agent knows one after a while. */
+const SANDBOX_SECONDS = 30
 
 /** Containers that run, of all kinds, as the API server knows them. */
 export function runningContainers(pods: readonly ApiPod[]): RunningContainer[] {
@@ -77,7 +80,12 @@ export function wrongNames(
     return hasNames && seen !== right ? [`${right} is called ${seen}`] : []
   })
   const known = new Set(running.map(({ id }) => id))
-  const podNames = new Set(pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`))
+  const old = Date.now() - SANDBOX_SECONDS * 1000
+  const podNames = new Set(
+    pods
+      .filter(({ status }) => Date.parse(status.startTime ?? '') < old)
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  )
   for (const [id, seen] of hasNames ? said : []) {
     // One that the API server doesn't know: the pause container of a pod, or a container that came or went just now.
     const [namespace, pod, container] = seen.split('/')

@@ -54,6 +54,12 @@ const RECIPES = {
     }),
   },
   helm: { module: 'helm.sh/helm/v3', packages: ['helm.sh/helm/v3/cmd/helm'] },
+  // Debian's is built without the discovery of Kubernetes.
+  prometheus: {
+    module: 'github.com/prometheus/prometheus',
+    packages: ['github.com/prometheus/prometheus/cmd/prometheus'],
+    tags: ['remove_all_sd', 'enable_kubernetes_sd'],
+  },
   'prometheus-operator': {
     module: 'github.com/prometheus-operator/prometheus-operator',
     packages: ['github.com/prometheus-operator/prometheus-operator/cmd/operator'],
