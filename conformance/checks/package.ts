@@ -71,6 +71,7 @@ async function checkLibrary(directory: string): Promise<void> {
   require(example.includes('openInterrogator'), 'docs/library.md has no example')
   writeFileSync(join(directory, 'example.mts'), example)
   const options = [
+    '--ignoreConfig',
     '--noEmit',
     '--strict',
     '--module',

@@ -15,8 +15,8 @@ const KILLS = 10
 /** Processes whose metrics are more than 1 MiB. */
 const MANY = 500
 const INTERVAL = 1000
-/** For a connection that is made anew, on a machine that is busy. */
-const PATIENCE = 20 * INTERVAL
+/** For a connection that is made anew on a busy machine: gRPC waits longer after each one that was refused. */
+const PATIENCE = 60 * INTERVAL
 /** How much of the agent's memory may come with a Collector that is away. */
 const GROWTH = 1.15
 

@@ -19,7 +19,8 @@ export async function get(
   url: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const response = await fetch(url, { headers })
+  // An idle connection may have been closed while this program was busy; a new one has not.
+  const response = await fetch(url, { headers }).catch(() => fetch(url, { headers }))
   const body = await response.text()
   if (response.status !== 200) throw new Error(`${url} answers ${response.status}: ${body}`)
   return body
