@@ -14,8 +14,8 @@ const SECONDS = Number(process.env.BLOCKED_SECONDS ?? 60)
 const HEALTHZ = 100
 const WORST_HEALTHZ = 2000
 const PROBE_MILLISECONDS = 200
-/** Resident memory may grow by so much: the first collections make most of it. */
-const GROWTH = 1.15
+/** By how much the last third may have more memory than the middle one. */
+const GROWTH = 1.1
 const STOP_MILLISECONDS = 5000
 /** How long an agent that was started before may need to notice. */
 const NOTICE_MILLISECONDS = 5000
@@ -40,7 +40,7 @@ export const check: Check = {
     await get(`${agent.url}/metrics`)
     await delay(NOTICE_MILLISECONDS)
     const pushes = receiver.requests.length
-    const memory = residentMemory(agent.pid).now
+    const memory: number[] = []
     const health: number[] = []
     let scrapes = 0
     const started = performance.now()
@@ -48,6 +48,7 @@ export const check: Check = {
       const asked = performance.now()
       await get(`${agent.url}/healthz`)
       health.push(performance.now() - asked)
+      memory.push(residentMemory(agent.pid).now)
       if (health.length % 10 === 0) {
         const now = await groups(agent.url)
         scrapes++
@@ -65,7 +66,8 @@ export const check: Check = {
     )
     require(usual <= HEALTHZ && worst <= WORST_HEALTHZ, '/healthz answers late')
     require(receiver.requests.length - pushes > SECONDS / 4, 'pushes have stopped')
-    const grown = residentMemory(agent.pid).now / memory
+    const third = Math.floor(memory.length / 3)
+    const grown = median(memory.slice(-third)) / median(memory.slice(third, -third))
     require(grown <= GROWTH, `memory has grown by ${((grown - 1) * 100).toFixed(0)} %`)
     const blocked = parseSamples(await get(`${agent.url}/metrics`)).filter(
       ({ name, labels }) =>

@@ -99,7 +99,7 @@ function readTask(directory: string): TaskFacts {
   }
   const start = unsigned(stat?.[19])
   return {
-    isOdd: stat?.some((field) => field.includes('\n')) ?? false,
+    isOdd: stat?.[0] === '' || (stat?.some((field) => field.includes('\n')) ?? false),
     isReadable: start !== undefined && counters.nonvoluntary !== undefined,
     start,
     counters,

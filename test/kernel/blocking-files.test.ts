@@ -1,6 +1,14 @@
 /** Reads that block, made of FIFOs that nobody writes to. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -18,7 +26,7 @@ function setUp(t: ExecutionContext, fifos: readonly string[]) {
   writeFileSync(path('file'), 'text')
   const log: string[] = []
   const files = new BlockingFiles({
-    timeLimit: 50,
+    timeLimit: 500,
     places: PLACES,
     onBlocked: (blocked) => log.push(blocked),
   })
@@ -36,10 +44,19 @@ function setUp(t: ExecutionContext, fifos: readonly string[]) {
     closeSync(descriptor)
   }
   t.teardown(async () => {
-    while (lateReads() > 0) await delay(5)
+    for (; lateReads() > 0; await delay(5)) for (const name of fifos) end(path(name))
     rmSync(root, { recursive: true })
   })
   return { read, answer, log, path }
+}
+
+/** Ends the reads of a FIFO, if there are any. */
+function end(fifo: string): void {
+  try {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+  }
 }
 
 test.serial('who blocks is left aside and named once, others are read', async (t) => {

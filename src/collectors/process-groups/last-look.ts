@@ -30,6 +30,8 @@ export class LastLook implements Look {
   descriptorRatio = 0
   wchan = ''
   readonly usage: Look['usage'] = { voluntary: 0, nonvoluntary: 0, readBytes: 0, writeBytes: 0 }
+  /** One of the kernel's own executes no program. */
+  isKernelThread = false
   /** Milliseconds; nothing is known at first. */
   #at = Number.NEGATIVE_INFINITY
   readonly #schedstat = emptySchedstat()
@@ -39,19 +41,17 @@ export class LastLook implements Look {
   /** How often it had run when its `stat` was read last; 0 where that isn't known. */
   #runs: U64 = 0
   #runtime: U64 = 0
-  #isKernelThread = false
 
   /** Says that `stat` was read, after `schedstat`; undefined where there is none. */
   rememberRun(schedstat: Schedstat | undefined, isKernelThread: boolean): void {
     this.#runs = schedstat?.runs ?? 0
     this.#runtime = schedstat?.runtime ?? 0
-    this.#isKernelThread = isKernelThread
+    this.isKernelThread = isKernelThread
   }
 
-  /** Whether the task is in no execve(2): one of the kernel, or one that has not run since its `stat` was read. */
-  isElsewhere(schedstat: Schedstat | undefined): boolean {
-    if (this.#isKernelThread) return true
-    return this.#runs !== 0 && this.#runs === schedstat?.runs && this.#runtime === schedstat.runtime
+  /** Whether the task has not run since its `stat` was read. */
+  hasNotRun({ runs, runtime }: Schedstat): boolean {
+    return runs !== 0 && this.#runs === runs && this.#runtime === runtime
   }
 
   /** Whether the task is as it was, and the look at it younger than `maxAge` (milliseconds). */

@@ -5,6 +5,7 @@ import { emptySchedstat } from '../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread, ZOMBIE } from '../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../kernel/procfs/status.ts'
+import { sleepsOutsideOfMap } from '../../kernel/procfs/text.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { copyLook, type LastLook, type Look } from './last-look.ts'
 import { isGone, type ProcessFile, type ReadingErrors } from './reading-errors.ts'
@@ -26,6 +27,9 @@ export type ProcessReaderOptions = Pick<
   /** Bytes. */
   readonly pageSize: number
 }
+
+/** Proportional memory of so many resident pages takes no longer than any other file. */
+const FEW_PAGES = 16_384
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
 export class ProcessReader implements TaskSource, TaskReader, Look {
@@ -82,10 +86,11 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     directory,
     look,
   }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
+    if (look?.isKernelThread) return undefined
     this.#readSign(directory)
-    const sign = this.#hasSign ? this.#schedstat : undefined
-    const isElsewhere = look?.isElsewhere(sign) || !this.#procfs.isExecuting(directory)
-    return isElsewhere ? undefined : this.#procfs.whenExecuted(directory)
+    const isElsewhere = this.#hasSign && look?.hasNotRun(this.#schedstat)
+    if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
+    return this.#procfs.whenExecuted(directory)
   }
 
   /** @throws whatever Procfs.stat throws. */
@@ -116,8 +121,9 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
     const hasWchan = this.#attempt('wchan', directory, this.#readWchan)
-    this.#lookAtMemory()
-    this.isWhole = this.hasIo && this.hasDescriptors && hasWchan
+    this.#lookAtMemory(directory)
+    const hasMemory = this.hasMemory || this.memoryIsDue || !this.#options.smaps
+    this.isWhole = this.hasIo && this.hasDescriptors && hasWchan && hasMemory
     if (!this.isWhole) this.#errors.omissions++
     if (this.isWhole && this.stat.threads === 1) this.#remember(look)
     else look.forget()
@@ -263,7 +269,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     this.wchan = this.#procfs.wchan(directory)
   }
 
-  #lookAtMemory(): void {
+  #lookAtMemory(directory: string): void {
     const { refresh, smaps, smaps_interval } = this.#options
     this.memoryIsDue = false
     this.hasMemory = smaps
@@ -274,7 +280,22 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
       return
     }
     const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
-    this.memoryIsDue = this.slow.isMemoryDue(this.stat, this.#now, ages)
-    this.hasMemory = !this.memoryIsDue
+    const isDue = this.slow.isMemoryDue(this.stat, this.#now, ages)
+    const isFree = isDue && this.#isMapFree()
+    this.memoryIsDue = isDue && !isFree
+    this.hasMemory = isFree ? this.#attempt('smaps', directory, this.#readMemory) : !isDue
+  }
+
+  /**
+   * Whether nobody holds the lock of the memory map for long, and the map is small: its only thread sleeps elsewhere. To read
+   * such a one here costs half of what it costs in the thread pool.
+   */
+  #isMapFree(): boolean {
+    const { threads, rss } = this.stat
+    return threads === 1 && rss <= FEW_PAGES && sleepsOutsideOfMap(this.wchan)
+  }
+
+  readonly #readMemory = (directory: string): void => {
+    this.slow.readSmallMemory(this.#procfs, directory)
   }
 }

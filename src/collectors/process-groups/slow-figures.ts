@@ -26,6 +26,8 @@ export class SlowFigures implements ProportionalMemory {
   unique = 0
   shared = 0
   openFilesLimit = 0
+  /** Descriptors that were open when they were listed last. */
+  #listed = 0
   /** Of the descriptors allocated, those that were reserved only when all were listed last. */
   #reserved = 0
   #listedAt = Number.NEGATIVE_INFINITY
@@ -57,14 +59,17 @@ export class SlowFigures implements ProportionalMemory {
    * @throws whatever Procfs.openDescriptors throws.
    */
   openDescriptors(procfs: Procfs, directory: string, now: number, maxAge: number): number {
+    if (this.#listed <= FEW_DESCRIPTORS) {
+      this.#listed = procfs.openDescriptors(directory)
+      return this.#listed
+    }
     const allocated = procfs.allocatedDescriptors(directory)
-    const isListed =
-      allocated === undefined || allocated <= FEW_DESCRIPTORS || now - this.#listedAt >= maxAge
+    const isListed = allocated === undefined || now - this.#listedAt >= maxAge
     if (!isListed) return Math.max(0, allocated - this.#reserved)
-    const open = procfs.openDescriptors(directory)
-    this.#reserved = Math.max(0, (allocated ?? open) - open)
+    this.#listed = procfs.openDescriptors(directory)
+    this.#reserved = Math.max(0, (allocated ?? this.#listed) - this.#listed)
     this.#listedAt = now
-    return open
+    return this.#listed
   }
 
   /**
@@ -103,6 +108,19 @@ export class SlowFigures implements ProportionalMemory {
     }
     this.#memoryReadAt = Number.NEGATIVE_INFINITY
     await reading
+  }
+
+  /**
+   * Reads proportional memory of a process at once.
+   *
+   * @throws whatever Procfs.unlockedMemory throws.
+   */
+  readSmallMemory(procfs: Procfs, directory: string): void {
+    const started = performance.now()
+    this.#memoryReadAt = Number.NEGATIVE_INFINITY
+    procfs.unlockedMemory(directory, this)
+    this.#memoryReadAt = started
+    this.#memoryCost = performance.now() - started
   }
 
   /** Whether the process's page tables can have changed: a page comes by a fault, and goes from what is resident. */

@@ -255,6 +255,17 @@ export class Procfs {
     }
   }
 
+  /** Proportional memory of a process that `sleepsOutsideOfMap`, in its only thread. */
+  unlockedMemory(directory: string, into: ProportionalMemory): void {
+    try {
+      this.#reader.read(`${directory}smaps_rollup`)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      this.#reader.readAll(`${directory}smaps`, MOST_SMAPS)
+    }
+    parseSmaps(this.#reader, this.#scanner, into)
+  }
+
   cmdline(directory: string): Promise<string[]> {
     return this.#readCmdline(directory, MOST_CMDLINE, parseCmdline)
   }

@@ -55,6 +55,27 @@ export function parseWchan(reader: FileContent, names: NameCache): string {
   return names.get(reader.bytes, reader.length)
 }
 
+/**
+ * Kernel functions in which a task sleeps for a system call that leaves its memory map alone: poll(2), epoll_wait(2),
+ * futex(2), nanosleep(2), wait(2), signals, pipes, sockets and terminals. Their names differ from one kernel to the next.
+ */
+const OUTSIDE_OF_MAP = new RegExp(
+  [
+    '(?:do_epoll_wait|ep_poll|do_sys_poll|do_poll|do_select|core_sys_select|poll_schedule_timeout)',
+    '(?:futex_wait|futex_do_wait|futex_wait_queue(?:_me)?|hrtimer_nanosleep|do_nanosleep)',
+    '(?:do_wait|do_wait4|kernel_wait4|do_sigtimedwait|sigsuspend|do_sigsuspend|__do_sys_pause)',
+    '(?:pipe_read|anon_pipe_read|pipe_wait|pipe_wait_readable|inet_csk_accept|wait_woken|n_tty_read)',
+    '(?:__skb_wait_for_more_packets|unix_stream_read_generic|unix_stream_data_wait|unix_accept)',
+  ]
+    .map((names) => `^${names}(?:\\.|$)`)
+    .join('|'),
+)
+
+/** Whether a task that sleeps in a kernel function can't hold the lock of its memory map. */
+export function sleepsOutsideOfMap(wchan: string): boolean {
+  return wchan !== '' && OUTSIDE_OF_MAP.test(wchan)
+}
+
 /** Short texts that come again and again, each made a string once. */
 export class NameCache {
   readonly #names = new Map<number, string>()

@@ -16,7 +16,7 @@ function setUp(t: ExecutionContext, processes: Record<number, Process>, strict =
   for (const [pid, process] of Object.entries(processes)) tree.set(Number(pid), process)
   const log: string[] = []
   const procfs = new Procfs(tree.root, {
-    timeLimit: 100,
+    timeLimit: 500,
     places: PLACES,
     onBlocked: (path) => log.push(path.slice(tree.root.length)),
   })
@@ -108,7 +108,7 @@ test.serial(
   async (t) => {
     const tree = new ProcfsTree()
     tree.set(1, {})
-    const procfs = new Procfs(tree.root, { timeLimit: 100, places: PLACES })
+    const procfs = new Procfs(tree.root, { timeLimit: 500, places: PLACES })
     const groups = processGroups(tree.root, { procfs, regroup: 'title' })
     await groups.collect()
     const path = join(tree.root, '1/cmdline')
