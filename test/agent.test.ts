@@ -1,4 +1,7 @@
-/** The whole agent, in this process, on the real procfs of this machine. */
+/**
+ * The whole agent, in this process, on the real procfs of this machine: one after the other, for each collection reads every
+ * process of the machine on the one event loop.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
@@ -35,7 +38,7 @@ async function start(t: ExecutionContext, ...flags: string[]) {
   return { agent, lines, get: (path: string) => fetch(agent.url + path) }
 }
 
-test('every program that runs has its group, this one too', async (t) => {
+test.serial('every program that runs has its group, this one too', async (t) => {
   const { get } = await start(t, '--exporters=prometheus')
   const response = await get('/metrics')
   t.is(response.status, 200)
@@ -50,35 +53,39 @@ test('every program that runs has its group, this one too', async (t) => {
   t.is(samples.find(({ name }) => name === 'otel_interrogator_collector_success')?.value, 1)
 })
 
-test('with a recorder there are peaks, in both vocabularies, and a collection without a scrape', async (t) => {
-  const { get, agent } = await start(
-    t,
-    '--exporters=prometheus',
-    '--recorder.enabled',
-    '--collection.interval=1s',
-    '--prometheus.naming=classic,otel',
-  )
-  const peaks = async () => parseSamples(await (await get('/metrics')).text())
-  const find = (samples: Awaited<ReturnType<typeof peaks>>, wanted: string, label: string) =>
-    samples.find(
-      ({ name, labels }) => name === wanted && labels[label] === 'node' && labels.window === '60s',
-    )?.value
-  t.not(agent, undefined)
-  // A busy moment of this very process.
-  const until = performance.now() + 300
-  while (performance.now() < until);
-  let samples = await peaks()
-  while (find(samples, 'namedprocess_namegroup_cpu_usage_peak', 'groupname') === undefined) {
-    await delay(100)
-    samples = await peaks()
-  }
-  const memory = find(samples, 'namedprocess_namegroup_memory_usage_peak_bytes', 'groupname')
-  t.true((memory ?? 0) > 1e7)
-  t.is(find(samples, 'procgroup_memory_usage_peak_bytes', 'procgroup_name'), memory)
-  t.true((find(samples, 'procgroup_cpu_usage_peak', 'procgroup_name') ?? 0) > 0)
-})
+test.serial(
+  'with a recorder there are peaks, in both vocabularies, and a collection without a scrape',
+  async (t) => {
+    const { get, agent } = await start(
+      t,
+      '--exporters=prometheus',
+      '--recorder.enabled',
+      '--collection.interval=1s',
+      '--prometheus.naming=classic,otel',
+    )
+    const peaks = async () => parseSamples(await (await get('/metrics')).text())
+    const find = (samples: Awaited<ReturnType<typeof peaks>>, wanted: string, label: string) =>
+      samples.find(
+        ({ name, labels }) =>
+          name === wanted && labels[label] === 'node' && labels.window === '60s',
+      )?.value
+    t.not(agent, undefined)
+    // A busy moment of this very process.
+    const until = performance.now() + 300
+    while (performance.now() < until);
+    let samples = await peaks()
+    while (find(samples, 'namedprocess_namegroup_cpu_usage_peak', 'groupname') === undefined) {
+      await delay(100)
+      samples = await peaks()
+    }
+    const memory = find(samples, 'namedprocess_namegroup_memory_usage_peak_bytes', 'groupname')
+    t.true((memory ?? 0) > 1e7)
+    t.is(find(samples, 'procgroup_memory_usage_peak_bytes', 'procgroup_name'), memory)
+    t.true((find(samples, 'procgroup_cpu_usage_peak', 'procgroup_name') ?? 0) > 0)
+  },
+)
 
-test('each point that is pushed equals its line on /metrics', async (t) => {
+test.serial('each point that is pushed equals its line on /metrics', async (t) => {
   const receiver = await startReceiver()
   t.teardown(() => receiver.close())
   const { get } = await start(
@@ -133,7 +140,7 @@ function lineKey(name: string, labels: Readonly<Record<string, unknown>>): strin
   return `${name}{${pairs.sort()}}`
 }
 
-test('OTLP invariants hold over 30 collections of processes that come and go', async (t) => {
+test.serial('OTLP invariants hold over 30 collections of processes that come and go', async (t) => {
   const receiver = await startReceiver()
   t.teardown(() => receiver.close())
   await start(
@@ -202,7 +209,7 @@ function checkRequest(
   t.is(times.size, 1)
 }
 
-test('thousands of processes that nobody saw leave nothing behind', async (t) => {
+test.serial('thousands of processes that nobody saw leave nothing behind', async (t) => {
   const { agent } = await start(t, '--exporters=prometheus', '--collection.max-age=0')
   const storm = spawn('/bin/sh', [
     '-c',
@@ -229,7 +236,7 @@ test('thousands of processes that nobody saw leave nothing behind', async (t) =>
   )
 })
 
-test('programs with hostile names', async (t) => {
+test.serial('programs with hostile names', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'hostile-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
   const names = ['quo"te', 'new\nline', 'back\\slash', 'paren) (R 1', 'b\xe8\xa1']
@@ -255,36 +262,45 @@ test('programs with hostile names', async (t) => {
   t.deepEqual(missing, [])
 })
 
-test('a collector with too many series loses the same ones every time, and says so once', async (t) => {
-  const { agent, lines } = await start(
-    t,
-    '--exporters=prometheus',
-    '--collection.max-age=0',
-    '--limits.series=60',
-  )
-  const samplesOfGroups = async () => {
-    const samples = parseSamples(await agent.scrape())
-    const ofCollector = samples.filter(({ name }) => /^(namedprocess|procgroup)_/.test(name))
-    const counters = ofCollector.filter(({ name }) => name.endsWith('namegroup_cpu_seconds_total'))
-    return { samples, ofCollector, keys: counters.map(({ name, labels }) => lineKey(name, labels)) }
-  }
-  const { samples, ofCollector, keys } = await samplesOfGroups()
-  t.true(ofCollector.length > 30 && ofCollector.length <= 60)
-  t.true(keys.length > 0)
-  t.deepEqual((await samplesOfGroups()).keys, keys)
-  // What the collector says of itself is not what goes.
-  t.true(ofCollector.some(({ name }) => name === 'namedprocess_scrape_errors'))
-  const dropped = samples.find(
-    ({ name, labels }) =>
-      name === 'otel_interrogator_collector_dropped_series' &&
-      labels.otel_interrogator_collector === 'process_groups',
-  )
-  t.true((dropped?.value ?? 0) > 0)
-  const said = lines.filter((line) => line.includes('limits.series'))
-  t.is(said.filter((line) => line.includes('"process_groups"')).length, 1)
-})
+test.serial(
+  'a collector with too many series loses the same ones every time, and says so once',
+  async (t) => {
+    const { agent, lines } = await start(
+      t,
+      '--exporters=prometheus',
+      '--collection.max-age=0',
+      '--limits.series=60',
+    )
+    const samplesOfGroups = async () => {
+      const samples = parseSamples(await agent.scrape())
+      const ofCollector = samples.filter(({ name }) => /^(namedprocess|procgroup)_/.test(name))
+      const counters = ofCollector.filter(({ name }) =>
+        name.endsWith('namegroup_cpu_seconds_total'),
+      )
+      return {
+        samples,
+        ofCollector,
+        keys: counters.map(({ name, labels }) => lineKey(name, labels)),
+      }
+    }
+    const { samples, ofCollector, keys } = await samplesOfGroups()
+    t.true(ofCollector.length > 30 && ofCollector.length <= 60)
+    t.true(keys.length > 0)
+    t.deepEqual((await samplesOfGroups()).keys, keys)
+    // What the collector says of itself is not what goes.
+    t.true(ofCollector.some(({ name }) => name === 'namedprocess_scrape_errors'))
+    const dropped = samples.find(
+      ({ name, labels }) =>
+        name === 'otel_interrogator_collector_dropped_series' &&
+        labels.otel_interrogator_collector === 'process_groups',
+    )
+    t.true((dropped?.value ?? 0) > 0)
+    const said = lines.filter((line) => line.includes('limits.series'))
+    t.is(said.filter((line) => line.includes('"process_groups"')).length, 1)
+  },
+)
 
-test('a stop pushes what there is and frees the port', async (t) => {
+test.serial('a stop pushes what there is and frees the port', async (t) => {
   const receiver = await startReceiver()
   t.teardown(() => receiver.close())
   const { agent, get } = await start(
@@ -298,7 +314,7 @@ test('a stop pushes what there is and frees the port', async (t) => {
   await t.throwsAsync(get('/healthz'))
 })
 
-test('a port that is taken and a procfs that is none are said clearly', async (t) => {
+test.serial('a port that is taken and a procfs that is none are said clearly', async (t) => {
   const { agent } = await start(t, '--exporters=prometheus')
   const { port } = new URL(agent.url ?? '')
   await t.throwsAsync(

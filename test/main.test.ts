@@ -60,52 +60,60 @@ function file(t: ExecutionContext, text: string): string {
   return path
 }
 
-test('help and version', async (t) => {
+test.serial('help and version', async (t) => {
   t.like(await finish(t, '--help'), { code: 0 })
   const { code, output } = await finish(t, '-version')
   t.is(code, 0)
   t.regex(output, /^otel-interrogator \d+\.\d+\.\d+\n$/)
 })
 
-test('one collection', async (t) => {
+test.serial('one collection', async (t) => {
   const { code, output } = await finish(t, '--once')
   t.is(code, 0)
   t.true(parseSamples(output).length > 100)
 })
 
-test('called process-exporter, it tracks nothing without rules, and groups alone with them', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'main-'))
-  t.teardown(() => rmSync(directory, { recursive: true }))
-  const link = join(directory, 'prometheus-process-exporter')
-  symlinkSync(MAIN, link)
-  const words = ['-web.listen-address', '127.0.0.1:0']
-  const seen = async (...more: string[]) => {
-    const running = startProgram(t, link, [...words, ...more])
-    const url = await says(running, /"metrics":"([^"]+)"/)
-    await says(running, /"exporters":\["prometheus"\],"msg":"started"/)
-    const samples = parseSamples(await (await fetch(url)).text())
-    running.child.kill('SIGTERM')
-    const [code] = await once(running.child, 'close')
-    t.is(code, 0)
-    t.notRegex(running.output, /"level":"(?:warn|error)"/)
-    return samples
-  }
-  const isGroup = ({ name }: { name: string }) => name.startsWith('namedprocess_namegroup_')
-  t.deepEqual((await seen()).filter(isGroup), [])
-  const file = join(directory, 'rules.yaml')
-  writeFileSync(
-    file,
-    'process_names: [{name: absent, comm: [no-such]}, {name: here, comm: [node, MainThread]}]\n',
-  )
-  const samples = await seen('-config.path', file)
-  t.deepEqual([...new Set(samples.filter(isGroup).map(({ labels }) => labels.groupname))], ['here'])
-  t.deepEqual(
-    samples.filter(({ name }) => /^(?:cgroup_|container_|kubevirt_|node_|target_info)/.test(name)),
-    [],
-  )
-})
+test.serial(
+  'called process-exporter, it tracks nothing without rules, and groups alone with them',
+  async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'main-'))
+    t.teardown(() => rmSync(directory, { recursive: true }))
+    const link = join(directory, 'prometheus-process-exporter')
+    symlinkSync(MAIN, link)
+    const words = ['-web.listen-address', '127.0.0.1:0']
+    const seen = async (...more: string[]) => {
+      const running = startProgram(t, link, [...words, ...more])
+      const url = await says(running, /"metrics":"([^"]+)"/)
+      await says(running, /"exporters":\["prometheus"\],"msg":"started"/)
+      const samples = parseSamples(await (await fetch(url)).text())
+      running.child.kill('SIGTERM')
+      const [code] = await once(running.child, 'close')
+      t.is(code, 0)
+      t.notRegex(running.output, /"level":"(?:warn|error)"/)
+      return samples
+    }
+    const isGroup = ({ name }: { name: string }) => name.startsWith('namedprocess_namegroup_')
+    t.deepEqual((await seen()).filter(isGroup), [])
+    const file = join(directory, 'rules.yaml')
+    writeFileSync(
+      file,
+      'process_names: [{name: absent, comm: [no-such]}, {name: here, comm: [node, MainThread]}]\n',
+    )
+    const samples = await seen('-config.path', file)
+    t.deepEqual(
+      [...new Set(samples.filter(isGroup).map(({ labels }) => labels.groupname))],
+      ['here'],
+    )
+    t.deepEqual(
+      samples.filter(({ name }) =>
+        /^(?:cgroup_|container_|kubevirt_|node_|target_info)/.test(name),
+      ),
+      [],
+    )
+  },
+)
 
-test('a second collection has what was used since the first', async (t) => {
+test.serial('a second collection has what was used since the first', async (t) => {
   const busy = spawn(process.execPath, ['-e', 'for (;;);'])
   t.teardown(() => busy.kill('SIGKILL'))
   await once(busy, 'spawn')
@@ -123,7 +131,7 @@ test('a second collection has what was used since the first', async (t) => {
   t.true((await used('-once-to-stdout-delay=700ms')) > 0)
 })
 
-test('a wrong configuration ends with 2, and says where', async (t) => {
+test.serial('a wrong configuration ends with 2, and says where', async (t) => {
   const wrong = file(t, 'process_names:\n  - comm: [a]\n    cmdline: ["("]\n')
   for (const words of [['check-config', `--config=${wrong}`], [`--config=${wrong}`]]) {
     const { code, output } = await finish(t, ...words)
@@ -135,32 +143,35 @@ test('a wrong configuration ends with 2, and says where', async (t) => {
   t.like(await finish(t, 'check-config'), { code: 0, output: 'the configuration is right\n' })
 })
 
-test('a field that no process has is warned of, by check-config and at the start', async (t) => {
-  const path = file(
-    t,
-    'process_names:\n  - name: "{{.ExecBase}}"\n    cmdline: [.+]\n    labels: {a: "{{if .Comm}}{{$.Nope}}{{end}}"}\n' +
-      '  - name: "{{with .Matches}}{{.Anything}}{{end}}"\n    cmdline: [.+]\n',
-  )
-  const { code, output } = await finish(t, 'check-config', '-config.path', path)
-  t.is(code, 0)
-  t.deepEqual(
-    output
-      .replaceAll(/\S*\/agent/g, 'agent')
-      .trim()
-      .split('\n')
-      .sort(),
-    [
-      'agent.yaml:2: label a ends at {{.Nope}}, a field that no process has',
-      'agent.yaml:2: name ends at {{.ExecBase}}, a field that no process has; did you mean "ExeBase"?',
-      'the configuration is right',
-    ],
-  )
-  const running = start(t, '-config.path', path, '-debug', '--exporters=none')
-  await says(running, /name ends at \{\{\.ExecBase\}\}/)
-  await says(running, /otel-interrogator explain PID/)
-})
+test.serial(
+  'a field that no process has is warned of, by check-config and at the start',
+  async (t) => {
+    const path = file(
+      t,
+      'process_names:\n  - name: "{{.ExecBase}}"\n    cmdline: [.+]\n    labels: {a: "{{if .Comm}}{{$.Nope}}{{end}}"}\n' +
+        '  - name: "{{with .Matches}}{{.Anything}}{{end}}"\n    cmdline: [.+]\n',
+    )
+    const { code, output } = await finish(t, 'check-config', '-config.path', path)
+    t.is(code, 0)
+    t.deepEqual(
+      output
+        .replaceAll(/\S*\/agent/g, 'agent')
+        .trim()
+        .split('\n')
+        .sort(),
+      [
+        'agent.yaml:2: label a ends at {{.Nope}}, a field that no process has',
+        'agent.yaml:2: name ends at {{.ExecBase}}, a field that no process has; did you mean "ExeBase"?',
+        'the configuration is right',
+      ],
+    )
+    const running = start(t, '-config.path', path, '-debug', '--exporters=none')
+    await says(running, /name ends at \{\{\.ExecBase\}\}/)
+    await says(running, /otel-interrogator explain PID/)
+  },
+)
 
-test('a wrong web configuration ends with 2, before anything is served', async (t) => {
+test.serial('a wrong web configuration ends with 2, before anything is served', async (t) => {
   const wrong = file(t, 'tls_server_config:\n  cert_file: a\n  key_fil: b\n')
   for (const words of [['check-config'], ['--exporters=prometheus', '--prometheus.port=0']]) {
     const { code, output } = await finish(t, ...words, `-web.config.file=${wrong}`)
@@ -171,7 +182,7 @@ test('a wrong web configuration ends with 2, before anything is served', async (
   }
 })
 
-test('passwords are asked for, and their change needs no restart', async (t) => {
+test.serial('passwords are asked for, and their change needs no restart', async (t) => {
   const users = (password: string) => `basic_auth_users: {a: "${hashSync(password, 4)}"}`
   const path = file(t, users('old'))
   const running = start(
@@ -196,7 +207,7 @@ test('passwords are asked for, and their change needs no restart', async (t) => 
   await says(running, /"problems":"[^"]*cert_file can't be read.*the old one stays/)
 })
 
-test('whether there is TLS takes a restart', async (t) => {
+test.serial('whether there is TLS takes a restart', async (t) => {
   const authority = makeAuthority(t)
   if (authority === undefined) return skip(t, 'there is no openssl')
   const tls = `tls_server_config: {cert_file: ${authority.certificate}, key_file: ${authority.key}}`
@@ -218,7 +229,7 @@ test('whether there is TLS takes a restart', async (t) => {
   await t.throwsAsync(fetch(url.replace('https', 'http')))
 })
 
-test('a procfs that is none ends with 1 and a sentence, not a trace', async (t) => {
+test.serial('a procfs that is none ends with 1 and a sentence, not a trace', async (t) => {
   for (const words of [
     ['--procfs.root=/nowhere'],
     ['-procfs', '/tmp'],
@@ -233,7 +244,7 @@ test('a procfs that is none ends with 1 and a sentence, not a trace', async (t) 
   }
 })
 
-test('without a server the agent goes on until it is stopped', async (t) => {
+test.serial('without a server the agent goes on until it is stopped', async (t) => {
   const running = start(
     t,
     '--exporters=otlp',
@@ -248,46 +259,49 @@ test('without a server the agent goes on until it is stopped', async (t) => {
   t.is(code, 0)
 })
 
-test('rules are reloaded on SIGHUP, wrong ones are not, and SIGTERM ends with 0', async (t) => {
-  const path = file(t, 'process_names: [{name: before, cmdline: [.+]}]')
-  const running = start(
-    t,
-    `--config=${path}`,
-    '--exporters=prometheus',
-    '--web.listen-address=127.0.0.1:0',
-    '--collection.max-age=0',
-  )
-  const url = await says(running, /"metrics":"([^"]+)"/)
-  await says(running, /"msg":"started"/)
-  const groups = async () => {
-    const samples = parseSamples(await (await fetch(url)).text())
-    const counts = samples.filter(
-      ({ name, value }) => name.endsWith('group_num_procs') && value > 0,
+test.serial(
+  'rules are reloaded on SIGHUP, wrong ones are not, and SIGTERM ends with 0',
+  async (t) => {
+    const path = file(t, 'process_names: [{name: before, cmdline: [.+]}]')
+    const running = start(
+      t,
+      `--config=${path}`,
+      '--exporters=prometheus',
+      '--web.listen-address=127.0.0.1:0',
+      '--collection.max-age=0',
     )
-    return counts.map(({ labels }) => labels.groupname)
-  }
-  t.deepEqual(await groups(), ['before'])
-  writeFileSync(path, 'process_names: [{name: after, cmdline: [.+]}]')
-  running.child.kill('SIGHUP')
-  await says(running, /rules are reloaded/)
-  t.deepEqual(await groups(), ['after'])
-  writeFileSync(path, 'process_names: {}')
-  running.child.kill('SIGHUP')
-  await says(running, /rules are not reloaded/)
-  t.deepEqual(await groups(), ['after'])
-  const reloads = parseSamples(await (await fetch(url)).text()).filter(
-    ({ name }) => name === 'procgroup_rules_reloads_total',
-  )
-  t.deepEqual(
-    reloads.map(({ value }) => value),
-    [1, 1],
-  )
-  running.child.kill('SIGTERM')
-  const [code] = await once(running.child, 'close')
-  t.is(code, 0)
-})
+    const url = await says(running, /"metrics":"([^"]+)"/)
+    await says(running, /"msg":"started"/)
+    const groups = async () => {
+      const samples = parseSamples(await (await fetch(url)).text())
+      const counts = samples.filter(
+        ({ name, value }) => name.endsWith('group_num_procs') && value > 0,
+      )
+      return counts.map(({ labels }) => labels.groupname)
+    }
+    t.deepEqual(await groups(), ['before'])
+    writeFileSync(path, 'process_names: [{name: after, cmdline: [.+]}]')
+    running.child.kill('SIGHUP')
+    await says(running, /rules are reloaded/)
+    t.deepEqual(await groups(), ['after'])
+    writeFileSync(path, 'process_names: {}')
+    running.child.kill('SIGHUP')
+    await says(running, /rules are not reloaded/)
+    t.deepEqual(await groups(), ['after'])
+    const reloads = parseSamples(await (await fetch(url)).text()).filter(
+      ({ name }) => name === 'procgroup_rules_reloads_total',
+    )
+    t.deepEqual(
+      reloads.map(({ value }) => value),
+      [1, 1],
+    )
+    running.child.kill('SIGTERM')
+    const [code] = await once(running.child, 'close')
+    t.is(code, 0)
+  },
+)
 
-test('with --watch a change of the file is enough', async (t) => {
+test.serial('with --watch a change of the file is enough', async (t) => {
   const path = file(t, 'process_names: [{name: before, cmdline: [.+]}]')
   const running = start(
     t,
@@ -302,7 +316,7 @@ test('with --watch a change of the file is enough', async (t) => {
   t.is(running.child.exitCode, null)
 })
 
-test('a process is explained, and that it is in no group is the exit code', async (t) => {
+test.serial('a process is explained, and that it is in no group is the exit code', async (t) => {
   const path = file(
     t,
     'process_names:\n- name: other\n  comm: [other]\n- name: "{{.Comm}}"\n  exe: [sleep]\n  not: {uid: 99}\n',
@@ -337,7 +351,7 @@ test('a process is explained, and that it is in no group is the exit code', asyn
   t.regex(all.output, new RegExp(`^${child.pid} +sleep +sleep +a rule matches$`, 'm'))
 })
 
-test('koffi is loaded only for what needs it', async (t) => {
+test.serial('koffi is loaded only for what needs it', async (t) => {
   const maps = async (...words: string[]) => {
     const running = start(t, '--exporters=prometheus', '--prometheus.port=0', ...words)
     await says(running, /"msg":"started"/)

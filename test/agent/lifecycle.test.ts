@@ -147,19 +147,22 @@ test.serial('a start that is given up leaves nothing behind', async (t) => {
   })
 })
 
-test('endings are run in the reverse order, one after the other, whatever fails', async (t) => {
-  const cleanup = new Cleanup()
-  const ended: string[] = []
-  cleanup.add((remaining) => ended.push(`first ${remaining() <= 1000}`))
-  cleanup.add(() => {
-    throw new Error('broken')
-  })
-  cleanup.add(async () => {
-    await turn()
-    ended.push('last')
-  })
-  await t.throwsAsync(cleanup.run(1000), { instanceOf: AggregateError, message: /broken/ })
-  t.deepEqual(ended, ['last', 'first true'])
-  await cleanup.run(0)
-  t.is(ended.length, 2)
-})
+test.serial(
+  'endings are run in the reverse order, one after the other, whatever fails',
+  async (t) => {
+    const cleanup = new Cleanup()
+    const ended: string[] = []
+    cleanup.add((remaining) => ended.push(`first ${remaining() <= 1000}`))
+    cleanup.add(() => {
+      throw new Error('broken')
+    })
+    cleanup.add(async () => {
+      await turn()
+      ended.push('last')
+    })
+    await t.throwsAsync(cleanup.run(1000), { instanceOf: AggregateError, message: /broken/ })
+    t.deepEqual(ended, ['last', 'first true'])
+    await cleanup.run(0)
+    t.is(ended.length, 2)
+  },
+)

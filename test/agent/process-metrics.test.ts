@@ -18,7 +18,7 @@ async function scrape(naming: string) {
   return { text, samples: parseSamples(text), used: (used.user + used.system) / 1e6, descriptors }
 }
 
-test('the six standard metrics, without labels, as the kernel has them', async (t) => {
+test.serial('the six standard metrics, without labels, as the kernel has them', async (t) => {
   const { text, samples, used, descriptors } = await scrape('classic')
   const sample = (name: string) => {
     const found = samples.filter((one) => one.name === name)
@@ -49,7 +49,7 @@ test('the six standard metrics, without labels, as the kernel has them', async (
   }
 })
 
-test('in the otel vocabulary they are those of the semantic conventions', async (t) => {
+test.serial('in the otel vocabulary they are those of the semantic conventions', async (t) => {
   const names = new Set((await scrape('otel')).samples.map(({ name }) => name))
   for (const name of [
     'process_cpu_time_seconds_total',

@@ -27,7 +27,7 @@ async function startNamed(t: ExecutionContext): Promise<number> {
   return child.pid as number
 }
 
-test('explain escapes names, of one process and of all', async (t) => {
+test.serial('explain escapes names, of one process and of all', async (t) => {
   const pid = await startNamed(t)
   for (const words of [[String(pid)], ['--all']]) {
     const program = startMain(t, ['explain', ...words, '--workloads.sources=none'])
@@ -37,7 +37,7 @@ test('explain escapes names, of one process and of all', async (t) => {
   }
 })
 
-test('--once escapes names on a terminal, and there only', async (t) => {
+test.serial('--once escapes names on a terminal, and there only', async (t) => {
   const command = [process.execPath, MAIN, '--once', '--workloads.sources=none']
   await startNamed(t)
   const piped = startProgram(t, command)
@@ -55,7 +55,7 @@ test('--once escapes names on a terminal, and there only', async (t) => {
   t.notRegex(terminal.output, ACTIVE)
 })
 
-test('log lines escape names, and stay JSON', (t) => {
+test.serial('log lines escape names, and stay JSON', (t) => {
   const lines: string[] = []
   const output = { write: (line: string) => lines.push(line) > 0, flush: async () => {} }
   createLogger('info', output).logger.info({ name: NAME }, NAME)
@@ -64,7 +64,7 @@ test('log lines escape names, and stay JSON', (t) => {
   t.like(JSON.parse(lines[0]), { name: NAME, msg: NAME })
 })
 
-test('every character that is not seen is escaped, letters of all scripts are not', (t) => {
+test.serial('every character that is not seen is escaped, letters of all scripts are not', (t) => {
   const seen = 'aZ09 äß漢字العربية עברית 🙂 "\\'
   t.is(printable(seen), seen)
   for (const hidden of ['\0', '\t', '\n', '\r', '\x7f', '\x85', '\u061c', '\u200b', '\u200f']) {
