@@ -25,7 +25,11 @@ function start(t: ExecutionContext, ...words: string[]): Running {
 }
 
 function startProgram(t: ExecutionContext, program: string, words: readonly string[]): Running {
-  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return startCommand(t, process.execPath, [program, ...words])
+}
+
+function startCommand(t: ExecutionContext, command: string, words: readonly string[]): Running {
+  const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   const running = { child, output: '' }
   for (const stream of [child.stdout, child.stderr]) {
@@ -359,4 +363,14 @@ test.serial('koffi is loaded only for what needs it', async (t) => {
   }
   t.notRegex(await maps(), /koffi/)
   t.regex(await maps('--pressure.triggers=cpu:some:100ms:2s'), /koffi/)
+})
+
+test.serial('localhost is the loopback address also without a file of hosts', async (t) => {
+  if (process.getuid?.() !== 0) return skip(t, 'a mount namespace needs root')
+  const script =
+    'for file in hosts resolv.conf; do mount --bind /dev/null /etc/$file; done; exec "$@"'
+  const agent = [process.execPath, MAIN, '--exporters=prometheus', '--prometheus.port=0']
+  const running = startCommand(t, 'unshare', ['--mount', 'sh', '-c', script, 'sh', ...agent])
+  const url = await says(running, /"metrics":"(http:\/\/127.0.0.1:[^"]+)"/)
+  t.is((await fetch(url)).status, 200)
 })

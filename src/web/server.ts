@@ -60,10 +60,7 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
   })
   server.maxConnections = limits.max_connections
   const endConnections = protection && secure(server, protection, requestTimeout)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
+  await listen(server, port, host)
   return {
     url: urlOf(server, endConnections === undefined ? 'http' : 'https'),
     close: (milliseconds) =>
@@ -78,6 +75,30 @@ export async function startWebServer(options: WebServerOptions): Promise<WebServ
         })
         server.closeIdleConnections()
       }),
+  }
+}
+
+/**
+ * `localhost` is the loopback address also where no file of hosts and no name server says so, as in a minimal container
+ * (RFC 6761, section 6.3).
+ *
+ * @throws NodeJS.ErrnoException
+ */
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  const tryToListen = (address: string) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, address, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  try {
+    await tryToListen(host)
+  } catch (error) {
+    const isUnknown = (error as NodeJS.ErrnoException).syscall === 'getaddrinfo'
+    if (host !== 'localhost' || !isUnknown) throw error
+    await tryToListen('127.0.0.1')
   }
 }
 
