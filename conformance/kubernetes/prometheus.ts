@@ -101,7 +101,12 @@ async function madeConfiguration(node: KubernetesNode): Promise<Configuration | 
   if (code !== 0) return undefined
   const { data } = JSON.parse(output) as { data: Record<string, string> }
   const packed = Buffer.from(data['prometheus.yaml.gz'] ?? '', 'base64')
-  return parse(gunzipSync(packed).toString('utf8')) as Configuration
+  // What the config-reloader of the operator's pod puts in.
+  const text = gunzipSync(packed)
+    .toString('utf8')
+    .replaceAll('$(SHARD)', '0')
+    .replaceAll('$(POD_NAME)', `prometheus-${NAME}-0`)
+  return parse(text) as Configuration
 }
 
 async function madeRules(node: KubernetesNode): Promise<Readonly<Record<string, string>>> {
