@@ -25,6 +25,8 @@ const STATIC_POD = fileURLToPath(new URL('../kubernetes/static-pod.yaml', import
 const BELOW_PROC = '/host/proc/sys/fs/binfmt_misc/'
 const COVERED = 'base with containerd-1'
 const UNPRIVILEGED = 'base with without-capabilities'
+/** The builds of deploy/ one after the other; the chart through a day of a cluster. */
+const ALL_PARTS = ['builds', 'day']
 /** Builds without a source of names. */
 const NAMELESS = new Set([UNPRIVILEGED, 'base with without-runtime-sockets'])
 /** A build whose page has no series by container: its file says what is a group. */
@@ -44,7 +46,9 @@ export const check: Check = {
 
     // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
     const withMounts = builds.filter(({ name }) => !name.includes(' ') || name === UNPRIVILEGED)
-    const parts = new Set((process.env.PARTS ?? 'builds').split(','))
+    const parts = new Set((process.env.PARTS ?? ALL_PARTS.join(',')).split(','))
+    for (const part of ALL_PARTS)
+      if (!parts.has(part)) print(`skipped: ${part}, for PARTS leaves it out`)
     const done: string[] = []
     if (parts.has('builds')) {
       const own = await checkOn(context, { cluster, images: archives }, builds)
