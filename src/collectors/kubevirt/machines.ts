@@ -62,6 +62,7 @@ export class Machines {
     this.#pass++
     this.#uptime = uptimeOf(procfs)
     slice.begin()
+    const launchersBefore = new Set([...this.#machines.values()].filter((one) => one.isLauncher))
     const present = new Set(procfs.pids(this.#listedAt))
     this.#listedAt = performance.now()
     for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
@@ -70,9 +71,9 @@ export class Machines {
       await this.#visit(pid)
     }
     for (const machine of this.#machines.values()) {
-      const wasLauncher = machine.isLauncher
       this.#name(machine)
-      // Its other processes were met before the one that says what it is.
+      const wasLauncher = launchersBefore.has(machine)
+      // Its other processes were met before the one that says what it is, in this collection or an earlier one.
       for (const pid of machine.members) {
         if (!machine.isLauncher || machine.processes.has(pid)) continue
         if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#lookAt(pid)

@@ -255,3 +255,15 @@ test('who ends while it is read, or can not be read, costs only itself', async (
   tree.damage(104, 'statm', '100 20 7 0 0 50 0\n')
   t.is((await lines()).filter((line) => line.includes('qemu-kvm')).length, 2)
 })
+
+test('processes that were listed before the one that says what the pod is are measured at once', async (t) => {
+  const cgroups = [`/kubepods/burstable/pod${ONE.podUid}/${'d'.repeat(64)}`]
+  // Some of so many are before the launcher in the order of the directory.
+  const others = Array.from({ length: 20 }, (_, index): [number, Process] => [
+    70 + index,
+    { argv: [`/helper-${index}`], comm: `helper-${index}`, cgroups, starttime: 4000 },
+  ])
+  const { lines } = setUp(t, { ...HOST, ...Object.fromEntries(others), ...launcherPod(ONE) })
+  const found = (await lines()).filter((line) => line.includes('process="helper-'))
+  t.is(found.length, 2 * others.length)
+})
