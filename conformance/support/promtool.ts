@@ -5,7 +5,7 @@ import { needPackage } from './packages.ts'
 
 /** Names that process-exporter gave long ago, and names that end in "count" by OpenTelemetry's conventions. */
 const KNOWN =
-  /^(namedprocess_scrape_\w+ counter metrics should have "_total"|(namedprocess_namegroup_thread|(procgroup|workload|container|k8s_pod|cgroup)_(\w+))_count non-histogram and non-summary metrics should not have "_count") suffix$/
+  /^(namedprocess_scrape_\w+ counter metrics should have "_total"|(namedprocess_namegroup_thread|(procgroup|workload|container|k8s_pod|cgroup|process)_(\w+))_count non-histogram and non-summary metrics should not have "_count") suffix$/
 
 /**
  * Lets promtool judge the text.
