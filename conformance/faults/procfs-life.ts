@@ -59,6 +59,8 @@ const COLLECTIONS = 5
 const BLOCKING = 0.02
 /** Milliseconds. */
 const TIME_LIMIT = 20
+/** Where a task may sleep that has locked its memory map; in `do_wait` none has. */
+const IN_MAP = 'folio_wait_bit'
 /** Of the pool's four threads at least. */
 const PLACES = 2
 
@@ -245,7 +247,13 @@ class Node {
       readBytes: more(before.readBytes),
       writeBytes: more(before.writeBytes),
       state: dice.pick(['R', 'S', 'D', 'Z', 'T', '?']),
-      wchan: dice.pick(['0', '', 'do_wait', 'x'.repeat(200), 'é\n']),
+      wchan: dice.pick([
+        '0',
+        '',
+        this.fifos === undefined ? 'do_wait' : IN_MAP,
+        'x'.repeat(200),
+        'é\n',
+      ]),
       rss: dice.integer(-3, 1000),
       vsize: dice.integer(0, 2 ** 40),
       swap: dice.integer(0, 1000),
