@@ -47,7 +47,7 @@ const FILES = [
   'icon.svg',
 ] as const
 /** Of uPlot, which draws the plots. */
-const LIBRARY = ['uPlot.iife.min.js', 'uPlot.min.css'] as const
+const PLOT_FILES = ['uPlot.iife.min.js', 'uPlot.min.css'] as const
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -63,7 +63,7 @@ export function pageRoutes(): [string, Route][] {
   return [
     ['/', fileRoute('index.html')],
     ...FILES.map((name): [string, Route] => [`/page/${name}`, fileRoute(name)]),
-    ...LIBRARY.map((name): [string, Route] => [`/page/${name}`, fileRoute(name)]),
+    ...PLOT_FILES.map((name): [string, Route] => [`/page/${name}`, fileRoute(name)]),
   ]
 }
 
