@@ -137,8 +137,13 @@ function wrongPod(pod: ApiPod, resources: readonly Attributes[]): string[] {
 function missing(what: string, resource: Attributes | undefined, wanted: Attributes): string[] {
   if (resource === undefined) return [`${what} has no Resource`]
   return Object.entries(wanted)
-    .filter(([key, value]) => resource[key] !== value)
+    .filter(([key, value]) => familiar(resource[key]) !== familiar(value))
     .map(([key, value]) => `${what}: ${key} is ${resource[key]} instead of ${value}`)
+}
+
+/** As users write it: a runtime may have kept that, or give the name in full, as the API server does. */
+function familiar(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^docker\.io\/(?:library\/)?/, '') : value
 }
 
 function repository(image: string): string {
