@@ -1,6 +1,6 @@
 import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
-import { FIGURE_FILES, filesOf, holdFigures, valueFor } from '../guest/figures.ts'
+import { FIGURE_FILES, filesOf, holdFigures, valueFor } from '../guest/file-comparison.ts'
 import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeImage } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'

@@ -6,7 +6,7 @@ import { NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf, withVariables } from '../deploy/manifests.ts'
-import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/witness.ts'
+import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/rights-probe.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20

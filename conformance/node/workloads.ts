@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { IMAGE } from '../containerd/image.ts'
 import type { ContainerConfig, PodSpec, Runtime } from '../containerd/runtime.ts'
-import { NAMED_POD } from '../deploy/witness.ts'
+import { NAMED_POD } from '../deploy/rights-probe.ts'
 
 const SLEEP = 'sleep 100000'
 /** The parent that a kubelet asks for when systemd makes cgroups. */

@@ -5,7 +5,7 @@
  * of it before and after the scrape, whatever the moment. Of a process that starts or ends meanwhile it may have
  * seen nothing; then the reading of the scrape before stands.
  */
-import { FIGURES } from './kernel-figures.ts'
+import { FIGURES } from './kernel-values.ts'
 
 export interface Range {
   least: number

@@ -9,7 +9,7 @@ import { run, type Scope } from '../support/children.ts'
 import { residentMemory } from '../support/memory.ts'
 import { generator } from '../support/random.ts'
 import { Bounds, type Range } from './bounds.ts'
-import { FIGURES, isStopped, readFigures, withItsEnd } from './kernel-figures.ts'
+import { FIGURES, isStopped, readFigures, withItsEnd } from './kernel-values.ts'
 
 const COUNTS = { idle: 440, busy: 32, write: 16, read: 8, threads: 4, brief: 0 }
 export type Kind = keyof typeof COUNTS

@@ -1,7 +1,7 @@
 /** The agent: wires collectors, snapshot, readers and web server together, starts them and ends them in order. */
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import type { Logger } from 'pino'
-import type { Rules } from '../collectors/process-groups/rules/matcher.ts'
+import type { Rules } from '../collectors/process-groups/classify/matcher.ts'
 import type { Config } from '../config/config.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
 import { OtlpReader } from '../telemetry/otlp/reader.ts'

@@ -1,9 +1,9 @@
 /** The configuration of a command line, with all that is checked before anything is started. */
 import { compileTargets, PatternError } from '../collectors/kubevirt/targets.ts'
-import type { UnknownField } from '../collectors/process-groups/rules/matcher.ts'
-import { TEMPLATE_FIELDS } from '../collectors/process-groups/rules/name-template.ts'
-import { RuleError } from '../collectors/process-groups/rules/rule-error.ts'
-import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import type { UnknownField } from '../collectors/process-groups/classify/matcher.ts'
+import { TEMPLATE_FIELDS } from '../collectors/process-groups/classify/name-template.ts'
+import { RuleError } from '../collectors/process-groups/classify/rule-error.ts'
+import { createRules } from '../collectors/process-groups/classify/rules.ts'
 import type { CommandLine, FlagValue } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'

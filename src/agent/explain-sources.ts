@@ -1,9 +1,10 @@
 /** What explanations are made from, for the command and for the page. */
-import type { ExplainSources } from '../collectors/process-groups/explain.ts'
-import { Placement } from '../collectors/process-groups/placement.ts'
-import { ReadingErrors } from '../collectors/process-groups/reading-errors.ts'
+
+import { Placement } from '../collectors/process-groups/account/workload-ownership.ts'
+import type { ExplainSources } from '../collectors/process-groups/classify/explain.ts'
+import { ReadingErrors } from '../collectors/process-groups/track/read-errors.ts'
 import type { Config } from '../config/config.ts'
-import { readMachine } from '../kernel/machine.ts'
+import { readMachine } from '../kernel/system-constants.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 

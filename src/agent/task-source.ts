@@ -1,16 +1,16 @@
 /** Where processes are read: chosen by the configuration and by what the kernel allows. */
 import { existsSync } from 'node:fs'
-import { BpfTasks } from '../collectors/process-groups/bpf-tasks.ts'
 import type { ProcessGroupsSources } from '../collectors/process-groups/collector.ts'
-import { FallbackTasks } from '../collectors/process-groups/fallback-tasks.ts'
+import { BpfTasks } from '../collectors/process-groups/track/bpf-tasks.ts'
+import { FallbackTasks } from '../collectors/process-groups/track/fallback-tasks.ts'
 import type { Config } from '../config/config.ts'
 import {
   loadTaskIterator,
   pinnedTaskIterator,
   type TaskIterator,
 } from '../kernel/bpf/task-iterator.ts'
-import type { Machine } from '../kernel/machine.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
+import type { Machine } from '../kernel/system-constants.ts'
 import type { TimeSlice } from '../telemetry/time-slice.ts'
 
 export interface TaskSourceParts {

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { type Agent, startAgent } from '../agent/agent.ts'
 import { exit } from '../agent/exit.ts'
 import { createLogger } from '../agent/logger.ts'
-import { createRules } from '../collectors/process-groups/rules/rules.ts'
+import { createRules } from '../collectors/process-groups/classify/rules.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { EndSignal, Signals } from './signals.ts'
 

@@ -1,6 +1,6 @@
 /** The configuration: what the agent is told, after all layers were put on each other and checked. */
 
-import type { ProcessNameItem } from '../collectors/process-groups/rules/matcher.ts'
+import type { ProcessNameItem } from '../collectors/process-groups/classify/matcher.ts'
 import type { Values } from '../lib/settings/setting.ts'
 import type { SCHEMA } from './settings.ts'
 

@@ -1,6 +1,6 @@
 /** The configuration while its layers are put on each other, with convict. */
 import convict from 'convict'
-import type { ProcessNameItem } from '../collectors/process-groups/rules/matcher.ts'
+import type { ProcessNameItem } from '../collectors/process-groups/classify/matcher.ts'
 import type { Config, Settings } from './config.ts'
 import { ConfigError, type ConfigProblem } from './problems.ts'
 import { PROFILES, type Profile } from './profiles.ts'

@@ -1,6 +1,6 @@
 /** `process_names`: the rules that name process groups, in the form that process-exporter's files have. */
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
-import type { ProcessNameItem } from '../collectors/process-groups/rules/matcher.ts'
+import type { ProcessNameItem } from '../collectors/process-groups/classify/matcher.ts'
 import { type ConfigProblem, suggestion } from './problems.ts'
 import { readFlag, readLabels, readLimit } from './rule-extras.ts'
 import { readSelector, SELECTORS, type SelectorsDraft } from './rule-selectors.ts'

@@ -1,6 +1,6 @@
 /** What a rule may say besides selectors and a name: `ignore`, `labels`, `limit`. */
 import { isMap, isScalar, type Node } from 'yaml'
-import type { Limit } from '../collectors/process-groups/rules/verdict.ts'
+import type { Limit } from '../collectors/process-groups/classify/assignment.ts'
 import { type ConfigProblem, suggestion } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
 

@@ -1,6 +1,6 @@
 /** The selectors of a rule: lists of words or of numbers, where a list of one may be written without brackets. */
 import { isScalar, isSeq, type Node } from 'yaml'
-import type { Selectors } from '../collectors/process-groups/rules/selectors.ts'
+import type { Selectors } from '../collectors/process-groups/classify/selectors.ts'
 import type { ConfigProblem } from './problems.ts'
 import { scalarText, type YamlFile } from './yaml-file.ts'
 

@@ -1,6 +1,6 @@
 /** A process as rules see it, for tests that name only what they are about. */
-import type { ProcessFacts } from '../../src/collectors/process-groups/rules/facts.ts'
-import type { Rules } from '../../src/collectors/process-groups/rules/matcher.ts'
+import type { ProcessFacts } from '../../src/collectors/process-groups/classify/facts.ts'
+import type { Rules } from '../../src/collectors/process-groups/classify/matcher.ts'
 
 export const PROCESS: ProcessFacts = {
   comm: 'app',

@@ -1,17 +1,17 @@
 /** The collector of process groups on a procfs tree, seen as Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
 import {
+  compileRules,
+  type ProcessNameItem,
+  type Rules,
+} from '../../src/collectors/process-groups/classify/matcher.ts'
+import { ReplaceableRules } from '../../src/collectors/process-groups/classify/replaceable-rules.ts'
+import {
   type ProcessGroupsSources,
   registerProcessGroups,
 } from '../../src/collectors/process-groups/collector.ts'
 import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
-import { Members } from '../../src/collectors/process-groups/members.ts'
-import {
-  compileRules,
-  type ProcessNameItem,
-  type Rules,
-} from '../../src/collectors/process-groups/rules/matcher.ts'
-import { ReplaceableRules } from '../../src/collectors/process-groups/rules/replaceable-rules.ts'
+import { Members } from '../../src/entities/group-members.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'

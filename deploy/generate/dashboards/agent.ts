@@ -15,7 +15,7 @@ import {
   READING_METRICS as CGROUP_READING,
   FILE_METRICS,
 } from '../../../src/collectors/cgroups/definitions.ts'
-import { READING_METRICS } from '../../../src/collectors/process-groups/reading-definitions.ts'
+import { READING_METRICS } from '../../../src/collectors/process-groups/definitions.ts'
 import { type DashboardNaming, panel, stat, type Topic } from './common.ts'
 import { AGENTS, measure, Queries } from './queries.ts'
 

@@ -1,14 +1,15 @@
 /** Containers under pressure: who waits for what, and what containers, pods and the node use. */
+
+import type { Resource } from '../../../src/collectors/cgroups/cgroup-files.ts'
+import type { FigureRow, PressureRow } from '../../../src/collectors/cgroups/definitions.ts'
 import {
   EVENT_METRICS,
   LEVELS,
-  type Level,
   NODE_METRICS,
   rowKey,
 } from '../../../src/collectors/cgroups/definitions.ts'
-import type { FigureRow, PressureRow } from '../../../src/collectors/cgroups/figure-definitions.ts'
-import type { Resource } from '../../../src/collectors/cgroups/plan.ts'
 import { WORKLOAD_METRICS } from '../../../src/collectors/process-groups/definitions.ts'
+import type { Level } from '../../../src/entities/cgroup-selection.ts'
 import {
   CONTAINER,
   type DashboardNaming,

@@ -1,8 +1,8 @@
 /** The collector of the agent itself. It comes last, so that it sees how the others did in the same snapshot. */
 import type { Meter } from '@opentelemetry/api'
-import type { Machine } from '../../kernel/machine.ts'
-import { ownOpenFilesLimit } from '../../kernel/own-limit.ts'
 import { ownDescriptors, ownMemory } from '../../kernel/own-process.ts'
+import { ownOpenFilesLimit } from '../../kernel/rlimit.ts'
+import type { Machine } from '../../kernel/system-constants.ts'
 import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'

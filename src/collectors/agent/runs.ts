@@ -1,5 +1,7 @@
 /** How the collectors did: duration, success, series, and failures by reason. */
+
 import type { HrTime, Meter } from '@opentelemetry/api'
+import { errorCode } from '../../kernel/errors.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { CollectorRun } from '../../telemetry/sampler.ts'
@@ -43,7 +45,7 @@ function countFailure(
   error: unknown,
   created: HrTime,
 ): void {
-  const type = (error as NodeJS.ErrnoException).code ?? (error as Error).name
+  const type = errorCode(error)
   const key = `${name} ${type}`
   const known = counts.get(key)
   if (known !== undefined) {

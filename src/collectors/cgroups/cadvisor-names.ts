@@ -1,7 +1,7 @@
 /** What cAdvisor, and with it the kubelet, calls what is measured of containers and pods. */
-import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/figures.ts'
+import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { OtherName } from '../../telemetry/definitions.ts'
-import type { Resource } from './plan.ts'
+import type { Resource } from './cgroup-files.ts'
 
 const gauge = (name: string): OtherName => ({ name, kind: 'gauge' })
 

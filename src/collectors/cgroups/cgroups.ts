@@ -1,18 +1,18 @@
 /** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
 import type { HrTime } from '@opentelemetry/api'
-import { NO_FIGURES } from '../../kernel/cgroupfs/figures.ts'
+import { select } from '../../entities/cgroup-selection.ts'
+import { KnownCgroup } from '../../entities/known-cgroup.ts'
+import type { KeptFileReader } from '../../kernel/cached-descriptors.ts'
+import { NO_FIGURES } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
-import type { KeptFileReader } from '../../kernel/kept-file-reader.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import { clock } from '../../telemetry/clock.ts'
 import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import { ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
+import { emptyPressures, type Reading, type Step } from './cgroup-files.ts'
 import type { FileHealth } from './file-health.ts'
-import { KnownCgroup } from './known-cgroup.ts'
-import { emptyPressures, type Reading, type Step } from './plan.ts'
-import { select } from './selection.ts'
 
 export interface CgroupParts {
   readonly tree: CgroupTree

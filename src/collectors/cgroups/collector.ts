@@ -1,14 +1,15 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
 import type { Meter } from '@opentelemetry/api'
+import type { KnownCgroup } from '../../entities/known-cgroup.ts'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
+import { KeptFileReader } from '../../kernel/cached-descriptors.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
-import { KeptFileReader } from '../../kernel/kept-file-reader.ts'
-import type { Machine } from '../../kernel/machine.ts'
-import { mostKeptFiles } from '../../kernel/own-limit.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
+import { mostKeptFiles } from '../../kernel/rlimit.ts'
+import type { Machine } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -18,11 +19,6 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
-import { Cgroups } from './cgroups.ts'
-import { CGROUP_TABLES, READING_METRICS } from './definitions.ts'
-import { FileHealth } from './file-health.ts'
-import type { KnownCgroup } from './known-cgroup.ts'
-import { levelObserver, nodeObserver } from './observe.ts'
 import {
   emptyPressures,
   type Pressures,
@@ -30,7 +26,11 @@ import {
   planSteps,
   RESOURCES,
   type Reading,
-} from './plan.ts'
+} from './cgroup-files.ts'
+import { Cgroups } from './cgroups.ts'
+import { CGROUP_TABLES, READING_METRICS } from './definitions.ts'
+import { FileHealth } from './file-health.ts'
+import { levelObserver, nodeObserver } from './observe.ts'
 import { CGROUP_SETTINGS } from './settings.ts'
 import { Triggers } from './triggers.ts'
 

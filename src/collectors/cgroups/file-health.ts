@@ -1,5 +1,7 @@
 /** Which files of cgroups could not be read, and in how many cgroups. */
+
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import { errorCode } from '../../kernel/errors.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { FILE_METRICS } from './definitions.ts'
@@ -34,7 +36,7 @@ export class FileHealth {
 
   /** Counts a failure. @returns whether the file is not there, rather than unreadable. */
   add(file: string, error: unknown): boolean {
-    const type = (error as NodeJS.ErrnoException).code ?? (error as Error).name
+    const type = errorCode(error)
     if (ABSENT.has(type)) return true
     const key = `${file} ${type}`
     const known = this.#errors.get(key) ?? {

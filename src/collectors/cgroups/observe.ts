@@ -1,14 +1,15 @@
 /** From readings of cgroups to measurements. */
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
-import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/figures.ts'
+import type { Level } from '../../entities/cgroup-selection.ts'
+import type { KnownCgroup } from '../../entities/known-cgroup.ts'
+import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { Stall } from '../../kernel/psi.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments, type Measurement } from '../../telemetry/instruments.ts'
 import type { Detail } from '../../telemetry/meter.ts'
-import { LEVELS, type Level, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
-import type { PressureRow } from './figure-definitions.ts'
-import type { KnownCgroup } from './known-cgroup.ts'
-import type { Pressures, Reading } from './plan.ts'
+import type { Pressures, Reading } from './cgroup-files.ts'
+import type { PressureRow } from './definitions.ts'
+import { LEVELS, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 
 export interface Observer {
   /** @param detail what was read; of a sample only the figures that change by the second are observed. */

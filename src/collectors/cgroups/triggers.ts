@@ -2,15 +2,15 @@
 import { closeSync } from 'node:fs'
 import { matchesGlob } from 'node:path'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import type { KnownCgroup } from '../../entities/known-cgroup.ts'
+import { containerName } from '../../entities/workload-attributes.ts'
 import { loadPoll, type PollForPriority } from '../../kernel/poll.ts'
 import { armTrigger, type Threshold } from '../../kernel/psi-trigger.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
-import { containerName } from '../workload-attributes.ts'
 import { EVENT_METRICS } from './definitions.ts'
 import type { FileHealth } from './file-health.ts'
-import type { KnownCgroup } from './known-cgroup.ts'
 
 export interface TriggerOptions extends Threshold {
   readonly resource: 'cpu' | 'memory' | 'io'

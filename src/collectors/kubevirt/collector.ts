@@ -1,8 +1,8 @@
 /** The collector of virtual machines: what the processes use that KubeVirt runs for each. */
 import { hostname } from 'node:os'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
-import type { Machine as Units } from '../../kernel/machine.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Machine as Units } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -13,10 +13,10 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import { HEALTH_TABLE, type KubevirtNaming, kubevirtTables, vmTable } from './definitions.ts'
 import { DOMAIN_ANNOTATION, KUBEVIRT_LABELS } from './identity.ts'
-import { Machines } from './machines.ts'
 import { KUBEVIRT_SETTINGS } from './settings.ts'
 import { Sums } from './sums.ts'
 import { compileTargets } from './targets.ts'
+import { Machines } from './virtual-machines.ts'
 
 type KubevirtConfig = Values<typeof KUBEVIRT_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 

@@ -2,7 +2,7 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyStatm, type Statm } from '../../kernel/procfs/statm.ts'
 import { Entity } from '../../telemetry/entity.ts'
-import type { Machine } from './machine.ts'
+import type { Machine } from './virtual-machine.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
 
 export interface Sum {

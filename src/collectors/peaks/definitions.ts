@@ -1,10 +1,11 @@
 /** The largest values of the last minute, from the recorder: what no rate over a scrape interval shows. */
+
+import { WORKLOAD_KEYS } from '../../entities/workload-attributes.ts'
 import {
   type MetricDefinition,
   type MetricTable,
   metricTable,
 } from '../../telemetry/definitions.ts'
-import { WORKLOAD_KEYS } from '../workload-attributes.ts'
 
 const SCOPE = 'peaks'
 const WINDOW = { window: '60s' }

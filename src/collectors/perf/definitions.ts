@@ -1,14 +1,15 @@
 /** The metrics of perf events, generated from the table of events: one for each event, for units differ. */
+
+import type { Level } from '../../entities/cgroup-selection.ts'
+import { GROUP_KEYS } from '../../entities/group-members.ts'
+import { WORKLOAD_KEYS } from '../../entities/workload-attributes.ts'
 import { EVENTS, type PerfEvent } from '../../kernel/perf-events/events.ts'
 import {
   type MetricDefinition,
   type MetricTable,
   metricTable,
 } from '../../telemetry/definitions.ts'
-import { PERF_PREFIX } from '../cgroups/daemonset-names.ts'
-import type { Level } from '../cgroups/definitions.ts'
-import { GROUP_KEYS } from '../process-groups/definitions.ts'
-import { WORKLOAD_KEYS } from '../workload-attributes.ts'
+import { PERF_PREFIX } from '../daemonset-names.ts'
 
 const SCOPE = 'perf'
 /** As the perf daemonset had it; a container that starts again is another one anyway. */

@@ -1,7 +1,8 @@
 /** The collector of process groups: from procfs to instruments. */
 import type { Meter } from '@opentelemetry/api'
-import type { Machine } from '../../kernel/machine.ts'
+import type { Members } from '../../entities/group-members.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import type { Machine } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -9,8 +10,11 @@ import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
-import { Accounting } from './accounting.ts'
-import { Census } from './census.ts'
+import { Accounting } from './account/accounting.ts'
+import { TopGroups } from './account/top-groups.ts'
+import { Placement } from './account/workload-ownership.ts'
+import { type FactSources, processFacts } from './classify/process-facts.ts'
+import type { ReplaceableRules } from './classify/replaceable-rules.ts'
 import {
   GROUP_METRICS,
   PROCESS_GROUP_TABLES,
@@ -18,20 +22,16 @@ import {
   WAIT_METRICS,
   WORKLOAD_METRICS,
 } from './definitions.ts'
-import { type FactSources, processFacts } from './facts.ts'
-import type { CensusOptions, CensusSources, GroupCensus } from './group-census.ts'
-import type { Members } from './members.ts'
-import { observeGroup } from './observe.ts'
-import { Placement } from './placement.ts'
-import { ProcessReader, type ProcessReaderOptions } from './process-reader.ts'
-import { registerReading } from './reading.ts'
-import { ReadingErrors } from './reading-errors.ts'
-import type { ReplaceableRules } from './rules/replaceable-rules.ts'
+import { observeGroup } from './observe/observe-group.ts'
+import { registerReading } from './observe/self-metrics.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings.ts'
-import { StrictReader } from './strict/reading.ts'
-import { StrictCensus } from './strict/strict-census.ts'
-import type { TaskSource } from './task-source.ts'
-import { TopGroups } from './top-groups.ts'
+import { StrictReader } from './strict/process-snapshot.ts'
+import { StrictCensus } from './strict/strict-tracker.ts'
+import { ProcessReader, type ProcessReaderOptions } from './track/process-reader.ts'
+import { Census } from './track/process-tracker.ts'
+import { ReadingErrors } from './track/read-errors.ts'
+import type { TaskSource } from './track/task-source.ts'
+import type { CensusOptions, CensusSources, GroupCensus } from './track/tracker.ts'
 
 type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>['process_groups']
 

@@ -2,9 +2,10 @@
  * The metrics of process groups: `procgroup.*`, with the tails and attribute keys of OpenTelemetry's
  * `process.*`, and the `namedprocess_namegroup_*` families of process-exporter.
  */
+
+import { GROUP_KEYS } from '../../entities/group-members.ts'
+import { WORKLOAD_KEYS } from '../../entities/workload-attributes.ts'
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
-import { WORKLOAD_KEYS } from '../workload-attributes.ts'
-import { READING_METRICS } from './reading-definitions.ts'
 
 const SCOPE = 'process_groups'
 const CLASSIC = 'namedprocess_namegroup_'
@@ -14,11 +15,6 @@ type Level = 'group' | 'thread'
 const ROOT: Record<Level, string> = { group: 'procgroup', thread: 'procgroup.thread' }
 const PREFIX: Record<Level, string> = { group: '', thread: 'thread_' }
 const OF: Record<Level, string> = { group: '', thread: ' of the threads of this name' }
-
-export const GROUP_KEYS = {
-  ...WORKLOAD_KEYS,
-  'procgroup.name': { description: 'Name of the process group', classic: 'groupname' },
-}
 
 /** One series for each group and row. */
 export const GROUP_METRICS = metricTable({
@@ -199,6 +195,59 @@ export const WORKLOAD_METRICS = metricTable({
   },
 })
 
+/** What the collector reports of its own reading. */
+export const READING_METRICS = metricTable({
+  scope: 'process_groups',
+  keys: {
+    'procgroup.rules.reload.outcome': { description: '`success`, or `failure` for wrong rules' },
+    'procgroup.source': { description: '`procfs`, or `bpf` for the task iterator of the kernel' },
+    'process.file': { description: 'File of a process below /proc' },
+    'error.type': { description: "The kernel's error, or EFORMAT for a file that can't be parsed" },
+  },
+  metrics: {
+    collectionErrors: {
+      description: 'Collections that failed as a whole',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.collection.failures', unit: '{failure}' },
+      classic: { name: 'namedprocess_scrape_errors' },
+    },
+    processErrors: {
+      description:
+        'Readings of a process that failed as a whole; processes that ended are not counted',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.failures', unit: '{failure}' },
+      classic: { name: 'namedprocess_scrape_procread_errors' },
+    },
+    partialErrors: {
+      description: 'Readings of a process in which a part was missing',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.omissions', unit: '{omission}' },
+      classic: { name: 'namedprocess_scrape_partial_errors' },
+    },
+    fileErrors: {
+      description: 'Files of processes that could not be read',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.file.errors', unit: '{error}' },
+    },
+    source: {
+      description: 'Where processes were read in the last collection: 1 for that source',
+      kind: 'gauge',
+      valueType: 'int',
+      otel: { name: 'procgroup.source.active', unit: '{source}' },
+    },
+    reloaded: reload('success'),
+    refused: reload('failure'),
+    grouped: outcome('grouped'),
+    ignored: outcome('ignored'),
+    vanished: outcome('vanished'),
+    failed: outcome('failed'),
+  },
+})
+
 export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   GROUP_METRICS,
   WAIT_METRICS,
@@ -292,5 +341,31 @@ function threadState(state: string, classic: string) {
       attributes: { 'process.state': state },
     },
     classic: { name: `${CLASSIC}states`, attributes: { state: classic }, kind: 'gauge' },
+  } as const
+}
+
+function outcome(outcome: 'grouped' | 'ignored' | 'vanished' | 'failed') {
+  return {
+    description: 'Processes listed in the last collection, by what became of them',
+    kind: 'gauge',
+    valueType: 'int',
+    otel: {
+      name: 'procgroup.collection.processes',
+      unit: '{process}',
+      attributes: { 'procgroup.collection.outcome': outcome },
+    },
+  } as const
+}
+
+function reload(outcome: 'success' | 'failure') {
+  return {
+    description: 'Times that the rules were read again; wrong ones leave the old ones in force',
+    kind: 'counter',
+    valueType: 'int',
+    otel: {
+      name: 'procgroup.rules.reloads',
+      unit: '{reload}',
+      attributes: { 'procgroup.rules.reload.outcome': outcome },
+    },
   } as const
 }

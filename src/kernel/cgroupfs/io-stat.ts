@@ -1,7 +1,7 @@
 /** Storage I/O of a cgroup by device: `io.stat` of v2, `blkio.throttle.*` of v1. */
 import { KernelFormatError } from '../byte-scanner.ts'
 import type { FileReader } from '../file-reader.ts'
-import type { DeviceIo } from './figures.ts'
+import type { DeviceIo } from './cgroup-stats.ts'
 
 /**
  * The devices in an `io.stat`: `8:0 rbytes=… wbytes=… rios=… wios=… …`; none is common.

@@ -1,6 +1,6 @@
 /** Reads the files of a cgroup of v1: Documentation/admin-guide/cgroup-v1/. */
 import { FileReader } from '../file-reader.ts'
-import type { CgroupFigures, DeviceIo } from './figures.ts'
+import type { CgroupFigures, DeviceIo } from './cgroup-stats.ts'
 import { parseBlkio } from './io-stat.ts'
 import { SmallFiles } from './keyed.ts'
 

@@ -1,7 +1,7 @@
 /** Reads the files of a cgroup of v2: Documentation/admin-guide/cgroup-v2.rst. */
 import { FileReader } from '../file-reader.ts'
 import { type Pressure, parsePressure } from '../psi.ts'
-import type { CgroupFigures, DeviceIo } from './figures.ts'
+import type { CgroupFigures, DeviceIo } from './cgroup-stats.ts'
 import { parseIoStat } from './io-stat.ts'
 import { parseNumber, SmallFiles } from './keyed.ts'
 

@@ -1,7 +1,7 @@
 /** What the whole node uses: `/proc/stat`, `/proc/meminfo`, `/proc/vmstat`; proc_stat(5) and its siblings. */
 import { ByteScanner } from '../byte-scanner.ts'
+import { KeptFileReader } from '../cached-descriptors.ts'
 import type { FileReader } from '../file-reader.ts'
-import { KeptFileReader } from '../kept-file-reader.ts'
 
 /** Counters since boot, but for memory. NaN for what can't be read. */
 export interface NodeUsage {

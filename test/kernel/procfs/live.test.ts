@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
-import { readMachine } from '../../../src/kernel/machine.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { emptyStat } from '../../../src/kernel/procfs/stat.ts'
 import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
+import { readMachine } from '../../../src/kernel/system-constants.ts'
 
 const procfs = new Procfs('/proc')
 const self = procfs.directory(process.pid)

@@ -1,7 +1,7 @@
 /** Templates that Go refuses, too, and those that it ends while they are executed. */
 import test from 'ava'
 import fc from 'fast-check'
-import { compileNameTemplate } from '../../../src/collectors/process-groups/rules/name-template.ts'
+import { compileNameTemplate } from '../../../src/collectors/process-groups/classify/name-template.ts'
 import { FACTS, MATCHES, testOutputs } from './outputs.ts'
 
 // What was printed before the error stays.

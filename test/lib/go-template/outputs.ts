@@ -1,10 +1,10 @@
 /** A process, and what templates print of it. */
 import test from 'ava'
-import type { ProcessFacts } from '../../../src/collectors/process-groups/rules/facts.ts'
+import type { ProcessFacts } from '../../../src/collectors/process-groups/classify/facts.ts'
 import {
   compileNameTemplate,
   type Matches,
-} from '../../../src/collectors/process-groups/rules/name-template.ts'
+} from '../../../src/collectors/process-groups/classify/name-template.ts'
 import { PROCESS } from '../../support/facts.ts'
 
 export const FACTS: ProcessFacts = {

@@ -6,7 +6,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
-import { WORKLOAD_KEYS } from '../../../src/collectors/workload-attributes.ts'
+import { WORKLOAD_KEYS } from '../../../src/entities/workload-attributes.ts'
 import { ENTITY_KEYS } from '../../../src/telemetry/entity-keys.ts'
 import { EntityResources } from '../../../src/telemetry/otlp/entities.ts'
 import { countPoints } from '../../../src/telemetry/otlp/requests.ts'

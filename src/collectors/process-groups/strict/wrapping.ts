@@ -1,6 +1,6 @@
 /** Usage added up the way process-exporter does: CPU time may fall, all other counters wrap at 2^64. */
 import { narrow, type U64 } from '../../../kernel/u64.ts'
-import type { Usage } from '../usage.ts'
+import type { Usage } from '../account/usage.ts'
 
 const WRAPPING = [
   'minflt',

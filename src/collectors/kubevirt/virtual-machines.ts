@@ -1,0 +1,211 @@
+/**
+ * Finds virtual machines by their processes, and follows these.
+ *
+ * A process is looked at once: whose it is, and what its command line says. It is looked at again while it is young, for
+ * it may still execute its program, and from time to time, for PIDs are used again.
+ */
+
+import { isGone } from '../../kernel/errors.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { emptyStat } from '../../kernel/procfs/stat.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { identityOf, identityOfProcess, isLauncherPod, merge } from './identity.ts'
+import type { ArgvMatcher } from './targets.ts'
+import { Machine } from './virtual-machine.ts'
+import { VmProcess } from './vm-process.ts'
+
+export interface MachinesParts {
+  readonly procfs: Procfs
+  readonly workloads: Workloads
+  readonly slice: TimeSlice
+  readonly ticksPerSecond: number
+  /** Chooses processes, whosever they are; undefined for all those of virt-launcher pods. */
+  readonly isTarget: ArgvMatcher | undefined
+}
+
+interface Seen {
+  readonly machine: Machine | undefined
+  /** The pass in which it is looked at again. */
+  readonly due: number
+}
+
+/** Passes between two looks at a process that is not measured. */
+const LOOK_AGAIN = 60
+/** Seconds for which a process is young. */
+const YOUNG = 5
+
+export class Machines {
+  /** Processes that could not be read, though they were there. */
+  errors = 0
+  readonly #parts: MachinesParts
+  readonly #stat = emptyStat()
+  readonly #seen = new Map<number, Seen>()
+  readonly #machines = new Map<string, Machine>()
+  #pass = 0
+  /** In one collection the list that process groups were given will do. */
+  #listedAt = Number.POSITIVE_INFINITY
+  #uptime = 0
+
+  constructor(parts: MachinesParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Looks at every process.
+   *
+   * @returns the machines that are there.
+   * @throws NodeJS.ErrnoException when procfs can't be listed.
+   */
+  async take(): Promise<Machine[]> {
+    const { procfs, slice } = this.#parts
+    this.#pass++
+    this.#uptime = uptimeOf(procfs)
+    slice.begin()
+    const launchersBefore = new Set([...this.#machines.values()].filter((one) => one.isLauncher))
+    const present = new Set(procfs.pids(this.#listedAt))
+    this.#listedAt = performance.now()
+    for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
+    for (const pid of present) {
+      if (slice.isOver()) await slice.next()
+      await this.#visit(pid)
+    }
+    for (const machine of this.#machines.values()) {
+      this.#name(machine)
+      const wasLauncher = launchersBefore.has(machine)
+      // Its other processes were met before the one that says what it is, in this collection or an earlier one.
+      for (const pid of machine.members) {
+        if (!machine.isLauncher || machine.processes.has(pid)) continue
+        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#lookAt(pid)
+      }
+      if (machine.members.size === 0) this.#machines.delete(machine.key)
+      // All of its series have ended.
+      if (machine.processes.size === 0) machine.retired.clear()
+    }
+    return [...this.#machines.values()].filter(({ processes }) => processes.size > 0)
+  }
+
+  #visit(pid: number): Promise<void> | undefined {
+    const seen = this.#seen.get(pid)
+    const process = seen?.machine?.processes.get(pid)
+    if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
+      return this.#lookAt(pid)
+    }
+    return process && this.#follow(seen.machine as Machine, process)
+  }
+
+  /** One that could not be read is looked at again in the next pass. */
+  async #lookAt(pid: number): Promise<void> {
+    if (!(await this.#attempt(() => this.#look(pid)))) this.#forget(pid)
+  }
+
+  /** Finds out whose a process is. */
+  async #look(pid: number): Promise<void> {
+    const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
+    this.#forget(pid)
+    const directory = procfs.directory(pid)
+    if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
+    procfs.stat(directory, this.#stat)
+    const comm = procfs.comm()
+    const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG
+    // Not all of the old ones in the same pass.
+    const due = this.#pass + (isYoung ? 1 : LOOK_AGAIN + (pid % LOOK_AGAIN))
+    const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
+    const isAsked = owner.scope !== 'host' || isTarget !== undefined
+    const argv = isAsked ? await procfs.cmdline(directory) : []
+    const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
+    const machine = isWanted ? this.#machine(pid, owner) : undefined
+    this.#seen.set(pid, { machine, due })
+    if (machine === undefined) return
+    machine.members.add(pid)
+    const said = identityOfProcess(argv)
+    if (said !== undefined) {
+      // A launcher says more than an emulator.
+      const isLauncher = said.uid !== undefined
+      machine.said = isLauncher ? merge(said, machine.said) : merge(machine.said, said)
+    }
+    machine.isLauncher ||= isTarget !== undefined || said !== undefined
+    if (!machine.isLauncher) return
+    const process = new VmProcess(pid, directory, this.#stat, argv, comm)
+    process.update(procfs, this.#stat)
+    machine.processes.set(pid, process)
+  }
+
+  /** A promise only where its command line is read. */
+  #follow(machine: Machine, process: VmProcess): Promise<void> | undefined {
+    const { procfs } = this.#parts
+    try {
+      if (procfs.isExecuting(process.directory)) return this.#lookAt(process.pid)
+      procfs.stat(process.directory, this.#stat)
+      if (this.#stat.starttime !== process.start) return this.#lookAt(process.pid)
+      const comm = procfs.commOr(process.comm)
+      if (process.isAnother(this.#stat, comm)) return this.#followProgram(machine, process, comm)
+      process.update(procfs, this.#stat)
+    } catch (error) {
+      this.#countError(error)
+    }
+    return undefined
+  }
+
+  /** Follows a process that has executed another program. */
+  async #followProgram(machine: Machine, process: VmProcess, comm: string): Promise<void> {
+    const { procfs } = this.#parts
+    await this.#attempt(async () => {
+      const argv = await procfs.cmdline(process.directory)
+      const { name, used } = process
+      const before = { ...used }
+      if (process.become(this.#stat, comm, argv)) machine.retire(name, before)
+      process.update(procfs, this.#stat)
+    })
+  }
+
+  #machine(pid: number, owner: CgroupOwner): Machine {
+    const key = owner.podUid ?? owner.containerId ?? `process ${pid}`
+    const known = this.#machines.get(key)
+    if (known !== undefined) return known
+    const machine = new Machine(key, owner)
+    this.#machines.set(key, machine)
+    return machine
+  }
+
+  #name(machine: Machine): void {
+    const { pod } = this.#parts.workloads.name(machine.owner)
+    machine.isLauncher ||= isLauncherPod(pod)
+    machine.identity = identityOf(pod, machine.said)
+    machine.pod = pod?.name
+  }
+
+  #forget(pid: number): void {
+    const machine = this.#seen.get(pid)?.machine
+    this.#seen.delete(pid)
+    const process = machine?.processes.get(pid)
+    machine?.members.delete(pid)
+    machine?.processes.delete(pid)
+    if (process !== undefined) machine?.retire(process.name, process.used)
+  }
+
+  /** Whether it succeeded; a process that has ended meanwhile is no error. */
+  async #attempt(read: () => Promise<void>): Promise<boolean> {
+    try {
+      await read()
+      return true
+    } catch (error) {
+      this.#countError(error)
+      return false
+    }
+  }
+
+  #countError(error: unknown): void {
+    if (!isGone(error)) this.errors++
+  }
+}
+
+/** Where it can't be read nobody is young. */
+function uptimeOf(procfs: Procfs): number {
+  try {
+    return procfs.uptime()
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

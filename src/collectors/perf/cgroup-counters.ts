@@ -1,0 +1,150 @@
+/** The cgroups whose events are counted: opened when they come, closed when they go, within a budget. */
+import { readFileSync } from 'node:fs'
+import type { HrTime } from '@opentelemetry/api'
+import type { Level } from '../../entities/cgroup-selection.ts'
+import { select } from '../../entities/cgroup-selection.ts'
+import { KnownCgroup } from '../../entities/known-cgroup.ts'
+import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
+import {
+  type CounterParts,
+  type Counters,
+  type Counts,
+  countCgroup,
+} from '../../kernel/perf-events/counters.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+import type { Workloads } from '../../workloads/workloads.ts'
+import { FIRST_PROCESS } from './definitions.ts'
+
+export interface CountedOptions {
+  /** The mount of the hierarchy that counts by cgroup. */
+  readonly root: string
+  readonly parts: Omit<CounterParts, 'onFailure'>
+  /** Descriptors that may be used. */
+  readonly budget: number
+  readonly workloads: Workloads
+  readonly options: { readonly scopes: readonly Level[]; readonly include: readonly string[] }
+  readonly notify: (message: string) => void
+}
+
+interface Open {
+  readonly cgroup: KnownCgroup
+  readonly counters: Counters
+}
+
+/** The PID that the kernel names first, which is the oldest's; undefined where all are in cgroups below. */
+function firstProcess(directory: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(`${directory}/cgroup.procs`, 'latin1'), 10)
+    return pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export class Counted {
+  descriptors = 0
+  /** Cgroups of the last pass for which there were no descriptors left. */
+  omitted = 0
+  errors = 0
+  readonly #options: CountedOptions
+  readonly #open = new Map<string, Open>()
+  #version = 0
+  #hasNotified = false
+
+  constructor(options: CountedOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reads the counters of every cgroup that is there.
+   *
+   * @param time of the collection: since when the counters count that it opens.
+   */
+  async take(
+    tree: CgroupTree,
+    slice: TimeSlice,
+    time: HrTime,
+    observe: (cgroup: KnownCgroup, counts: Counts) => void,
+  ): Promise<void> {
+    slice.begin()
+    const seen = new Set<string>()
+    const fresh: { readonly path: string; readonly inode: number }[] = []
+    for (const { path, inode } of tree.walk()) {
+      if (slice.isOver()) await slice.next()
+      if (this.#open.get(path)?.cgroup.inode === inode) seen.add(path)
+      else fresh.push({ path, inode })
+    }
+    // What has gone makes room for what has come.
+    for (const path of this.#open.keys()) if (!seen.has(path)) this.#close(path)
+    this.omitted = 0
+    for (const { path, inode } of fresh) {
+      if (slice.isOver()) await slice.next()
+      this.#add(path, inode, time)
+    }
+    this.#rename()
+    for (const { cgroup, counters } of this.#open.values()) {
+      if (slice.isOver()) await slice.next()
+      try {
+        observe(cgroup, counters.read())
+      } catch {
+        this.errors++
+      }
+    }
+  }
+
+  /** Closes all counters. */
+  close(): void {
+    for (const path of this.#open.keys()) this.#close(path)
+  }
+
+  #add(path: string, inode: number, start: HrTime): void {
+    const { root, parts, workloads, options, budget } = this.#options
+    const selected = select(path, options.include)
+    if (selected === undefined || !options.scopes.includes(selected.level)) return
+    const first = selected.level === 'container' ? firstProcess(`${root}${path}`) : undefined
+    const own = first === undefined ? {} : { [FIRST_PROCESS]: first }
+    const cgroup = new KnownCgroup(path, inode, selected, start, workloads, own)
+    if (this.descriptors + parts.events.length * parts.cpus.length > budget) {
+      this.omitted++
+      this.#notifyBudget()
+      return
+    }
+    try {
+      const onFailure = () => this.errors++
+      const counters = countCgroup(`${root}${path}`, { ...parts, onFailure })
+      this.descriptors += counters.size
+      this.#open.set(path, { cgroup, counters })
+    } catch {
+      // It has gone again.
+    }
+  }
+
+  #close(path: string): void {
+    const open = this.#open.get(path)
+    if (open === undefined) return
+    this.descriptors -= open.counters.size
+    open.counters.close()
+    this.#open.delete(path)
+  }
+
+  #rename(): void {
+    const { workloads } = this.#options
+    for (const { cgroup } of this.#open.values()) {
+      const { level, owner } = cgroup.selected
+      // Names are asked for again while they aren't known.
+      if (level !== 'cgroup') workloads.name(owner)
+      if (this.#version !== workloads.version) cgroup.rename(workloads)
+    }
+    this.#version = workloads.version
+  }
+
+  #notifyBudget(): void {
+    if (this.#hasNotified) return
+    this.#hasNotified = true
+    const { budget, notify } = this.#options
+    notify(
+      `perf events of some cgroups are not counted: ${budget} descriptors are not enough; raise perf.max_fds ` +
+        'and the limit of open files, or count fewer events',
+    )
+  }
+}

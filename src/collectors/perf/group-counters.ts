@@ -1,0 +1,173 @@
+/**
+ * The process groups whose events are counted, by process: for programs that have no cgroup of their own.
+ *
+ * A counter of a process counts what the process starts from then on, in whichever group that is. So such a child has no
+ * counter of its own, and a counter stays open while anyone lives for whom it counts.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import type { Member, Members, ProcessGroup } from '../../entities/group-members.ts'
+import {
+  type CounterParts,
+  type Counters,
+  type Counts,
+  countThreads,
+} from '../../kernel/perf-events/counters.ts'
+import type { Procfs } from '../../kernel/procfs/procfs.ts'
+import { compileGlob } from '../../lib/glob.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
+import type { Entity } from '../../telemetry/entity.ts'
+import type { TimeSlice } from '../../telemetry/time-slice.ts'
+
+export interface CountedGroupsOptions {
+  readonly procfs: Procfs
+  readonly ticksPerSecond: number
+  readonly parts: Omit<CounterParts, 'onFailure' | 'cpus'>
+  /** Patterns of the names of groups. */
+  readonly patterns: readonly string[]
+  readonly members: Members
+}
+
+/** A process and what it started since. */
+interface Family {
+  readonly counters: Counters
+  readonly group: CountedGroup
+  /** Clock ticks after boot. */
+  readonly opened: number
+  pass: number
+}
+
+interface CountedGroup {
+  readonly entity: Entity
+  readonly counts: Counts
+  pass: number
+}
+
+export class CountedGroups {
+  descriptors = 0
+  /** Processes of the last pass for which there were no descriptors left. */
+  omitted = 0
+  errors = 0
+  readonly #options: CountedGroupsOptions
+  readonly #patterns: readonly WholeMatch[]
+  readonly #groups = new Map<ProcessGroup, CountedGroup>()
+  /** Who counts for a process. */
+  readonly #processes = new Map<number, { readonly start: number; readonly family: Family }>()
+  readonly #families = new Set<Family>()
+  #pass = 0
+  #time: HrTime = [0, 0]
+
+  constructor(options: CountedGroupsOptions) {
+    this.#options = options
+    this.#patterns = options.patterns.map(compileGlob)
+  }
+
+  /**
+   * Reads the counters of every chosen group.
+   *
+   * @param budget descriptors that may be used.
+   * @param time of the collection: since when groups count that it finds.
+   */
+  async take(
+    slice: TimeSlice,
+    budget: number,
+    time: HrTime,
+    observe: (entity: Entity, counts: Counts) => void,
+  ): Promise<void> {
+    this.#pass++
+    this.#time = time
+    this.omitted = 0
+    slice.begin()
+    // Parents before their children.
+    const members = [...this.#options.members.list()].sort((one, other) => one.start - other.start)
+    const listed = new Set<number>()
+    for (const member of members) {
+      if (slice.isOver()) await slice.next()
+      listed.add(member.pid)
+      this.#visit(member, budget)
+    }
+    for (const pid of this.#processes.keys()) if (!listed.has(pid)) this.#processes.delete(pid)
+    for (const family of this.#families) {
+      if (slice.isOver()) await slice.next()
+      this.#read(family)
+    }
+    for (const [group, counted] of this.#groups) {
+      if (counted.pass === this.#pass) observe(counted.entity, counted.counts)
+      else this.#groups.delete(group)
+    }
+  }
+
+  /** Closes all counters. */
+  close(): void {
+    for (const family of this.#families) family.counters.close()
+    this.#families.clear()
+    this.#processes.clear()
+    this.descriptors = 0
+  }
+
+  #visit(member: Member, budget: number): void {
+    const { pid, ppid, start, group } = member
+    const isWanted = this.#patterns.some((pattern) => pattern.test(group.name))
+    if (isWanted) this.#group(group).pass = this.#pass
+    const known = this.#processes.get(pid)
+    const parents = this.#processes.get(ppid)?.family
+    let family: Family | undefined
+    if (known?.start === start) family = known.family
+    else if (parents !== undefined && start > parents.opened) family = parents
+    else if (isWanted) family = this.#open(member, budget)
+    if (family === undefined) {
+      this.#processes.delete(pid)
+      return
+    }
+    family.pass = this.#pass
+    if (known?.family !== family) this.#processes.set(pid, { start, family })
+  }
+
+  #open({ directory, group }: Member, budget: number): Family | undefined {
+    const { procfs, parts, ticksPerSecond } = this.#options
+    try {
+      const threads = procfs.tids(directory)
+      if (this.descriptors + threads.length * parts.events.length > budget) {
+        this.omitted++
+        return undefined
+      }
+      const counted = this.#group(group)
+      const onFailure = () => this.errors++
+      const counters = countThreads(threads, { ...parts, onFailure }, counted.counts)
+      const opened = procfs.uptime() * ticksPerSecond
+      const family = { counters, group: counted, opened, pass: this.#pass }
+      this.descriptors += counters.size
+      this.#families.add(family)
+      return family
+    } catch {
+      // It has ended.
+      return undefined
+    }
+  }
+
+  /** Also what those did who have ended since; then nobody is left to count for. */
+  #read(family: Family): void {
+    try {
+      family.counters.read()
+    } catch {
+      this.errors++
+    }
+    if (family.pass === this.#pass) {
+      // Its group goes on, though those who were counted first may have ended.
+      family.group.pass = this.#pass
+      return
+    }
+    this.descriptors -= family.counters.size
+    family.counters.close()
+    this.#families.delete(family)
+  }
+
+  #group(group: ProcessGroup): CountedGroup {
+    let counted = this.#groups.get(group)
+    if (counted === undefined) {
+      const entity = group.entity.part({}, this.#time)
+      counted = { entity, counts: new Map(), pass: this.#pass }
+      this.#groups.set(group, counted)
+    }
+    return counted
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Adds a process to its group: what it used since the last collection, and what it holds now.
+ *
+ * A process that started before the agent counts from its first reading on, a later one from its birth.
+ * What a member used stays with the group when the member ends, so no counter of a group ever falls.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import { isGone } from '../../../kernel/errors.ts'
+import { add, increase } from '../../../kernel/u64.ts'
+import type { Values } from '../../../lib/settings/setting.ts'
+import type { TimeSlice } from '../../../telemetry/time-slice.ts'
+import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
+import { LastLook } from '../track/idle-task-cache.ts'
+import type { KnownProcess, KnownThread } from '../track/known-process.ts'
+import type { ReadingErrors } from '../track/read-errors.ts'
+import type { TaskReader } from '../track/task-source.ts'
+import type { Group } from './group.ts'
+import { type Account, credit, noUsage, openAccount } from './usage.ts'
+
+/** One collection, as accounting sees it. */
+export interface Pass {
+  readonly number: number
+  /** Since when a group, or a thread name, that is new in this collection counts. */
+  readonly since: HrTime
+  readonly reader: TaskReader
+}
+
+/** Reading threads takes a directory listing for each process, and four files for each thread. */
+export type AccountingOptions = Pick<
+  Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
+  'threads'
+>
+
+export class Accounting {
+  readonly #errors: ReadingErrors
+  readonly #options: AccountingOptions
+  readonly #slice: TimeSlice
+
+  constructor(errors: ReadingErrors, options: AccountingOptions, slice: TimeSlice) {
+    this.#errors = errors
+    this.#options = options
+    this.#slice = slice
+  }
+
+  /**
+   * Adds the process that the reader holds, and its threads.
+   *
+   * @param fromBirth whether a process at first sight is credited with all it has used so far.
+   * @returns a promise of its end where there are threads: they may be so many that others need a turn between them.
+   */
+  add(
+    process: KnownProcess,
+    group: Group,
+    pass: Pass,
+    fromBirth: boolean,
+  ): Promise<void> | undefined {
+    const { reader } = pass
+    const isNew = process.account === undefined
+    process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
+    group.addHoldings(reader)
+    const { threads } = this.#options
+    if (threads && (reader.stat.threads > 1 || process.threads !== undefined)) {
+      process.threads ??= isNew ? new Map() : leaderOnly(process, process.account)
+      const isBaseline = isNew && !fromBirth
+      return this.#addThreads(process, process.account, process.threads, group, pass, isBaseline)
+    }
+    group.addThread(reader.stat.state, reader.wchan)
+    const named = threads ? group.addNamedThread(reader.comm, pass.since) : undefined
+    credit(process.account, reader.usage, reader.hasIo, group.total, named)
+    return undefined
+  }
+
+  /** @param isBaseline whether what the threads used so far is nobody's. */
+  async #addThreads(
+    process: KnownProcess,
+    account: Account,
+    threads: Map<number, KnownThread>,
+    group: Group,
+    pass: Pass,
+    isBaseline: boolean,
+  ): Promise<void> {
+    const { reader } = pass
+    // The reader is about to hold the threads, one after the other.
+    const usage = { ...reader.usage }
+    const { hasIo } = reader
+    // The kernel counts the switches of live threads only; a sum of what each thread added doesn't fall
+    // when one of them ends.
+    usage.voluntary = account.last.voluntary
+    usage.nonvoluntary = account.last.nonvoluntary
+    const tids = this.#tids(process, reader)
+    for (const tid of tids ?? []) {
+      if (this.#slice.isOver()) await this.#slice.next()
+      let thread = threads.get(tid)
+      // One that can't be read for once stays known: else all it has used would count again.
+      if (thread !== undefined) thread.pass = pass.number
+      const look = thread?.look ?? new LastLook()
+      if (!reader.readThread(process, tid, look, thread?.comm)) continue
+      if (thread?.start !== reader.stat.starttime) {
+        const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
+        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, look }
+        threads.set(tid, thread)
+      }
+      thread.comm = reader.comm
+      group.addThread(reader.stat.state, reader.wchan)
+      const { last } = thread.account
+      usage.voluntary = add(usage.voluntary, increase(last.voluntary, reader.usage.voluntary))
+      usage.nonvoluntary = add(
+        usage.nonvoluntary,
+        increase(last.nonvoluntary, reader.usage.nonvoluntary),
+      )
+      credit(
+        thread.account,
+        reader.usage,
+        reader.hasIo,
+        group.addNamedThread(reader.comm, pass.since),
+      )
+    }
+    if (tids !== undefined) {
+      for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
+    }
+    credit(account, usage, hasIo, group.total)
+  }
+
+  /** Undefined when they can't be listed. */
+  #tids(process: KnownProcess, reader: TaskReader): readonly number[] | undefined {
+    try {
+      return reader.tids(process)
+    } catch (error) {
+      if (!isGone(error)) this.#errors.count('task', error)
+      return undefined
+    }
+  }
+}
+
+/** The threads of a process that had only one until now: that one goes on with the process's account. */
+function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownThread> {
+  const leader = {
+    start: process.start,
+    comm: process.comm,
+    pass: 0,
+    account: openAccount(account.last, account.hasIo),
+    look: new LastLook(),
+  }
+  return new Map([[process.pid, leader]])
+}

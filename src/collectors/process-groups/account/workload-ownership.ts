@@ -1,0 +1,97 @@
+/** Whose processes are: the container, pod or host of each, and the part of a group that is theirs. */
+import type { Attributes } from '@opentelemetry/api'
+import { workloadAttributes } from '../../../entities/workload-attributes.ts'
+import type { Procfs } from '../../../kernel/procfs/procfs.ts'
+import { now } from '../../../telemetry/clock.ts'
+import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
+import type { Workload, Workloads } from '../../../workloads/workloads.ts'
+import { type Assignment, ofOwner } from '../classify/assignment.ts'
+import type { ReadingErrors } from '../track/read-errors.ts'
+import type { Group } from './group.ts'
+import { Tallies, type Tally } from './workload-counts.ts'
+
+export interface PlacementOptions {
+  /** Whether a group is divided among the containers and pods of its processes. */
+  readonly by_workload: boolean
+}
+
+export class Placement {
+  readonly tallies: Tallies
+  readonly #procfs: Procfs
+  readonly #workloads: Workloads
+  readonly #errors: ReadingErrors
+  readonly #options: PlacementOptions
+  /** The names that groups and tallies have. */
+  #version = 0
+
+  constructor(
+    procfs: Procfs,
+    workloads: Workloads,
+    errors: ReadingErrors,
+    options: PlacementOptions,
+  ) {
+    this.#procfs = procfs
+    this.#workloads = workloads
+    this.#errors = errors
+    this.#options = options
+    this.tallies = new Tallies(
+      (owner) => ({ 'workload.scope': owner.scope, ...this.#ownerAttributes(owner) }),
+      now(),
+    )
+  }
+
+  /** Rises whenever names change. */
+  get version(): number {
+    return this.#workloads.version
+  }
+
+  /** Where a process is counted; undefined when its cgroup can't be read. */
+  tally(directory: string): Tally | undefined {
+    try {
+      return this.tallies.of(this.#workloads.ownerOfProcess(this.#procfs.cgroups(directory)))
+    } catch (error) {
+      this.#errors.count('cgroup', error)
+      return undefined
+    }
+  }
+
+  name(owner: CgroupOwner): Workload {
+    return this.#workloads.name(owner)
+  }
+
+  /** The assignment of a process whose rule, or ancestor, has the one given. */
+  place(assignment: Assignment, tally: Tally | undefined): Assignment {
+    if (!this.#options.by_workload || tally === undefined) return assignment.base ?? assignment
+    return ofOwner(assignment, tally.owner)
+  }
+
+  attributes({ owner }: Assignment): Attributes {
+    return owner === undefined ? {} : this.#ownerAttributes(owner)
+  }
+
+  /** Asks for the names of owners, and waits a moment for those of new ones. */
+  async settle(): Promise<void> {
+    // An owner without a name is asked for again; the directory limits how often.
+    for (const { owner } of this.tallies.values()) this.#workloads.name(owner)
+    await this.#workloads.settle()
+  }
+
+  /** Forgets groups whose owners have no processes any more, and gives the others the names known now. */
+  endPass(groups: Map<string, Group>): void {
+    this.tallies.endPass()
+    for (const [key, { assignment }] of groups) {
+      const { owner } = assignment
+      if (owner !== undefined && !this.tallies.has(ownerKey(owner))) groups.delete(key)
+    }
+    if (this.#version === this.#workloads.version) return
+    this.#version = this.#workloads.version
+    this.tallies.rename()
+    for (const group of groups.values()) {
+      if (group.assignment.owner !== undefined) group.rename(this.attributes(group.assignment))
+    }
+  }
+
+  #ownerAttributes(owner: CgroupOwner): Attributes {
+    return workloadAttributes(this.#workloads.name(owner))
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * Tasks from the kernel's task iterator. One pass gives everything but proportional memory, which stays in procfs; what
+ * procfs makes of the kernel's figures is made of them here.
+ */
+import { CpuTimes } from '../../../kernel/bpf/cpu-times.ts'
+import type { TaskIterator } from '../../../kernel/bpf/task-iterator.ts'
+import { PROCESS, TASK, TaskRecords, WORD } from '../../../kernel/bpf/task-records.ts'
+import { stateLetter } from '../../../kernel/bpf/task-states.ts'
+import type { Procfs } from '../../../kernel/procfs/procfs.ts'
+import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
+import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.ts'
+import type { Machine } from '../../../kernel/system-constants.ts'
+import type { TimeSlice } from '../../../telemetry/time-slice.ts'
+import { noUsage } from '../account/usage.ts'
+import { SlowFigures, spreadAge } from './expensive-stats.ts'
+import type { LastLook } from './idle-task-cache.ts'
+import type { ProcessReaderOptions } from './process-reader.ts'
+import type { TaskIdentity, TaskPass, TaskReader, TaskSource } from './task-source.ts'
+
+export interface BpfTasksParts {
+  readonly iterator: TaskIterator
+  /** Of the same PID namespace. */
+  readonly procfs: Procfs
+  readonly slice: TimeSlice
+}
+
+/** What is remembered of a task: its CPU times never fall. */
+interface KnownTimes {
+  readonly start: number
+  readonly times: CpuTimes
+  pass: number
+}
+
+const NANOSECONDS = 1e9
+/** The agent's own memory and CPU time may change between two ways of reading them. */
+const RESIDENT_FACTOR = 2
+const CPU_SLACK_SECONDS = 0.1
+
+export class BpfTasks implements TaskSource, TaskReader {
+  readonly name = 'bpf'
+  readonly stat = emptyStat()
+  slow = new SlowFigures()
+  readonly usage = noUsage()
+  resident = 0
+  swap = 0
+  openDescriptors = 0
+  descriptorRatio = 0
+  comm = ''
+  wchan = ''
+  readonly hasIo = true
+  readonly hasDescriptors = true
+  hasMemory = false
+  memoryIsDue = false
+  readonly isWhole = true
+
+  readonly #parts: BpfTasksParts
+  readonly #options: ProcessReaderOptions
+  readonly #machine: Machine
+  /** Nanoseconds in a clock tick. */
+  readonly #tick: number
+  readonly #records = new TaskRecords()
+  /** Where the records are, by the ids of their tasks, and the ids of processes with threads besides the leader. */
+  readonly #offsets = new Map<number, number>()
+  readonly #threads = new Map<number, number[]>()
+  readonly #times = new Map<number, KnownTimes>()
+  readonly #wchans = new Map<number, string>()
+  #pass = 0
+  #ownStart: number | undefined
+
+  constructor(parts: BpfTasksParts, options: ProcessReaderOptions, machine: Machine) {
+    this.#parts = parts
+    this.#options = options
+    this.#machine = machine
+    this.#tick = NANOSECONDS / machine.ticksPerSecond
+  }
+
+  async begin(): Promise<TaskPass> {
+    this.#pass++
+    this.#records.clear()
+    this.#offsets.clear()
+    this.#threads.clear()
+    const before = process.cpuUsage()
+    const pids: number[] = []
+    const pass = this.#parts.iterator.begin()
+    try {
+      for (let start = 0; pass.read(this.#records); start = this.#records.length) {
+        this.#records.scan(start, (offset) => this.#index(offset, pids))
+        if (this.#parts.slice.isOver()) await this.#parts.slice.next()
+      }
+    } finally {
+      pass.close()
+    }
+    this.#checkOwn(before)
+    return { pids, reader: this }
+  }
+
+  end(): void {
+    for (const [id, known] of this.#times) if (known.pass !== this.#pass) this.#times.delete(id)
+  }
+
+  close(): void {
+    this.#parts.iterator.close()
+  }
+
+  readStat({ pid }: TaskIdentity, comm = ''): void {
+    this.#moveTo(pid)
+    const { stat } = this
+    const records = this.#records
+    this.#readTask(comm)
+    const times = this.#timesOf(pid, PROCESS)
+    stat.utime = Math.floor(times.utime / this.#tick)
+    stat.stime = Math.floor(times.stime / this.#tick)
+    stat.cutime = this.#ticks(PROCESS.cutime)
+    stat.cstime = this.#ticks(PROCESS.cstime)
+    stat.minflt = records.u64(PROCESS.minflt)
+    stat.majflt = records.u64(PROCESS.majflt)
+    stat.cminflt = records.u64(PROCESS.cminflt)
+    stat.cmajflt = records.u64(PROCESS.cmajflt)
+    stat.threads = records.word(WORD.threads)
+    stat.vsize = records.number(PROCESS.totalVm) * this.#machine.pageSize
+    stat.rss = records.number(PROCESS.rssQuick)
+    stat.stack = records.number(PROCESS.startStack)
+  }
+
+  readAhead(): undefined {
+    return undefined
+  }
+
+  readRest({ pid }: TaskIdentity, slow: SlowFigures): void {
+    this.#moveTo(pid)
+    const records = this.#records
+    const { usage, stat } = this
+    const { pageSize } = this.#machine
+    this.slow = slow
+    const pages =
+      records.number(PROCESS.rssFile) +
+      records.number(PROCESS.rssAnon) +
+      records.number(PROCESS.rssShmem)
+    this.resident = pages * pageSize
+    this.swap = records.number(PROCESS.swap) * pageSize
+    this.openDescriptors = records.word(WORD.descriptors)
+    slow.openFilesLimit = records.number(PROCESS.openFilesLimit)
+    this.descriptorRatio =
+      this.openDescriptors === 0 ? 0 : this.openDescriptors / slow.openFilesLimit
+    this.#readUsage(PROCESS)
+    usage.minflt = stat.minflt
+    usage.majflt = stat.majflt
+    this.#lookAtMemory(pid)
+  }
+
+  tids({ pid }: TaskIdentity): readonly number[] {
+    return this.#threads.get(pid) ?? [pid]
+  }
+
+  readThread(_process: TaskIdentity, tid: number, _look: LastLook, comm = ''): boolean {
+    if (!this.#offsets.has(tid)) return false
+    this.#moveTo(tid)
+    const { stat, usage } = this
+    const records = this.#records
+    this.#readTask(comm)
+    // The id of a leader is that of its process, which has other times.
+    const times = this.#timesOf(-tid, TASK)
+    stat.utime = Math.floor(times.utime / this.#tick)
+    stat.stime = Math.floor(times.stime / this.#tick)
+    usage.minflt = records.u64(TASK.minflt)
+    usage.majflt = records.u64(TASK.majflt)
+    this.#readUsage(TASK)
+    return true
+  }
+
+  isThere({ pid, directory, start }: TaskIdentity & { readonly start: number }): boolean {
+    if (!this.#offsets.has(pid)) return false
+    const { procfs } = this.#parts
+    if (procfs.isExecuting(directory)) return true
+    const stat = emptyStat()
+    try {
+      procfs.stat(directory, stat)
+      return stat.starttime === start
+    } catch {
+      return false
+    }
+  }
+
+  #index(offset: number, pids: number[]): void {
+    const records = this.#records
+    const id = records.word(WORD.pid)
+    this.#offsets.set(id, offset)
+    if (records.isLeader) {
+      pids.push(id)
+      return
+    }
+    const process = records.word(WORD.tgid)
+    const tids = this.#threads.get(process)
+    // A leader has the lowest id but where a thread has executed a program: then it is not among these.
+    if (tids === undefined) this.#threads.set(process, [process, id])
+    else tids.push(id)
+  }
+
+  #moveTo(id: number): void {
+    const offset = this.#offsets.get(id)
+    if (offset === undefined) {
+      throw Object.assign(new Error(`process ${id} has ended`), { code: 'ENOENT' })
+    }
+    this.#records.moveTo(offset)
+  }
+
+  /** What a leader and a thread have both. */
+  #readTask(comm: string): void {
+    const { stat } = this
+    const records = this.#records
+    this.comm = records.comm(comm)
+    stat.state = stateLetter(records.word(WORD.state))
+    stat.ppid = records.word(WORD.ppid)
+    stat.flags = records.word(WORD.flags)
+    stat.starttime = this.#ticks(TASK.start)
+    const address = records.key(TASK.wchan)
+    this.wchan = address === 0 ? '' : this.#wchanName(address)
+  }
+
+  #readUsage(of: { readonly readBytes: number; readonly writeBytes: number }): void {
+    const { usage, stat } = this
+    const records = this.#records
+    usage.utime = stat.utime
+    usage.stime = stat.stime
+    // As in `status` of a process: those of its leader.
+    usage.voluntary = records.u64(TASK.voluntary)
+    usage.nonvoluntary = records.u64(TASK.nonvoluntary)
+    usage.readBytes = records.u64(of.readBytes)
+    usage.writeBytes = records.u64(of.writeBytes)
+  }
+
+  #lookAtMemory(pid: number): void {
+    const { refresh, smaps, smaps_interval } = this.#options
+    this.memoryIsDue = false
+    this.hasMemory = smaps
+    if (!smaps) return
+    if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
+      Object.assign(this.slow, emptyProportionalMemory())
+      return
+    }
+    const ages = {
+      longest: spreadAge(refresh, pid),
+      shortest: refresh === 0 ? 0 : smaps_interval,
+    }
+    this.memoryIsDue = this.slow.isMemoryDue(this.stat, performance.now(), ages)
+    this.hasMemory = !this.memoryIsDue
+  }
+
+  #wchanName(address: number): string {
+    let name = this.#wchans.get(address)
+    if (name === undefined) {
+      if (this.#wchans.size >= MOST_NAMES) this.#wchans.clear()
+      name = this.#records.wchanName()
+      this.#wchans.set(address, name)
+    }
+    return name
+  }
+
+  #ticks(offset: number): number {
+    return Math.floor(this.#records.number(offset) / this.#tick)
+  }
+
+  /** @param id of a process; of a thread the negative. */
+  #timesOf(id: number, of: typeof TASK | typeof PROCESS): CpuTimes {
+    const records = this.#records
+    const start = records.number(TASK.start)
+    let known = this.#times.get(id)
+    if (known?.start !== start) {
+      known = { start, times: new CpuTimes(), pass: 0 }
+      this.#times.set(id, known)
+    }
+    known.pass = this.#pass
+    const runtime = records.number(of.runtime)
+    if (!known.times.hasRun(runtime)) return known.times
+    known.times.update({
+      utime: records.number(of.utime),
+      stime: records.number(of.stime),
+      runtime,
+      prevUtime: records.number(of.prevUtime),
+      prevStime: records.number(of.prevStime),
+    })
+    return known.times
+  }
+
+  /**
+   * Compares the agent's own record with what other system calls say.
+   *
+   * @throws Error that says what differs.
+   */
+  #checkOwn(before: NodeJS.CpuUsage): void {
+    const own = { pid: process.pid, directory: this.#parts.procfs.directory(process.pid) }
+    if (!this.#offsets.has(own.pid)) {
+      throw new Error('the iterator does not show the agent itself: it is in another PID namespace')
+    }
+    this.#ownStart ??= this.#startByProcfs(own.directory)
+    this.readStat(own)
+    if (this.stat.starttime !== this.#ownStart) {
+      throw new Error(`the agent has started at tick ${this.#ownStart}, not ${this.stat.starttime}`)
+    }
+    const pages = this.#records.number(PROCESS.rssAnon) + this.#records.number(PROCESS.rssFile)
+    const resident = pages * this.#machine.pageSize
+    const expected = process.memoryUsage.rss()
+    if (resident > expected * RESIDENT_FACTOR || resident * RESIDENT_FACTOR < expected) {
+      throw new Error(`resident memory of the agent is ${expected} bytes, not ${resident}`)
+    }
+    const seconds = (this.stat.utime + this.stat.stime) / this.#machine.ticksPerSecond
+    const after = process.cpuUsage()
+    const [least, most] = [before, after].map(({ user, system }) => (user + system) / 1e6)
+    if (seconds < least - CPU_SLACK_SECONDS || seconds > most + CPU_SLACK_SECONDS) {
+      throw new Error(`CPU time of the agent is ${least} to ${most} s, not ${seconds} s`)
+    }
+  }
+
+  #startByProcfs(directory: string): number {
+    const stat = emptyStat()
+    this.#parts.procfs.stat(directory, stat)
+    return stat.starttime
+  }
+}
+
+/** Far more kernel functions than tasks ever sleep in. */
+const MOST_NAMES = 4096

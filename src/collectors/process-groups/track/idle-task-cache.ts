@@ -1,0 +1,97 @@
+/**
+ * What the last whole look at a task showed, and whether that still stands.
+ *
+ * A task that has not been on a CPU since has not opened a file, switched, read or written. Its `stat` is read every
+ * time all the same: the kernel takes memory away from whoever sleeps, and a task that waits for a CPU is in another
+ * state than before.
+ */
+import { emptySchedstat, type Schedstat } from '../../../kernel/procfs/schedstat.ts'
+import type { Stat } from '../../../kernel/procfs/stat.ts'
+import type { U64 } from '../../../kernel/u64.ts'
+import type { Usage } from '../account/usage.ts'
+
+/** What the files of a task other than `stat` say. */
+export interface Look {
+  /** Bytes. */
+  resident: number
+  swap: number
+  openDescriptors: number
+  descriptorRatio: number
+  wchan: string
+  readonly usage: Pick<Usage, 'voluntary' | 'nonvoluntary' | 'readBytes' | 'writeBytes'>
+}
+
+const RUNNING = 0x52
+
+export class LastLook implements Look {
+  resident = 0
+  swap = 0
+  openDescriptors = 0
+  descriptorRatio = 0
+  wchan = ''
+  readonly usage: Look['usage'] = { voluntary: 0, nonvoluntary: 0, readBytes: 0, writeBytes: 0 }
+  /** One of the kernel's own executes no program. */
+  isKernelThread = false
+  /** Milliseconds; nothing is known at first. */
+  #at = Number.NEGATIVE_INFINITY
+  readonly #schedstat = emptySchedstat()
+  #start = 0
+  #state = 0
+  #pages = 0
+  /** How often it had run when its `stat` was read last; 0 where that isn't known. */
+  #runs: U64 = 0
+  #runtime: U64 = 0
+
+  /** Says that `stat` was read, after `schedstat`; undefined where there is none. */
+  rememberRun(schedstat: Schedstat | undefined, isKernelThread: boolean): void {
+    this.#runs = schedstat?.runs ?? 0
+    this.#runtime = schedstat?.runtime ?? 0
+    this.isKernelThread = isKernelThread
+  }
+
+  /** Whether the task has not run since its `stat` was read. */
+  hasNotRun({ runs, runtime }: Schedstat): boolean {
+    return runs !== 0 && this.#runs === runs && this.#runtime === runtime
+  }
+
+  /** Whether the task is as it was, and the look at it younger than `maxAge` (milliseconds). */
+  stands(stat: Stat, { runtime, runs }: Schedstat, now: number, maxAge: number): boolean {
+    return (
+      now - this.#at < maxAge &&
+      runs !== 0 &&
+      stat.starttime === this.#start &&
+      runs === this.#schedstat.runs &&
+      runtime === this.#schedstat.runtime &&
+      stat.state !== RUNNING &&
+      stat.state === this.#state &&
+      stat.rss === this.#pages
+    )
+  }
+
+  /** @param schedstat read before everything else: what happens in between shows the next time. */
+  remember(look: Look, stat: Stat, { runtime, runs }: Schedstat, now: number): void {
+    copyLook(look, this)
+    this.#at = now
+    this.#schedstat.runtime = runtime
+    this.#schedstat.runs = runs
+    this.#start = stat.starttime
+    this.#state = stat.state
+    this.#pages = stat.rss
+  }
+
+  forget(): void {
+    this.#at = Number.NEGATIVE_INFINITY
+  }
+}
+
+export function copyLook(from: Look, to: Look): void {
+  to.resident = from.resident
+  to.swap = from.swap
+  to.openDescriptors = from.openDescriptors
+  to.descriptorRatio = from.descriptorRatio
+  to.wchan = from.wchan
+  to.usage.voluntary = from.usage.voluntary
+  to.usage.nonvoluntary = from.usage.nonvoluntary
+  to.usage.readBytes = from.usage.readBytes
+  to.usage.writeBytes = from.usage.writeBytes
+}

@@ -1,0 +1,394 @@
+/**
+ * Goes through all processes once per collection: who is new, who belongs where, who has ended.
+ */
+import type { HrTime } from '@opentelemetry/api'
+import type { Member } from '../../../entities/group-members.ts'
+import { isGone } from '../../../kernel/errors.ts'
+import { readTogether, resultOf, type Settled } from '../../../kernel/read-together.ts'
+import { toSeconds } from '../../../telemetry/time.ts'
+import type { Accounting, Pass } from '../account/accounting.ts'
+import { Group } from '../account/group.ts'
+import { Ledger, WaitedFor } from '../account/reaped-children.ts'
+import type { Placement } from '../account/workload-ownership.ts'
+import { ancestorsGroup } from '../classify/ancestors.ts'
+import type { Assignment, Verdict } from '../classify/assignment.ts'
+import { SlowFigures } from './expensive-stats.ts'
+import { LastLook } from './idle-task-cache.ts'
+import type { KnownProcess } from './known-process.ts'
+import type { ProcessFile } from './read-errors.ts'
+import type { TaskIdentity, TaskReader, TaskSource } from './task-source.ts'
+import {
+  type CensusOptions,
+  type CensusSources,
+  endPass,
+  type GroupCensus,
+  isJudgedAgain,
+  type Outcome,
+} from './tracker.ts'
+
+export interface CensusParts extends CensusSources {
+  readonly tasks: TaskSource
+  readonly accounting: Accounting
+  readonly placement: Placement
+}
+
+interface MemoryReading {
+  readonly process: KnownProcess
+  readonly group: Group
+  readonly slow: SlowFigures
+  /** Whether everything else of the process could be read. */
+  readonly isWhole: boolean
+}
+
+/** A promise only where there is something to wait for: for most processes there is nothing. */
+type Pending = Promise<void> | undefined
+
+/** The boot time has whole seconds only, so a start time may be early by as much. */
+const START_TIME_ERROR_SECONDS = 1
+
+export class Census implements GroupCensus {
+  readonly groups = new Map<string, Group>()
+  outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
+  readonly #parts: CensusParts
+  readonly #options: CensusOptions
+  readonly #processes = new Map<number, KnownProcess>()
+  readonly #waitedFor: WaitedFor | undefined
+  #first: HrTime | undefined
+  #previous: HrTime
+  #number = 0
+  /** Processes of this pass whose proportional memory is read at its end. */
+  readonly #memoryIsDue: MemoryReading[] = []
+
+  /** @param created the time now: since when the groups of the first collection count. */
+  constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
+    this.#parts = parts
+    this.#options = options
+    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
+    this.#previous = created
+  }
+
+  async take(time: HrTime): Promise<void> {
+    this.#parts.slice.begin()
+    const { tasks } = this.#parts
+    try {
+      const { pids, reader } = await tasks.begin()
+      await this.#takeAll(time, pids, reader)
+    } finally {
+      tasks.end()
+    }
+  }
+
+  async #takeAll(time: HrTime, pids: readonly number[], reader: TaskReader): Promise<void> {
+    this.#first ??= time
+    const pass: Pass = { number: ++this.#number, since: this.#previous, reader }
+    for (const group of this.groups.values()) group.beginPass()
+    this.#parts.placement.tallies.beginPass()
+    this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
+
+    // So that a program that isn't running is said to have no processes.
+    for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
+
+    const titles = await this.#readTitles()
+    const unjudged: KnownProcess[] = []
+    for (const pid of pids) {
+      if (this.#parts.slice.isOver()) await this.#parts.slice.next()
+      await this.#visit(pid, pass, titles, unjudged)
+    }
+    this.#forgetEnded(pass)
+    const unmatched = await this.#judgeAll(unjudged, pass)
+    for (const process of unmatched) {
+      if (this.#parts.slice.isOver()) await this.#parts.slice.next()
+      await this.#inherit(process, unmatched, pass)
+    }
+    await this.#readMemory()
+    this.#waitedFor?.settle(this.#processes, reader)
+    endPass(this.groups, this.#options)
+    await this.#parts.placement.settle()
+    this.#parts.placement.endPass(this.groups)
+    this.#previous = time
+  }
+
+  *members(): Generator<Member> {
+    for (const process of this.#processes.values()) {
+      const { pid, ppid, start, directory, group } = process
+      if (group !== undefined) yield { pid, ppid, start, directory, group }
+    }
+  }
+
+  #visit(
+    pid: number,
+    pass: Pass,
+    titles: ReadonlyMap<KnownProcess, number>,
+    unjudged: KnownProcess[],
+  ): Pending {
+    const known = this.#processes.get(pid)
+    if (known !== undefined) known.pass = pass.number
+    const process = known ?? { pid, directory: this.#parts.procfs.directory(pid) }
+    const ahead = pass.reader.readAhead(process)
+    return ahead === undefined
+      ? this.#visitAhead(process, known, pass, titles, unjudged)
+      : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unjudged))
+  }
+
+  /** Goes on when a process can be read without blocking, or leaves it out when that takes too long. */
+  #proceed(ahead: Promise<void>, proceed: () => Pending): Promise<void> {
+    return ahead.then(proceed, (error) => {
+      this.#attempt('stat', () => {
+        throw error
+      })
+    })
+  }
+
+  #visitAhead(
+    identity: TaskIdentity,
+    known: KnownProcess | undefined,
+    pass: Pass,
+    titles: ReadonlyMap<KnownProcess, number>,
+    unjudged: KnownProcess[],
+  ): Pending {
+    const { placement } = this.#parts
+    const { reader } = pass
+    const { pid, directory } = identity
+    const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
+    if (!hasStat) return undefined
+    const isKnown = known !== undefined && known.start === reader.stat.starttime
+    if (!isKnown && known !== undefined) this.#bury(known)
+    const process = isKnown ? known : this.#newProcess(pid, directory, pass)
+    this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
+    const { threads } = reader.stat
+    const isJudged =
+      this.#isSettled(process) && !this.#isAnother(process, reader, titles.get(process))
+    if (!isJudged) {
+      process.tally = placement.tally(directory)
+      unjudged.push(process)
+    }
+    if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
+    return isJudged ? this.#count(process, pass) : undefined
+  }
+
+  /** Gives those back that no rule matches. Command lines are read some at a time, for a read may block. */
+  async #judgeAll(unjudged: readonly KnownProcess[], pass: Pass): Promise<Set<KnownProcess>> {
+    const { procfs, slice } = this.#parts
+    const unmatched = new Set<KnownProcess>()
+    for await (const [process, argv] of readTogether(unjudged, ({ directory }) =>
+      procfs.cmdline(directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      const proceed = () => this.#judge(process, argv, pass, unmatched)
+      const ahead = pass.reader.readAhead(process)
+      await (ahead === undefined ? proceed() : this.#proceed(ahead, proceed))
+    }
+    return unmatched
+  }
+
+  /** Puts a process into the group that the rules say, or among the unmatched. */
+  #judge(
+    process: KnownProcess,
+    argv: Settled<string[]>,
+    pass: Pass,
+    unmatched: Set<KnownProcess>,
+  ): Pending {
+    const { placement } = this.#parts
+    process.awaits = undefined
+    // Until it succeeds: a process that can't be judged now is judged at the next collection.
+    process.judgedBy = undefined
+    let verdict: Verdict
+    const isJudged = this.#attempt('cmdline', () => {
+      verdict = this.#parts.judge(process, resultOf(argv))
+    })
+    if (!isJudged) return undefined
+    this.#processes.set(process.pid, process)
+    process.judgedBy = this.#parts.rules.version
+    if (verdict === undefined) {
+      process.group = undefined
+      unmatched.add(process)
+      return undefined
+    }
+    process.group =
+      verdict === 'ignored'
+        ? undefined
+        : this.#group(placement.place(verdict, process.tally), pass.since)
+    return this.#countLater(process, pass)
+  }
+
+  #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
+    const { stat, comm } = pass.reader
+    return {
+      pid,
+      start: stat.starttime,
+      directory,
+      ppid: stat.ppid,
+      comm,
+      stack: stat.stack,
+      title: undefined,
+      judgedBy: undefined,
+      group: undefined,
+      pass: pass.number,
+      account: undefined,
+      slow: undefined,
+      look: new LastLook(),
+      ledger: new Ledger(),
+      threads: undefined,
+      tally: undefined,
+      awaits: undefined,
+    }
+  }
+
+  /** Whether the verdict on the process stands. */
+  #isSettled(process: KnownProcess): boolean {
+    const { rules, placement } = this.#parts
+    if (process.judgedBy !== rules.version) return false
+    // Its rules asked for names that were not known then.
+    if (process.awaits !== undefined && process.awaits !== placement.version) return false
+    if (process.group !== undefined) return true
+    return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
+  }
+
+  /** Whether the process has executed another program, or changed its name or title, since it was judged. */
+  #isAnother(process: KnownProcess, { comm, stat }: TaskReader, title = process.title): boolean {
+    const { regroup } = this.#options
+    const hasTitle = process.title === undefined || process.title === title
+    if (process.comm === comm && process.stack === stat.stack && hasTitle) {
+      process.title = title
+      return false
+    }
+    process.comm = comm
+    process.stack = stat.stack
+    process.title = title
+    return regroup !== 'off'
+  }
+
+  /** Hashes of command lines, where they are watched; none where one can't be read. */
+  async #readTitles(): Promise<Map<KnownProcess, number>> {
+    const titles = new Map<KnownProcess, number>()
+    if (this.#options.regroup !== 'title') return titles
+    const { procfs, slice } = this.#parts
+    const known = [...this.#processes.values()]
+    for await (const [process, title] of readTogether(known, ({ directory }) =>
+      procfs.titleHash(directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      if (title.status === 'fulfilled') titles.set(process, title.value)
+    }
+    return titles
+  }
+
+  /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
+  #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): Pending {
+    const ancestors = this.#options.children
+      ? ancestorsGroup(process, this.#processes, unmatched)
+      : undefined
+    if (ancestors !== undefined) {
+      const own = this.#parts.placement.place(ancestors.assignment, process.tally)
+      process.group = this.#group(own, pass.since)
+    }
+    if (process.group === undefined) {
+      this.outcome.ignored++
+      return undefined
+    }
+    return this.#countLater(process, pass)
+  }
+
+  /** Adds a process to its group that the reader held before. */
+  #countLater(process: KnownProcess, pass: Pass): Pending {
+    const { reader } = pass
+    if (process.group === undefined) return this.#count(process, pass)
+    const proceed = () => {
+      const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
+      const isSame = hasStat && reader.stat.starttime === process.start
+      return isSame ? this.#count(process, pass) : undefined
+    }
+    const ahead = reader.readAhead(process)
+    return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
+  }
+
+  /** Adds the process that the reader holds to its group. */
+  #count(process: KnownProcess, pass: Pass): Pending {
+    const { group } = process
+    if (group === undefined) {
+      this.outcome.ignored++
+      return undefined
+    }
+    const { accounting } = this.#parts
+    const { reader } = pass
+    process.slow ??= new SlowFigures()
+    const { slow } = process
+    const hasRest = this.#attempt('status', () => reader.readRest(process, slow))
+    if (!hasRest) return undefined
+    if (process.account !== undefined) group.addSurvivor()
+    // It may have been forgotten while no member could be read.
+    if (group.processes === 0) this.groups.set(group.assignment.key, group)
+    this.outcome.grouped++
+    if (reader.memoryIsDue) {
+      this.#memoryIsDue.push({ process, group, slow, isWhole: reader.isWhole })
+    }
+    return accounting.add(process, group, pass, this.#startedLater(process))
+  }
+
+  /**
+   * Reads the proportional memory that is due and adds it to the groups. What takes long is read on while the collection
+   * ends, and shows in the next one.
+   */
+  async #readMemory(): Promise<void> {
+    const { procfs, slice, errors } = this.#parts
+    const due = this.#memoryIsDue.splice(0)
+    for await (const [{ process, group, slow, isWhole }, result] of readTogether(due, (one) =>
+      one.slow.readMemory(procfs, one.process.directory),
+    )) {
+      if (slice.isOver()) await slice.next()
+      if (result.status === 'fulfilled') {
+        group.addMemory(slow)
+        continue
+      }
+      errors.count('smaps', result.reason)
+      if (isWhole) errors.omissions++
+      process.look.forget()
+    }
+  }
+
+  /** Whether the process started after the first collection, so that all it used is to be counted. */
+  #startedLater(process: KnownProcess): boolean {
+    if (this.#number === 1 || this.#first === undefined) return false
+    const start = this.#parts.startTime(process.start) + START_TIME_ERROR_SECONDS
+    return start > toSeconds(this.#first)
+  }
+
+  #group(assignment: Assignment, since: HrTime): Group {
+    let group = this.groups.get(assignment.key)
+    if (group === undefined) {
+      group = new Group(assignment, since, this.#parts.placement.attributes(assignment))
+      this.groups.set(assignment.key, group)
+    }
+    return group
+  }
+
+  #forgetEnded(pass: Pass): void {
+    for (const process of this.#processes.values()) {
+      if (process.pass !== pass.number) this.#bury(process)
+    }
+  }
+
+  /** Counts the end of a process once: a successor of its PID may never become known. */
+  #bury(process: KnownProcess): void {
+    this.#processes.delete(process.pid)
+    if (process.group !== undefined) process.group.exits++
+    this.#waitedFor?.end(process)
+  }
+
+  /** Whether `read` succeeded; a process that ended meanwhile is no failure. */
+  #attempt(file: ProcessFile, read: () => void): boolean {
+    try {
+      read()
+      return true
+    } catch (error) {
+      if (isGone(error)) {
+        this.outcome.vanished++
+      } else {
+        this.outcome.failed++
+        this.#parts.errors.processes++
+        this.#parts.errors.count(file, error)
+      }
+      return false
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Where the tracker sees processes and threads: procfs, file by file, or the kernel's task iterator, all at once.
+ *
+ * What both give is the same, in the units of procfs, so that one can take the other's place between two collections.
+ */
+import type { Stat } from '../../../kernel/procfs/stat.ts'
+import type { Holdings } from '../account/group.ts'
+import type { Usage } from '../account/usage.ts'
+import type { SlowFigures } from './expensive-stats.ts'
+import type { LastLook } from './idle-task-cache.ts'
+
+/** Who a task is. */
+export interface TaskIdentity {
+  readonly pid: number
+  /** Of the process in procfs. */
+  readonly directory: string
+}
+
+/** A process, and what is remembered of it between two collections. */
+export interface RememberedProcess extends TaskIdentity {
+  readonly look: LastLook
+}
+
+/** The task that was read last. Everything in it is overwritten by the next reading. */
+export interface TaskReader extends Holdings {
+  readonly stat: Stat
+  /** Name of the task. */
+  readonly comm: string
+  /** Kernel function that it sleeps in; '' for none. */
+  readonly wchan: string
+  readonly usage: Usage
+  /** Whether proportional memory is to be read. */
+  readonly memoryIsDue: boolean
+  /** Whether everything else could be read. */
+  readonly isWhole: boolean
+
+  /**
+   * Waits until the process can be read without blocking; undefined where that is so at once. To be called before `readStat`.
+   *
+   * @returns rejects with BlockedError when that takes too long.
+   */
+  readAhead(process: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined
+  /**
+   * Reads what `stat` says: enough to know who the process is, and all that is read of an ignored one.
+   *
+   * @param comm the name it had last.
+   * @throws NodeJS.ErrnoException ENOENT or ESRCH when it has ended.
+   */
+  readStat(process: TaskIdentity & Partial<RememberedProcess>, comm?: string): void
+  /**
+   * Reads the rest of the process that is held.
+   *
+   * @throws NodeJS.ErrnoException when it has ended, or is not to be seen.
+   */
+  readRest(process: RememberedProcess, slow: SlowFigures): void
+  /**
+   * The ids of all threads of a process.
+   *
+   * @throws NodeJS.ErrnoException when they can't be listed.
+   */
+  tids(process: TaskIdentity): readonly number[]
+  /** Reads a thread; false when it has ended meanwhile. */
+  readThread(process: TaskIdentity, tid: number, look: LastLook, comm?: string): boolean
+  /** Whether a process that was seen in this collection is still there. */
+  isThere(process: TaskIdentity & { readonly start: number }): boolean
+}
+
+/** One collection's processes, in the order in which they are listed. */
+export interface TaskPass {
+  readonly pids: readonly number[]
+  readonly reader: TaskReader
+}
+
+export interface TaskSource {
+  /** As metrics and logs name it. */
+  readonly name: string
+  /**
+   * Begins a collection.
+   *
+   * @returns rejects when the processes can't be listed.
+   */
+  begin(): Promise<TaskPass>
+  /** Says that the collection is over, whether it has succeeded or not. */
+  end(): void
+  close(): void
+}

@@ -1,0 +1,73 @@
+/** What a census of all processes needs, and what it gives. */
+import type { HrTime } from '@opentelemetry/api'
+import type { Member } from '../../../entities/group-members.ts'
+import type { Procfs } from '../../../kernel/procfs/procfs.ts'
+import type { Values } from '../../../lib/settings/setting.ts'
+import { now } from '../../../telemetry/clock.ts'
+import { toSeconds } from '../../../telemetry/time.ts'
+import type { TimeSlice } from '../../../telemetry/time-slice.ts'
+import type { Group } from '../account/group.ts'
+import type { Assignment, Verdict } from '../classify/assignment.ts'
+import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
+import type { JudgedProcess } from './known-process.ts'
+import type { ReadingErrors } from './read-errors.ts'
+
+export type CensusOptions = Pick<
+  Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
+  'children' | 'remove_empty' | 'recheck' | 'recheck_time_limit' | 'regroup' | 'short_lived'
+>
+
+export interface CensusSources {
+  readonly procfs: Procfs
+  readonly errors: ReadingErrors
+  readonly slice: TimeSlice
+  /** Which rules are in force. */
+  readonly rules: { readonly version: number; readonly constants: readonly Assignment[] }
+  /**
+   * What the rules say of the process.
+   *
+   * @throws NodeJS.ErrnoException when what the rules need can't be read.
+   */
+  readonly judge: (process: JudgedProcess, argv: readonly string[]) => Verdict
+  /** Start of a process in seconds since the epoch, from clock ticks after boot. */
+  readonly startTime: (ticks: number) => number
+}
+
+/** What became of the processes that the last collection listed. */
+export interface Outcome {
+  grouped: number
+  ignored: number
+  vanished: number
+  failed: number
+}
+
+export interface GroupCensus {
+  /** By the keys of their assignments; one without members may be taken out. */
+  readonly groups: Map<string, Group>
+  readonly outcome: Outcome
+  /** The processes that belong to groups; none in strict mode. */
+  members(): Iterable<Member>
+  /**
+   * Reads every process once.
+   *
+   * @param time when the collection began.
+   * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
+   */
+  take(time: HrTime): Promise<void>
+}
+
+/** Whether a process of that start, which no rule matched, is judged again. */
+export function isJudgedAgain(
+  { recheck, recheck_time_limit: limit }: CensusOptions,
+  startSeconds: number,
+): boolean {
+  return limit === 0 ? recheck : (toSeconds(now()) - startSeconds) * 1000 < limit
+}
+
+/** Forgets groups without members if that is asked for, and closes the pass of the others. */
+export function endPass(groups: Map<string, Group>, { remove_empty }: CensusOptions): void {
+  for (const [name, group] of groups) {
+    if (group.processes === 0 && remove_empty) groups.delete(name)
+    else group.endPass()
+  }
+}

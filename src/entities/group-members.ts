@@ -1,0 +1,42 @@
+/** Process groups and their processes, as collectors other than that of process groups see them. */
+import type { AttributeDefinition } from '../telemetry/definitions.ts'
+import type { Entity } from '../telemetry/entity.ts'
+import { WORKLOAD_KEYS } from './workload-attributes.ts'
+
+/** Attribute keys of every metric of a process group, with their classic labels. */
+export const GROUP_KEYS = {
+  ...WORKLOAD_KEYS,
+  'procgroup.name': { description: 'Name of the process group', classic: 'groupname' },
+} as const satisfies Record<string, AttributeDefinition>
+
+/** A process group: its name, and the entity that its series belong to. */
+export interface ProcessGroup {
+  readonly name: string
+  readonly entity: Entity
+}
+
+/** A process that belongs to a group. */
+export interface Member {
+  readonly pid: number
+  /** PID of the parent that the process had when it was first read. */
+  readonly ppid: number
+  /** Start of the process in clock ticks after boot. */
+  readonly start: number
+  /** Directory of the process in procfs. */
+  readonly directory: string
+  readonly group: ProcessGroup
+}
+
+/** The members that the last collection found. Empty before the first collection, and in strict mode. */
+export class Members {
+  #source: () => Iterable<Member> = () => []
+
+  /** Sets where the members come from; called once by the collector of process groups. */
+  offer(source: () => Iterable<Member>): void {
+    this.#source = source
+  }
+
+  list(): Iterable<Member> {
+    return this.#source()
+  }
+}

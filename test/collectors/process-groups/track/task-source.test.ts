@@ -1,0 +1,252 @@
+/** Procfs and the kernel's task iterator give the same; what goes wrong with the one is made good by the other. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { BpfTasks } from '../../../../src/collectors/process-groups/track/bpf-tasks.ts'
+import { FallbackTasks } from '../../../../src/collectors/process-groups/track/fallback-tasks.ts'
+import { loadTaskIterator, type TaskIterator } from '../../../../src/kernel/bpf/task-iterator.ts'
+import { PROCESS, TaskRecords, WORD } from '../../../../src/kernel/bpf/task-records.ts'
+import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
+import { readMachine } from '../../../../src/kernel/system-constants.ts'
+import { TimeSlice } from '../../../../src/telemetry/time-slice.ts'
+import { processGroups } from '../../../support/process-groups.ts'
+import { skip } from '../../../support/skip.ts'
+
+/** A child that sleeps in two threads, forks, faults and holds descriptors. */
+const CHILD = `
+import os, threading, time
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+for _ in range(5):
+    if os.fork() == 0:
+        sum(range(300000)); os._exit(0)
+    os.wait()
+files = [open('/dev/null') for _ in range(20)]
+print('ready', flush=True)
+time.sleep(600)
+`
+
+/** @returns a word of its command line. */
+async function startChild(t: ExecutionContext): Promise<string> {
+  const word = `child-${process.pid}-${children++}`
+  const child: ChildProcess = spawn('/usr/bin/python3', ['-c', CHILD, word], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  await new Promise((resolve) => child.stdout?.once('data', resolve))
+  await delay(100)
+  return word
+}
+
+let children = 0
+
+function rulesFor(word: string) {
+  return [{ name: 'child', cmdline: [`${word}$`] }]
+}
+
+const machine = readMachine()
+
+/** A collector that reads by the iterator, and why it does not any more. */
+function groupsBy(iterator: TaskIterator, word: string) {
+  const failures: Error[] = []
+  const procfs = new Procfs()
+  const slice = new TimeSlice()
+  const groups = processGroups('/proc', {
+    rules: rulesFor(word),
+    procfs,
+    slice,
+    children: false,
+    taskSource: (tasks, options) =>
+      new FallbackTasks(
+        async () => new BpfTasks({ iterator, procfs, slice }, options, machine),
+        tasks,
+        (error) => failures.push(error),
+      ),
+  })
+  return { groups, failures }
+}
+
+async function load(t: ExecutionContext): Promise<TaskIterator | undefined> {
+  try {
+    const iterator = await loadTaskIterator({ threads: true, wchan: true })
+    t.teardown(() => iterator.close())
+    return iterator
+  } catch (error) {
+    skip(t, `no BPF here: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+/** Metrics of the child's group; not how long it runs, nor what other Python programs that come and go share with it. */
+function ofChild(samples: ReadonlyMap<string, number>): [string, number][] {
+  return [...samples].filter(
+    ([key]) =>
+      /\{([^}]*,)?child[,}]/.test(key) && !/uptime|proportional|uss|unique|shared/i.test(key),
+  )
+}
+
+test.serial('a group is the same by procfs and by the iterator', async (t) => {
+  const iterator = await load(t)
+  if (iterator === undefined) return
+  const word = await startChild(t)
+  const { groups, failures } = groupsBy(iterator, word)
+  const plain = processGroups('/proc', {
+    rules: rulesFor(word),
+    children: false,
+    procfs: new Procfs(),
+  })
+  for (let round = 0; round < 3; round++) {
+    const [ours, theirs] = [await groups.collect(), await plain.collect()]
+    t.true(ofChild(theirs).length > 20)
+    t.deepEqual(ofChild(ours), ofChild(theirs))
+    t.is(ours.get('procgroup_source_active{bpf}'), 1)
+    t.is(theirs.get('procgroup_source_active{procfs}'), 1)
+  }
+  t.deepEqual(failures, [])
+})
+
+/** All records of one pass. */
+function passOf(iterator: TaskIterator): { bytes: Buffer; own: number } {
+  const records = new TaskRecords()
+  const pass = iterator.begin()
+  let own = -1
+  for (let start = 0; pass.read(records); start = records.length) {
+    records.scan(start, (offset) => {
+      if (records.word(WORD.pid) === process.pid) own = offset
+    })
+  }
+  pass.close()
+  const { length } = records
+  records.length = 0
+  return { bytes: Buffer.from(records.room(length)), own }
+}
+
+/** An iterator whose passes are these bytes. */
+function replay(pass: () => Buffer): TaskIterator {
+  return {
+    begin() {
+      let bytes = pass()
+      return {
+        read(records) {
+          records.room(bytes.length).set(bytes)
+          records.length += bytes.length
+          const isMore = bytes.length > 0
+          bytes = bytes.subarray(bytes.length)
+          return isMore
+        },
+        close() {},
+      }
+    },
+    close() {},
+  }
+}
+
+type Damage = (bytes: Buffer, own: number) => Buffer
+
+const DAMAGES: Readonly<Record<string, { readonly damage: Damage; readonly says: RegExp }>> = {
+  'a record without an end': {
+    damage: (bytes) => bytes.subarray(0, bytes.length - 100),
+    says: /damaged/,
+  },
+  'a record of another version': {
+    damage: (bytes, own) => {
+      bytes.writeUInt16LE(9, own + 4)
+      return bytes
+    },
+    says: /another version/,
+  },
+  'a kernel that counts resident memory in another way': {
+    damage: (bytes, own) => {
+      bytes.writeBigInt64LE(1n, own + PROCESS.rssAnon)
+      bytes.writeBigInt64LE(1n, own + PROCESS.rssFile)
+      return bytes
+    },
+    says: /resident memory of the agent/,
+  },
+  'CPU times that are not the agent’s': {
+    damage: (bytes, own) => {
+      bytes.writeBigUInt64LE(10n ** 15n, own + PROCESS.runtime)
+      return bytes
+    },
+    says: /CPU time of the agent/,
+  },
+  'another PID namespace': {
+    damage: (bytes, own) => Buffer.concat([bytes.subarray(0, own), bytes.subarray(own + 408)]),
+    says: /PID namespace/,
+  },
+}
+
+for (const [what, { damage, says }] of Object.entries(DAMAGES)) {
+  test.serial(`procfs takes over in the same collection: ${what}`, async (t) => {
+    const iterator = await load(t)
+    if (iterator === undefined) return
+    let isDamaged = false
+    const damaged = replay(() => {
+      const { bytes, own } = passOf(iterator)
+      return isDamaged ? damage(bytes, own) : bytes
+    })
+    await holdFallback(t, damaged, () => (isDamaged = true), says)
+  })
+}
+
+test.serial(
+  'procfs takes over in the same collection: a pinned iterator that is removed',
+  async (t) => {
+    const iterator = await load(t)
+    if (iterator === undefined) return
+    let isRemoved = false
+    const pinned = replay(() => {
+      if (isRemoved) throw Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' })
+      return passOf(iterator).bytes
+    })
+    await holdFallback(t, pinned, () => (isRemoved = true), /ENOENT/)
+  },
+)
+
+/** After `breakIt` the same collection comes from procfs, says so once, and no counter of the child's group falls. */
+async function holdFallback(
+  t: ExecutionContext,
+  iterator: TaskIterator,
+  breakIt: () => void,
+  says: RegExp,
+): Promise<void> {
+  const word = await startChild(t)
+  const { groups, failures } = groupsBy(iterator, word)
+  const before = await groups.collect()
+  t.is(before.get('procgroup_source_active{bpf}'), 1)
+  t.is(before.get('num_procs{child}'), 1)
+  breakIt()
+  for (let round = 0; round < 2; round++) {
+    const after = await groups.collect()
+    t.is(after.get('procgroup_source_active{procfs}'), 1)
+    t.false(after.has('procgroup_source_active{bpf}'))
+    t.is(after.get('namedprocess_scrape_errors{}'), 0)
+    for (const [key, value] of ofChild(before)) {
+      if (/_total/.test(key)) t.true((after.get(key) ?? -1) >= value, key)
+      else t.is(after.get(key), value, key)
+    }
+  }
+  t.is(failures.length, 1)
+  t.regex(failures[0].message, says)
+}
+
+test.serial(
+  'where the program can not be loaded procfs is read from the first collection on',
+  async (t) => {
+    const failures: string[] = []
+    const groups = processGroups('/proc', {
+      procfs: new Procfs(),
+      taskSource: (tasks) =>
+        new FallbackTasks(
+          () => Promise.reject(Object.assign(new Error('bpf(2)'), { code: 'EPERM' })),
+          tasks,
+          ({ message }) => failures.push(message),
+        ),
+    })
+    for (let round = 0; round < 3; round++) {
+      const samples = await groups.collect()
+      t.is(samples.get('procgroup_source_active{procfs}'), 1)
+      t.true((samples.get('num_procs{MainThread}') ?? 0) >= 1)
+    }
+    t.deepEqual(failures, ['bpf(2)'])
+  },
+)
