@@ -1,13 +1,28 @@
 /** A cgroup that is measured, from its first sight to its end. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
-import type { DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupFigures, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
 import { Entity } from '../telemetry/entity.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 import type { Selected } from './cgroup-selection.ts'
+import { DeviceCounters, FaultCounters, type LossySums } from './continued-counters.ts'
 import { workloadAttributes } from './workload-attributes.ts'
 
 /** Collections between two looks for a file that was not there. */
 const LOOK_AGAIN = 60
+
+/** What has just been read of a cgroup. */
+interface CgroupCounters {
+  readonly figures: CgroupFigures
+  readonly devices: readonly DeviceIo[]
+}
+
+/** A device that the cgroup uses. */
+interface KnownDevice {
+  readonly counters: DeviceCounters
+  /** Since when they count, if not since the cgroup does. */
+  readonly start: HrTime | undefined
+  entity: Entity | undefined
+}
 
 export class KnownCgroup {
   readonly path: string
@@ -19,7 +34,8 @@ export class KnownCgroup {
   /** The time of the last collection that could read it; undefined before the first one. */
   lastTime: HrTime | undefined
   readonly #own: Attributes
-  readonly #devices = new Map<string, Entity>()
+  readonly #devices = new Map<string, KnownDevice>()
+  readonly #faults = new FaultCounters()
   /** By file: the collection in which it was missing. */
   readonly #missing = new Map<string, number>()
 
@@ -47,14 +63,40 @@ export class KnownCgroup {
     this.entity.rename(this.#attributes(workloads))
   }
 
+  /** Puts counters that don't fall in the place of those that the kernel gives. */
+  follow({ figures, devices }: CgroupCounters, lossy: LossySums): void {
+    const now = performance.now()
+    this.#faults.next(figures, now, lossy.faults)
+    for (const io of devices) {
+      const { counters } = this.#devices.get(io.device) ?? this.#addDevice(io.device)
+      if (lossy.devices !== undefined) counters.next(io, now, lossy.devices)
+      else if (counters.hasBegunAnew(io)) {
+        this.#addDevice(io.device, this.lastTime).counters.hasBegunAnew(io)
+      }
+    }
+  }
+
+  /** Keeps what a cgroup below had counted, which has been removed. */
+  keep(removed: KnownCgroup, lossy: LossySums): void {
+    const now = performance.now()
+    if (lossy.faults !== undefined) this.#faults.keep(removed.#faults, now)
+    if (lossy.devices === undefined) return
+    for (const [device, { counters }] of removed.#devices) {
+      this.#devices.get(device)?.counters.keep(counters, now)
+    }
+  }
+
   /** @param name of the device by its numbers. */
   device({ device }: DeviceIo, name: (device: string) => string): Entity {
-    let entity = this.#devices.get(device)
-    if (entity === undefined) {
-      entity = this.entity.part({ 'system.device': name(device) })
-      this.#devices.set(device, entity)
-    }
-    return entity
+    const known = this.#devices.get(device) ?? this.#addDevice(device)
+    known.entity ??= this.entity.part({ 'system.device': name(device) }, known.start)
+    return known.entity
+  }
+
+  #addDevice(device: string, start?: HrTime): KnownDevice {
+    const known = { counters: new DeviceCounters(), start, entity: undefined }
+    this.#devices.set(device, known)
+    return known
   }
 
   /** Whether a file was missing lately. */

@@ -1,5 +1,6 @@
 /** Which files say what of a cgroup on this node: those of v2 where it has the controller, else those of v1. */
 import { readFileSync } from 'node:fs'
+import type { LossySums } from '../../entities/continued-counters.ts'
 import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../kernel/cgroupfs/reader-v1.ts'
@@ -85,6 +86,14 @@ export function planSteps(
   if (v2 !== undefined && controllers.has('pids')) steps.push(...taskSteps(second, v2))
   else older('pids', 'pids.current', (reader, path, { figures }) => reader.tasks(path, figures))
   return steps
+}
+
+/** Which counters of the steps are added up by the kernel when they are read. */
+export function lossySums({ v2 }: CgroupMounts): LossySums {
+  const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
+  const lossy = (controller: string) =>
+    controllers.has(controller) ? undefined : { losesRemoved: false }
+  return { faults: lossy('memory'), devices: lossy('io') }
 }
 
 /**

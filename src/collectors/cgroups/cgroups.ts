@@ -1,6 +1,7 @@
 /** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
 import type { HrTime } from '@opentelemetry/api'
 import { select } from '../../entities/cgroup-selection.ts'
+import type { LossySums } from '../../entities/continued-counters.ts'
 import { KnownCgroup } from '../../entities/known-cgroup.ts'
 import type { KeptFileReader } from '../../kernel/cached-descriptors.ts'
 import { NO_FIGURES } from '../../kernel/cgroupfs/cgroup-stats.ts'
@@ -22,6 +23,7 @@ export interface CgroupParts {
   /** The steps of samples, and what they read by. */
   readonly samples: Readonly<Record<'cpu' | 'usage', readonly Step[]>>
   readonly sampleFiles: KeptFileReader
+  readonly lossy: LossySums
   readonly workloads: Workloads
   readonly health: FileHealth
   readonly slice: TimeSlice
@@ -117,7 +119,9 @@ export class Cgroups {
           if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.setMissing(file)
         }
       }
-      if (hasAny) observe(known, this.#reading)
+      if (!hasAny) continue
+      known.follow(this.#reading, this.#parts.lossy)
+      observe(known, this.#reading)
     }
     if (detail === 'usage') sampleFiles.closeUnused()
   }
@@ -140,9 +144,7 @@ export class Cgroups {
     const isSame = isSameList(found, this.#found)
     const present = isSame ? this.#present : oneOfEach(found)
     this.#found = found
-    if (seen.size < this.#known.size) {
-      for (const path of this.#known.keys()) if (!seen.has(path)) this.#known.delete(path)
-    }
+    if (seen.size < this.#known.size) this.#forget(seen)
     await workloads.settle()
     if (this.#version !== workloads.version) {
       this.#version = workloads.version
@@ -150,6 +152,36 @@ export class Cgroups {
     }
     this.#present = present
     return present
+  }
+
+  /** Forgets the cgroups that the walk has not seen. */
+  #forget(seen: ReadonlySet<string>): void {
+    const removed: KnownCgroup[] = []
+    for (const [path, known] of this.#known) {
+      if (seen.has(path)) continue
+      this.#known.delete(path)
+      if (known !== undefined) removed.push(known)
+    }
+    const paths = new Set(removed.map(({ path }) => path))
+    for (const known of removed) this.#keep(known, paths)
+  }
+
+  /**
+   * Lets the cgroups above a removed one keep its share, up to one that was removed as well: the share is a part of that one's.
+   *
+   * @param paths of other cgroups that were removed.
+   */
+  #keep(removed: KnownCgroup, paths?: ReadonlySet<string>): void {
+    const { lossy } = this.#parts
+    if (lossy.devices === undefined && lossy.faults === undefined) return
+    for (let path = parentOf(removed.path); path !== ''; path = parentOf(path)) {
+      if (paths?.has(path)) return
+      const above = this.#known.get(path)
+      if (above === undefined) continue
+      // It was made anew in the place of a removed one.
+      if (above.lastTime === undefined) return
+      above.keep(removed, lossy)
+    }
   }
 
   #know(node: CgroupNode): KnownCgroup | undefined {
@@ -163,6 +195,7 @@ export class Cgroups {
         ? undefined
         : new KnownCgroup(path, inode, selected, this.#startOf(node, known), workloads)
     this.#known.set(path, created)
+    if (known !== undefined) this.#keep(known)
     return created
   }
 
@@ -206,6 +239,7 @@ export class Cgroups {
     // The next walk finds that one.
     const isReplaced = known.lastTime !== undefined && files.replaced > replaced
     if (isReplaced || (files.opened > opened && !tree.isThere(known))) return false
+    known.follow(reading, this.#parts.lossy)
     known.lastTime = this.#time
     for (const file of missing) {
       known.setMissing(file)
@@ -220,6 +254,11 @@ export class Cgroups {
     for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
     reading.devices = []
   }
+}
+
+/** The path of the cgroup above; empty at the top. */
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
 
 function isSameList(one: readonly KnownCgroup[], other: readonly KnownCgroup[]): boolean {

@@ -21,6 +21,7 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import {
   emptyPressures,
+  lossySums,
   type Pressures,
   planSamples,
   planSteps,
@@ -81,6 +82,7 @@ export function registerCgroups(
     files,
     samples,
     sampleFiles,
+    lossy: lossySums(mounts),
     workloads,
     health,
     slice,
