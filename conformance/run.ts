@@ -12,7 +12,7 @@ import { MissingPeer } from './support/packages.ts'
 const EXIT_FAILED = 1
 const EXIT_NO_PEER = 3
 
-type Verdict = 'passed' | 'failed' | 'skipped'
+type Outcome = 'passed' | 'failed' | 'skipped'
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -23,9 +23,9 @@ async function main(wanted: readonly string[]): Promise<number> {
     print(`there is no check ${unknown.join(', ')}; there are ${names.join(', ')}`)
     return EXIT_FAILED
   }
-  const verdicts: Verdict[] = []
-  for (const name of wanted.length > 0 ? wanted : names) verdicts.push(await runCheck(name))
-  const count = (verdict: Verdict) => verdicts.filter((one) => one === verdict).length
+  const outcomes: Outcome[] = []
+  for (const name of wanted.length > 0 ? wanted : names) outcomes.push(await runCheck(name))
+  const count = (outcome: Outcome) => outcomes.filter((one) => one === outcome).length
   const skipped = count('skipped')
   const tail = skipped > 0 ? `, ${skipped} skipped` : ''
   print(`${count('passed')} passed, ${count('failed')} failed${tail}`)
@@ -38,7 +38,7 @@ function availableChecks(): string[] {
   return files.map((file) => file.replace(/\.ts$/, '')).sort()
 }
 
-async function runCheck(name: string): Promise<Verdict> {
+async function runCheck(name: string): Promise<Outcome> {
   const { check } = (await import(`./checks/${name}.ts`)) as { check: Check }
   print(`# ${name}: ${check.title}`)
   const scope = new Scope()

@@ -3,7 +3,7 @@ import { closeSync, existsSync, globSync, mkdirSync, openSync, readSync, rmdirSy
 import { join } from 'node:path'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
-import { readMachine } from '../../src/kernel/system-constants.ts'
+import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
@@ -62,7 +62,7 @@ function createCollector(): ObservableMeter {
     { root: CGROUP2, include: [], depth: 16, max: 20_000, open_files: 4096, triggers: [] },
     {
       procfs: new Procfs(),
-      machine: readMachine(),
+      system: readSystemConstants(),
       slice: new TimeSlice(),
       workloads: new Workloads(new Directory({ sources: [] }), undefined),
       notify: () => {},

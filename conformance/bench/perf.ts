@@ -6,7 +6,7 @@ import { registerPerf } from '../../src/collectors/perf/collector.ts'
 import { Members } from '../../src/entities/group-members.ts'
 import { onlineCpus } from '../../src/kernel/cpus.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
-import { readMachine } from '../../src/kernel/system-constants.ts'
+import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
@@ -101,7 +101,7 @@ function createCollector(notify: (line: string) => void): ObservableMeter {
     },
     {
       procfs: new Procfs(),
-      machine: readMachine(),
+      system: readSystemConstants(),
       members: new Members(),
       slice: new TimeSlice(),
       workloads: new Workloads(new Directory({ sources: [] }), undefined),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { NodeUsageReader } from '../../src/kernel/procfs/node-usage.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
-import { readMachine } from '../../src/kernel/system-constants.ts'
+import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { Recorder } from '../../src/recorder/recorder.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
@@ -50,7 +50,7 @@ async function measureSamples(print: (line: string) => void): Promise<void> {
   )
   try {
     for (const path of paths) mkdirSync(path)
-    const node = new NodeUsageReader('/proc', readMachine().ticksPerSecond)
+    const node = new NodeUsageReader('/proc', readSystemConstants().ticksPerSecond)
     const recorder = new Recorder({
       ...{ interval: 1000, window: WINDOW_SECONDS * 1000, maxMemory: 64 * 1024 ** 2 },
       ...{ hasSamples: true, ...node.size() },
@@ -112,7 +112,7 @@ function createSampler(): Sampler {
     { root: CGROUP2, include: [], depth: 16, max: 20_000, open_files: 16_384, triggers: [] },
     {
       procfs: new Procfs(),
-      machine: readMachine(),
+      system: readSystemConstants(),
       slice: new TimeSlice(),
       workloads: new Workloads(new Directory({ sources: [] }), undefined),
       notify: () => {},

@@ -88,8 +88,8 @@ export const check: Check = {
     // Whether a program is at its place is the host's affair.
     const complaints = verified.output.split('\n').filter((line) => line.includes(`${UNIT}:`))
     require(complaints.length === 0, complaints.join('; '))
-    const judged = await run('systemd-analyze', ['security', '--offline=true', UNIT])
-    print(judged.output.trim().split('\n').at(-1) ?? '')
+    const analysis = await run('systemd-analyze', ['security', '--offline=true', UNIT])
+    print(analysis.output.trim().split('\n').at(-1) ?? '')
     const { output: rule } = await run(process.execPath, [RULE_SCRIPT])
     require(rule === readFileSync(RULE, 'utf8'), 'the PrometheusRule is stale: npm run docs')
     const versions = [...validators.keys()].join(' and ')

@@ -1,6 +1,6 @@
 import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
-import { FIGURE_FILES, filesOf, holdFigures, valueFor } from '../guest/file-comparison.ts'
+import { COMPARED_FILES, compareWithFiles, filesOf, valueFor } from '../guest/file-comparison.ts'
 import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeImage } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
@@ -27,7 +27,7 @@ sleep 3
 files() {
   echo "=== $1"
   for d in ${BUSY} ${HUNGRY}; do
-    for f in ${FIGURE_FILES.join(' ')}; do
+    for f in ${COMPARED_FILES.join(' ')}; do
       echo "--- $d $f"; cat ${POD}/$d/$f 2>/dev/null
     done
   done
@@ -99,12 +99,12 @@ function compare(guest: Guest, parts: ReadonlyMap<string, string>): number {
     samples,
   }
   const held = [BUSY, HUNGRY].flatMap((container) =>
-    holdFigures(
+    compareWithFiles(
       { cgroup: container, prefix: 'container', label: 'container_id', value: container },
       readings,
     ),
   )
-  for (const file of FIGURE_FILES) {
+  for (const file of COMPARED_FILES) {
     const isMissing = guest.without.some((start) => file.startsWith(start))
     require(held.includes(file) !== isMissing, `${guest.options}: ${file} is held: ${!isMissing}`)
   }

@@ -6,7 +6,7 @@ import { NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf, withVariables } from '../deploy/manifests.ts'
-import { BY_RIGHTS, figuresSeen, NAMED_POD, startWitness, WITNESS } from '../deploy/rights-probe.ts'
+import { BY_RIGHTS, metricsSeen, NAMED_POD, PROBE, startProbe } from '../deploy/rights-probe.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20
@@ -44,7 +44,7 @@ export const check: Check = {
       cgroupParent: '/kubepods/burstable/podPOD',
     })
     await containerd.runContainer(shop, 'main', 'sleep 100000')
-    startWitness(scope)
+    startProbe(scope)
 
     const other = `${image}-process-exporter`
     await containerd.importImages(await buildTarget('process-exporter', other))
@@ -53,10 +53,10 @@ export const check: Check = {
       ...container,
       image: other,
       env: [],
-      args: ['-procfs', '/host/proc', `-procnames=${WITNESS}`],
+      args: ['-procfs', '/host/proc', `-procnames=${PROBE}`],
     }))
     const { samples, groups } = pageOf(await get(`${replaced.url}/metrics`))
-    const seen = figuresSeen(samples)
+    const seen = metricsSeen(samples)
     for (const wanted of ['read_bytes_total', 'memory_bytes proportionalResident']) {
       require(seen.has(wanted), `process-exporter: no ${wanted}`)
     }
@@ -68,11 +68,11 @@ export const check: Check = {
     let whole: ReadonlySet<string> | undefined
     for (const [title, change] of Object.entries(RIGHTS)) {
       const agent = await runAgent(scope, containerd, facts, base, change)
-      const seen = figuresSeen(parseSamples(await get(`${agent.url}/metrics`)))
+      const seen = metricsSeen(parseSamples(await get(`${agent.url}/metrics`)))
       whole ??= seen
       const missing = [...whole.difference(seen)]
       print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
-      require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${WITNESS}`)
+      require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${PROBE}`)
       await agent.end()
     }
     for (const wanted of BY_RIGHTS) {

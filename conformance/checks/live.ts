@@ -3,7 +3,7 @@ import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
 import type { Range } from '../process-exporter/bounds.ts'
 import { needExporter, startExporter } from '../process-exporter/exporter.ts'
-import { FIGURES, type Figure } from '../process-exporter/kernel-values.ts'
+import { KERNEL_VALUES, type KernelValue } from '../process-exporter/kernel-values.ts'
 import { KINDS, type Kind, RestlessCrowd } from '../process-exporter/restless-crowd.ts'
 import { startAgent } from '../support/agent.ts'
 import { get } from '../support/http.ts'
@@ -19,7 +19,7 @@ interface Look {
   readonly theirs: readonly Sample[]
   readonly ours: readonly Sample[]
   readonly bounds: ReadonlyMap<Kind, readonly Range[]>
-  /** Seconds between the first and the last of the kernel's figures. */
+  /** Seconds between the first and the last of the kernel's values. */
   readonly seconds: number
 }
 
@@ -50,7 +50,7 @@ export const check: Check = {
     for (const line of report(last)) print(line)
     compareMemory(last, print)
     compareResident(last, crowd, print)
-    const compared = looks.length * KINDS.length * FIGURES.length
+    const compared = looks.length * KINDS.length * KERNEL_VALUES.length
     return `${compared} sums of each within what the kernel says; none of ours ever fell`
   },
 }
@@ -111,25 +111,26 @@ function requireRising(looks: readonly Look[]): void {
 /** What either program says that the kernel never said, as lines for people. */
 function* outOfBounds({ theirs, ours, bounds }: Look): Generator<string> {
   for (const [kind, ranges] of bounds) {
-    for (const [index, figure] of FIGURES.entries()) {
+    for (const [index, quantity] of KERNEL_VALUES.entries()) {
       const { least, most } = ranges[index]
       for (const [who, samples] of Object.entries({ 'process-exporter': theirs, agent: ours })) {
-        const value = sumOf(samples, kind, figure)
+        const value = sumOf(samples, kind, quantity)
         const isWithin = value >= least && value <= most
-        if (!isWithin) yield `${kind} ${figure.title}: ${who} has ${value}, not ${least} to ${most}`
+        if (!isWithin)
+          yield `${kind} ${quantity.title}: ${who} has ${value}, not ${least} to ${most}`
       }
     }
   }
 }
 
-/** A line for each figure that is not zero. */
+/** A line for each quantity that is not zero. */
 function* report({ theirs, ours, bounds }: Look): Generator<string> {
   for (const [kind, ranges] of bounds) {
-    for (const [index, figure] of FIGURES.entries()) {
-      const { scale, title } = figure
+    for (const [index, quantity] of KERNEL_VALUES.entries()) {
+      const { scale, title } = quantity
       const { least, most } = ranges[index]
       if (most === 0) continue
-      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure) / scale)
+      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, quantity) / scale)
       yield `${kind} ${title}: ${least / scale} to ${most / scale}, ${there}, ${here}`
     }
   }
@@ -140,8 +141,8 @@ function compareMemory({ theirs, ours }: Look, print: (line: string) => void): v
   for (const kind of KINDS) {
     const parts: string[] = []
     for (const memtype of MEMORY) {
-      const figure = { title: memtype, metric: 'memory_bytes', labels: { memtype }, scale: 1 }
-      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure))
+      const quantity = { title: memtype, metric: 'memory_bytes', labels: { memtype }, scale: 1 }
+      const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, quantity))
       const tolerance = memtype.startsWith('proportional') ? there * SHARED_BY_OTHERS : 0
       const message = `${kind} ${memtype} memory is ${here}, process-exporter has ${there}`
       require(Math.abs(here - there) <= tolerance, message)
@@ -157,9 +158,9 @@ function compareResident(
   crowd: RestlessCrowd,
   print: (line: string) => void,
 ): void {
-  const figure = { title: '', metric: 'memory_bytes', labels: { memtype: 'resident' }, scale: 1 }
+  const quantity = { title: '', metric: 'memory_bytes', labels: { memtype: 'resident' }, scale: 1 }
   for (const kind of KINDS) {
-    const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, figure))
+    const [there, here] = [theirs, ours].map((samples) => sumOf(samples, kind, quantity))
     const kernel = crowd.resident(kind)
     require(here === kernel, `${kind} resident memory is ${here}, the kernel has ${kernel}`)
     print(`${kind} resident memory: ${kernel}; process-exporter has ${there}`)
@@ -167,12 +168,12 @@ function compareResident(
 }
 
 /** The sum of a group's samples, in the kernel's units. */
-function sumOf(samples: readonly Sample[], group: string, figure: Figure): number {
-  const wanted = { ...figure.labels, groupname: group }
+function sumOf(samples: readonly Sample[], group: string, quantity: KernelValue): number {
+  const wanted = { ...quantity.labels, groupname: group }
   const mine = samples.filter(
     ({ name, labels }) =>
-      name === PREFIX + figure.metric &&
+      name === PREFIX + quantity.metric &&
       Object.entries(wanted).every(([label, value]) => labels[label] === value),
   )
-  return Math.round(mine.reduce((sum, { value }) => sum + value, 0) * figure.scale)
+  return Math.round(mine.reduce((sum, { value }) => sum + value, 0) * quantity.scale)
 }

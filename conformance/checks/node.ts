@@ -5,8 +5,8 @@ import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { buildImage } from '../deploy/image.ts'
 import { agentsOf, objectsOf } from '../deploy/manifests.ts'
-import { BY_RIGHTS, figuresSeen, NAMES } from '../deploy/rights-probe.ts'
-import { filesOf, holdFigures, valueFor } from '../guest/file-comparison.ts'
+import { BY_RIGHTS, metricsSeen, NAMES } from '../deploy/rights-probe.ts'
+import { compareWithFiles, filesOf, valueFor } from '../guest/file-comparison.ts'
 import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeDiskLoader } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
@@ -106,7 +106,7 @@ function compare(
     const readings = { before, after, samples }
     const container = { prefix: 'container', label: 'container_id', value: id, cgroup: id } as const
     const pod = { prefix: 'k8s_pod', label: 'k8s_pod_uid', value: podUid, cgroup: podUid } as const
-    held += holdFigures(container, readings).length + holdFigures(pod, readings).length
+    held += compareWithFiles(container, readings).length + compareWithFiles(pod, readings).length
     const processes = (before.get(`${id} cgroup.procs`) ?? '').trim().split('\n').length
     const labels = labelsOf(workload, hasNames)
     for (const name of ['workload_process_count', 'container_cpu_time_seconds_total']) {
@@ -119,7 +119,7 @@ function compare(
   }
   const limits = requireLimits(form, samples, workloads)
   const wanted = BY_RIGHTS.filter((figure) => hasNames || figure !== NAMES)
-  const missing = wanted.filter((figure) => !figuresSeen(samples).has(figure))
+  const missing = wanted.filter((figure) => !metricsSeen(samples).has(figure))
   require(missing.length === 0, `${form}: there is no ${missing.join(', ')}`)
   return { held, limits }
 }

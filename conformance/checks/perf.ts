@@ -39,7 +39,7 @@ export const check: Check = {
     makeCgroup(scope, path)
     const events = EVENTS.map(([event]) => event).join(',')
     const options = ['stat', '-a', '-x', ';', '-e', events, '--for-each-cgroup', path]
-    const judged = run('perf', [...options, 'sleep', String(SECONDS)])
+    const reference = run('perf', [...options, 'sleep', String(SECONDS)])
     const agent = await startAgent(scope, [
       '--perf.enabled',
       '--perf.software=TaskClock,PageFaults,ContextSwitches,TimeRunning',
@@ -55,7 +55,7 @@ export const check: Check = {
     work.stdin?.end('\n')
     await once(work, 'exit')
     const samples = await scrape()
-    const { code, output } = await judged
+    const { code, output } = await reference
     require(code === 0, output)
     let compared = 0
     for (const [event, otel, classic] of EVENTS) {

@@ -15,7 +15,7 @@ import { CGROUP2, intoCgroup, makeCgroup } from '../support/cgroups.ts'
 import type { Scope } from '../support/children.ts'
 import { get } from '../support/http.ts'
 import { MissingPeer, needPackage } from '../support/packages.ts'
-import { judgeByPromtool } from '../support/promtool.ts'
+import { lintWithPromtool } from '../support/promtool.ts'
 
 const SECONDS = 5
 const RESOURCES = ['cpu', 'memory', 'io'] as const
@@ -88,7 +88,7 @@ export const check: Check = {
     }
 
     const compared = await comparePush(receiver, targets)
-    print(await judgeByPromtool(await get(`${url}/metrics`)))
+    print(await lintWithPromtool(await get(`${url}/metrics`)))
     const text = await get(`${url}/psi`)
     require(/^\S/.test(text.split('\n')[1] ?? ''), '/psi has no rows')
     return `${first.length + second.length} totals on /metrics and ${compared} in OTLP are the kernel's`

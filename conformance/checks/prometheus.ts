@@ -8,7 +8,7 @@ import { run } from '../support/children.ts'
 import { get } from '../support/http.ts'
 import { needPackage } from '../support/packages.ts'
 import { query, startPrometheus } from '../support/prometheus.ts'
-import { judgeByPromtool } from '../support/promtool.ts'
+import { lintWithPromtool } from '../support/promtool.ts'
 
 const SECONDS = 60
 const BUSY = 'busy-loop'
@@ -39,7 +39,7 @@ export const check: Check = {
     copyFileSync('/bin/bash', program)
     const busy = scope.spawn(program, ['-c', 'while :; do :; done'])
     const { url } = await startAgent(scope)
-    print(await judgeByPromtool(await get(`${url}/metrics`)))
+    print(await lintWithPromtool(await get(`${url}/metrics`)))
     print(await parseOpenMetrics(await get(`${url}/metrics`, { accept: OPEN_METRICS })))
 
     const prometheus = await startPrometheus(scope, new URL(url).host)

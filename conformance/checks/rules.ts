@@ -19,7 +19,7 @@ interface RuleFile {
 }
 
 export const check: Check = {
-  title: "alerts fire when they must and not otherwise, by promtool's judgement and in Prometheus",
+  title: "alerts fire when they must and not otherwise, in promtool's tests and in Prometheus",
 
   async run(context) {
     const { scope, print } = context
@@ -39,11 +39,11 @@ export const check: Check = {
       }
     }
     const ofGroups = ALERTS.map(({ file }) => file)
-    await judge(context, ofGroups, `${INTERVAL}s`, tests)
+    await runRuleTests(context, ofGroups, `${INTERVAL}s`, tests)
     const cases: object[] = []
     for (const alertCase of CASES) cases.push(await alertTest(alertCase))
     const general = files.filter((file) => basename(file) !== TO_BE_COPIED)
-    await judge(context, general, '1m', cases)
+    await runRuleTests(context, general, '1m', cases)
     print(`${cases.length} cases: each alert alone, after its time and no longer`)
 
     const delays = await Promise.all(ALERTS.map((alert) => liveThrough(scope, alert)))
@@ -55,7 +55,7 @@ export const check: Check = {
 }
 
 /** Lets promtool run tests of rules. */
-async function judge(
+async function runRuleTests(
   { scope }: CheckContext,
   rule_files: readonly string[],
   evaluation_interval: string,

@@ -48,8 +48,8 @@ export const check: Check = {
     require(!left.some((name) =>
       name.startsWith('stress-ng'),
     ), `groups are left: ${left.join(', ')}`)
-    const troubles = log.filter((line) => /"level":(40|50|60)/.test(line))
-    require(troubles.length === 0, `the agent says: ${troubles[0]}`)
+    const problems = log.filter((line) => /"level":(40|50|60)/.test(line))
+    require(problems.length === 0, `the agent says: ${problems[0]}`)
     return `${BIRTHS} births: memory × ${growth.toFixed(3)}, no series left`
   },
 }

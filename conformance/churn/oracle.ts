@@ -13,7 +13,7 @@ interface Stream {
 }
 
 /** What a counter has counted, by whatever names its stream had. */
-interface Counted {
+interface CgroupCounters {
   /** By start time: the last value. Of cumulative streams. */
   readonly last: Map<bigint, number>
   /** Increases that are not 0, with their times. Of delta streams. */
@@ -71,9 +71,9 @@ export class Oracle {
   readonly #temporality: Temporality
   readonly #streams = new Map<string, Stream>()
   readonly #descriptions = new Map<string, string>()
-  readonly #counted = new Map<string, Counted>()
+  readonly #counted = new Map<string, CgroupCounters>()
   /** The same by their names on a page of Prometheus. */
-  readonly #byPage = new Map<string, Counted>()
+  readonly #byPage = new Map<string, CgroupCounters>()
   readonly #broken = new Map<Rule, { count: number; readonly first: string }>()
 
   constructor(temporality: Temporality) {

@@ -11,7 +11,7 @@ import { type Prometheus, query } from '../support/prometheus.ts'
 interface Excuse {
   readonly measured: Measure
   /** The agent's measurement that says so, of what, and how it is compared. */
-  readonly witness: Measure
+  readonly evidence: Measure
   readonly attribute: string
   readonly value: string
   readonly says: '== 0' | '> 0'
@@ -24,7 +24,7 @@ const EXCUSES: readonly Excuse[] = [
   ...EVENTS.filter((event) => event.class !== 'software').map(
     ({ label }): Excuse => ({
       measured: measure(PERF_TABLES.container, label),
-      witness: measure(PERF_EVENTS, 'supported'),
+      evidence: measure(PERF_EVENTS, 'supported'),
       attribute: 'perf.event',
       value: label,
       says: '== 0',
@@ -33,7 +33,7 @@ const EXCUSES: readonly Excuse[] = [
   // A kernel that doesn't account the time of interrupts.
   {
     measured: measure(LEVELS.container.table, IRQ),
-    witness: measure(FILE_METRICS, 'missing'),
+    evidence: measure(FILE_METRICS, 'missing'),
     attribute: 'cgroup.file',
     value: 'irq.pressure',
     says: '> 0',
@@ -46,9 +46,9 @@ export async function excusedFamilies(
   naming: Naming,
 ): Promise<Map<string, string>> {
   const excused = new Map<string, string>()
-  for (const { measured, witness, attribute, value, says } of EXCUSES) {
-    const { family } = shownName(witness.definition, [naming])
-    const label = shownLabel(witness.table, attribute, naming)
+  for (const { measured, evidence, attribute, value, says } of EXCUSES) {
+    const { family } = shownName(evidence.definition, [naming])
+    const label = shownLabel(evidence.table, attribute, naming)
     const proof = `${family}{${label}="${value}"} ${says}`
     if ((await query(prometheus, proof)).length === 0) continue
     excused.set(shownName(measured.definition, [naming]).family, proof)

@@ -40,7 +40,7 @@ export function collectCgroups(
   }
   registerCgroups(meter, options, {
     procfs: new Procfs(procRoot),
-    machine: { pageSize: 4096, ticksPerSecond: 100 },
+    system: { pageSize: 4096, ticksPerSecond: 100 },
     slice,
     workloads: new Workloads(new Directory({ sources: [] }), undefined),
     notify: () => {},

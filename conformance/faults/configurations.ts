@@ -108,9 +108,9 @@ function use(dice: Dice, config: Config): void {
   const facts = { ...PROCESS, comm: text.slice(0, 15), argv, cgroups: () => [`/${text}`] }
   isTarget(argv)
   rules.explain(facts)
-  const verdict = rules.match(facts)
-  if (typeof verdict === 'object') {
-    require(verdict.name.length <= MOST_GROUP_NAME, `a name of ${verdict.name.length} characters`)
+  const match = rules.match(facts)
+  if (typeof match === 'object') {
+    require(match.name.length <= MOST_GROUP_NAME, `a name of ${match.name.length} characters`)
   }
 }
 

@@ -52,7 +52,7 @@ const WAITED: Readonly<Partial<Record<Counter, Counter>>> = {
   majflt: 'waitedMajflt',
 }
 
-export class Ledger {
+export class ProcessOracle {
   readonly #root: string
   #processes = new Map<string, ProcessFacts>()
   /** By PID. */

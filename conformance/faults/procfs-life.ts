@@ -17,7 +17,7 @@ import { Dice } from '../support/random.ts'
 import type { Area } from './area.ts'
 import { BlockingFifos } from './blocking.ts'
 import { asNobody, damageFile, noise } from './damage.ts'
-import { Ledger } from './oracle.ts'
+import { ProcessOracle } from './oracle.ts'
 import { type Page, readPage, requireNoFall } from './page.ts'
 import { vanishingProcfs } from './vanishing.ts'
 import type { Watch } from './watch.ts'
@@ -119,23 +119,23 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
     // Others have their turn after every process.
     slice: new TimeSlice(0),
   })
-  const ledger = new Ledger(root)
+  const oracle = new ProcessOracle(root)
   let before: Page | undefined
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     node.change()
-    ledger.read()
+    oracle.read()
     if (isClockSet) setClock(dice.pick([-86_400_000, -3000, 0, 3_600_000, 1e11]))
     const page = readPage(
       await watch.over(() => (isNobody ? asNobody(groups.text) : groups.text())),
       odd,
     )
-    ledger.endVanished()
+    oracle.endVanished()
     requireStartsBeforeTimes(groups.sampler.latest?.scopes ?? [])
     require(groups.errors.length === 0, `a collection failed: ${groups.errors[0]}`)
     if (!strict) {
       if (before !== undefined) requireNoFall(before, page)
-      if (!isRecalled) ledger.requireTold(before, page)
-      if (isByPid) ledger.requireExplained(page, { mayVanish: vanishes > 0, isRecalled })
+      if (!isRecalled) oracle.requireTold(before, page)
+      if (isByPid) oracle.requireExplained(page, { mayVanish: vanishes > 0, isRecalled })
     }
     before = page
   }

@@ -2,7 +2,7 @@
 import type { Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
 
-interface Figure {
+interface Quantity {
   readonly file: string
   /** Without the beginning that says of what it is. */
   readonly metric: string
@@ -30,18 +30,20 @@ export interface Readings {
 /** For the last digit of a double. */
 const ROUNDING = 1e-6
 
-const FIGURES: readonly Figure[] = [
-  figure('cpu.stat', 'cpu_time_seconds_total', microseconds('user_usec'), { cpu_mode: 'user' }),
-  figure('cpu.stat', 'cpu_time_seconds_total', microseconds('system_usec'), { cpu_mode: 'system' }),
-  figure('cpu.stat', 'cpu_throttling_time_seconds_total', microseconds('throttled_usec')),
-  figure('cpu.stat', 'cpu_throttling_throttled_periods_total', keyed('nr_throttled')),
-  figure('cpu.max', 'cpu_limit', (text) => {
+const QUANTITIES: readonly Quantity[] = [
+  quantity('cpu.stat', 'cpu_time_seconds_total', microseconds('user_usec'), { cpu_mode: 'user' }),
+  quantity('cpu.stat', 'cpu_time_seconds_total', microseconds('system_usec'), {
+    cpu_mode: 'system',
+  }),
+  quantity('cpu.stat', 'cpu_throttling_time_seconds_total', microseconds('throttled_usec')),
+  quantity('cpu.stat', 'cpu_throttling_throttled_periods_total', keyed('nr_throttled')),
+  quantity('cpu.max', 'cpu_limit', (text) => {
     const [quota, period] = text.trim().split(' ').map(Number)
     return isNumber(quota) ? quota / period : undefined
   }),
   ...['cpu', 'memory', 'io'].flatMap((resource) =>
     ['some', 'full'].map((type) =>
-      figure(
+      quantity(
         `${resource}.pressure`,
         `${resource}_pressure_time_seconds_total`,
         matched(new RegExp(`^${type} .*total=(\\d+)$`, 'm'), 1e-6),
@@ -49,27 +51,27 @@ const FIGURES: readonly Figure[] = [
       ),
     ),
   ),
-  figure('pids.max', 'thread_limit', single),
-  figure('memory.max', 'memory_limit_bytes', single),
-  figure('memory.events', 'memory_oom_kills_total', keyed('oom_kill')),
-  figure('memory.current', 'memory_usage_bytes', single),
+  quantity('pids.max', 'thread_limit', single),
+  quantity('memory.max', 'memory_limit_bytes', single),
+  quantity('memory.events', 'memory_oom_kills_total', keyed('oom_kill')),
+  quantity('memory.current', 'memory_usage_bytes', single),
 ]
 
 /** The files that are to be read, each of them once. */
-export const FIGURE_FILES: readonly string[] = [...new Set(FIGURES.map(({ file }) => file))]
+export const COMPARED_FILES: readonly string[] = [...new Set(QUANTITIES.map(({ file }) => file))]
 
 /**
- * Holds every figure of a cgroup against the metric: within what the file says, and absent where it says nothing.
+ * Holds every quantity of a cgroup against the metric: within what the file says, and absent where it says nothing.
  *
- * @returns the files of which a figure was found, once for each.
+ * @returns the files of which a quantity was found, once for each.
  * @throws Error
  */
-export function holdFigures(
+export function compareWithFiles(
   { cgroup, prefix, label, value }: Subject,
   { before, after, samples }: Readings,
 ): string[] {
   const held: string[] = []
-  for (const { file, metric, labels, read } of FIGURES) {
+  for (const { file, metric, labels, read } of QUANTITIES) {
     const name = `${prefix}_${metric}`
     const found = valueFor(samples, name, { ...labels, [label]: value })
     const bounds = [before, after].map((files) => read(files.get(`${cgroup} ${file}`) ?? ''))
@@ -108,20 +110,20 @@ export function valueFor(
   )?.value
 }
 
-function figure(
+function quantity(
   file: string,
   metric: string,
-  read: Figure['read'],
-  labels: Figure['labels'] = {},
-): Figure {
+  read: Quantity['read'],
+  labels: Quantity['labels'] = {},
+): Quantity {
   return { file, metric, read, labels }
 }
 
-function microseconds(key: string): Figure['read'] {
+function microseconds(key: string): Quantity['read'] {
   return matched(new RegExp(`^${key} (\\d+)$`, 'm'), 1e-6)
 }
 
-function keyed(key: string): Figure['read'] {
+function keyed(key: string): Quantity['read'] {
   return matched(new RegExp(`^${key} (\\d+)$`, 'm'), 1)
 }
 
@@ -129,7 +131,7 @@ function single(text: string): number | undefined {
   return matched(/^(\d+)$/m, 1)(text)
 }
 
-function matched(pattern: RegExp, unit: number): Figure['read'] {
+function matched(pattern: RegExp, unit: number): Quantity['read'] {
   return (text) => {
     const found = pattern.exec(text)?.[1]
     return found === undefined ? undefined : Number(found) * unit

@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path'
 import { Runtime } from '../containerd/runtime.ts'
 import { runAgent } from '../deploy/agent-pod.ts'
 import { type KubeObject, withVariables } from '../deploy/manifests.ts'
-import { startWitness } from '../deploy/rights-probe.ts'
-import { FIGURE_FILES } from '../guest/file-comparison.ts'
+import { startProbe } from '../deploy/rights-probe.ts'
+import { COMPARED_FILES } from '../guest/file-comparison.ts'
 import { run, Scope } from '../support/children.ts'
 import { get, untilReady } from '../support/http.ts'
 import { OBJECTS_FILE, SETTINGS, SOCKET } from './paths.ts'
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   await runtime.untilReady()
   const workloads = await podsOfNode(runtime)
   say('workloads', JSON.stringify(workloads))
-  startWitness(scope)
+  startProbe(scope)
 
   await systemctl('start', UNIT)
   await untilReady(`${SERVICE_URL}/readyz`, START_SECONDS)
@@ -103,7 +103,7 @@ function files(workloads: readonly RunningWorkload[]): string {
     [podUid, dirname(path)] as const,
   ])
   const lines = directories.flatMap(([name, path]) =>
-    [...FIGURE_FILES, 'cgroup.procs'].map(
+    [...COMPARED_FILES, 'cgroup.procs'].map(
       (file) => `--- ${name} ${file}\n${readFileSync(join(CGROUPS, path, file), 'utf8')}`,
     ),
   )

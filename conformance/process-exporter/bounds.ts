@@ -5,7 +5,7 @@
  * of it before and after the scrape, whatever the moment. Of a process that starts or ends meanwhile it may have
  * seen nothing; then the reading of the scrape before stands.
  */
-import { FIGURES } from './kernel-values.ts'
+import { KERNEL_VALUES } from './kernel-values.ts'
 
 export interface Range {
   least: number
@@ -15,24 +15,24 @@ export interface Range {
 /** One process of the crowd, as far as its bounds are concerned. */
 export class Bounds {
   #before: readonly number[] | undefined
-  readonly #ranges: Range[] = FIGURES.map(() => ({ least: 0, most: 0 }))
+  readonly #ranges: Range[] = KERNEL_VALUES.map(() => ({ least: 0, most: 0 }))
 
-  /** @param figures undefined when the process need not be seen in the scrape that begins. */
-  beginScrape(figures: readonly number[] | undefined): void {
-    this.#before = figures
+  /** @param values undefined when the process need not be seen in the scrape that begins. */
+  beginScrape(values: readonly number[] | undefined): void {
+    this.#before = values
   }
 
   /**
-   * @param figures the most that could be seen in the scrape that ends; undefined when nothing could.
+   * @param values the most that could be seen in the scrape that ends; undefined when nothing could.
    * @param isThere whether it has been there from the beginning to the end of it.
    */
-  endScrape(figures: readonly number[] | undefined, isThere: boolean): void {
+  endScrape(values: readonly number[] | undefined, isThere: boolean): void {
     const before = isThere ? this.#before : undefined
     for (const [index, range] of this.#ranges.entries()) {
-      if (FIGURES[index].isHeld) this.#hold(range, figures?.[index] ?? 0, before?.[index] ?? 0)
+      if (KERNEL_VALUES[index].isHeld) this.#hold(range, values?.[index] ?? 0, before?.[index] ?? 0)
       else {
         range.least = before?.[index] ?? range.least
-        range.most = figures?.[index] ?? range.most
+        range.most = values?.[index] ?? range.most
       }
     }
     this.#before = undefined

@@ -1,7 +1,7 @@
 /** What the kernel itself says of a process, read apart from both programs that are compared. */
 import { readdirSync, readFileSync } from 'node:fs'
 
-export interface Figure {
+export interface KernelValue {
   readonly title: string
   /** Where both programs have its sum over a group: the tail of the metric's name, and labels. */
   readonly metric: string
@@ -15,19 +15,19 @@ export interface Figure {
 /** USER_HZ, the unit of times in `stat`; 100 on every architecture but alpha. */
 const TICKS = 100
 
-const cpu = (mode: string): Omit<Figure, 'title'> => ({
+const cpu = (mode: string): Omit<KernelValue, 'title'> => ({
   metric: 'cpu_seconds_total',
   labels: { mode },
   scale: TICKS,
 })
-const switches = (ctxswitchtype: string): Omit<Figure, 'title'> => ({
+const switches = (ctxswitchtype: string): Omit<KernelValue, 'title'> => ({
   metric: 'context_switches_total',
   labels: { ctxswitchtype },
   scale: 1,
 })
 
-/** In the order of `readFigures`. */
-export const FIGURES: readonly Figure[] = [
+/** In the order of `readKernelValues`. */
+export const KERNEL_VALUES: readonly KernelValue[] = [
   { title: 'processes', metric: 'num_procs', scale: 1, isHeld: true },
   { title: 'threads', metric: 'num_threads', scale: 1, isHeld: true },
   { title: 'user CPU s', ...cpu('user') },
@@ -47,12 +47,12 @@ export const FIGURES: readonly Figure[] = [
 const OF_AN_END = [0, 0, 1, 1, 2, 0, 0, 0, 4, 4]
 
 /**
- * The figures of a process, in the order of `FIGURES` (proc_pid_stat(5), proc_pid_io(5), proc_pid_status(5)).
+ * The values of a process, in the order of `KERNEL_VALUES` (proc_pid_stat(5), proc_pid_io(5), proc_pid_status(5)).
  * Context switches are those of all its threads.
  *
  * @returns undefined when it is gone.
  */
-export function readFigures(pid: number): number[] | undefined {
+export function readKernelValues(pid: number): number[] | undefined {
   const directory = `/proc/${pid}`
   try {
     const stat = statFields(pid)
@@ -76,9 +76,9 @@ export function readFigures(pid: number): number[] | undefined {
 }
 
 /** The most that can be read of a stopped process while it is killed. */
-export function withItsEnd(figures: readonly number[]): number[] {
-  const threads = figures[1]
-  return figures.map((value, index) => value + OF_AN_END[index] * threads)
+export function withItsEnd(values: readonly number[]): number[] {
+  const threads = values[1]
+  return values.map((value, index) => value + OF_AN_END[index] * threads)
 }
 
 /** Whether a signal has stopped it: the state is `T`. */

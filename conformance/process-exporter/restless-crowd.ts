@@ -9,7 +9,7 @@ import { run, type Scope } from '../support/children.ts'
 import { residentMemory } from '../support/memory.ts'
 import { generator } from '../support/random.ts'
 import { Bounds, type Range } from './bounds.ts'
-import { FIGURES, isStopped, readFigures, withItsEnd } from './kernel-values.ts'
+import { isStopped, KERNEL_VALUES, readKernelValues, withItsEnd } from './kernel-values.ts'
 
 const COUNTS = { idle: 440, busy: 32, write: 16, read: 8, threads: 4, brief: 0 }
 export type Kind = keyof typeof COUNTS
@@ -107,14 +107,14 @@ export class RestlessCrowd {
   beginScrape(): void {
     for (const member of this.#visible) {
       if (member.hasEnded) this.#forget(member)
-      else member.bounds.beginScrape(member.last ? undefined : figuresOf(member))
+      else member.bounds.beginScrape(member.last ? undefined : valuesOf(member))
     }
   }
 
   endScrape(): void {
     for (const member of this.#visible) {
       const { last, bounds } = member
-      if (last === undefined) bounds.endScrape(figuresOf(member), true)
+      if (last === undefined) bounds.endScrape(valuesOf(member), true)
       else bounds.endScrape(withItsEnd(last), false)
     }
   }
@@ -126,7 +126,7 @@ export class RestlessCrowd {
       .reduce((sum, { pid }) => sum + residentMemory(pid).now * 1024, 0)
   }
 
-  /** The bounds of the sums over the group in the last scrape, in the order of `FIGURES`. */
+  /** The bounds of the sums over the group in the last scrape, in the order of `KERNEL_VALUES`. */
   bounds(kind: Kind): Range[] {
     const sums = this.#rangesLeft(kind).map((range) => ({ ...range }))
     for (const member of this.#visible) if (member.kind === kind) member.bounds.addTo(sums)
@@ -163,7 +163,7 @@ export class RestlessCrowd {
   async #end(member: Member): Promise<void> {
     member.child.kill('SIGSTOP')
     await stopped(member.pid)
-    member.last = figuresOf(member)
+    member.last = valuesOf(member)
     const exit = once(member.child, 'exit')
     member.child.kill('SIGKILL')
     await exit
@@ -202,10 +202,10 @@ export class RestlessCrowd {
   }
 }
 
-function figuresOf({ pid, kind }: Member): number[] {
-  const figures = readFigures(pid)
-  if (figures === undefined) throw new Error(`a process of the crowd (${kind}) ended by itself`)
-  return figures
+function valuesOf({ pid, kind }: Member): number[] {
+  const values = readKernelValues(pid)
+  if (values === undefined) throw new Error(`a process of the crowd (${kind}) ended by itself`)
+  return values
 }
 
 async function stopped(pid: number): Promise<void> {
@@ -213,5 +213,5 @@ async function stopped(pid: number): Promise<void> {
 }
 
 function noRanges(): Range[] {
-  return FIGURES.map(() => ({ least: 0, most: 0 }))
+  return KERNEL_VALUES.map(() => ({ least: 0, most: 0 }))
 }

@@ -2,8 +2,8 @@
 import { registerAgent } from '../../src/collectors/agent/collector.ts'
 import { AGENT_TABLES } from '../../src/collectors/agent/definitions.ts'
 import { LoopDelay } from '../../src/collectors/agent/loop-delay.ts'
-import { READING_METRICS } from '../../src/collectors/process-groups/definitions.ts'
-import { readMachine } from '../../src/kernel/system-constants.ts'
+import { SELF_METRICS } from '../../src/collectors/process-groups/definitions.ts'
+import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
@@ -25,16 +25,16 @@ class Node {
   /** Collections without any process. */
   unread = 0
   readonly #cache = new SourceCache(this.source, 0)
-  readonly #text = servedText('agent', [...AGENT_TABLES, READING_METRICS], (meter) => {
+  readonly #text = servedText('agent', [...AGENT_TABLES, SELF_METRICS], (meter) => {
     registerAgent(meter, {
       version: '1.0.0',
       runs: () => [this.#run()],
       exports: () => this.exports,
       nameSources: [this.#cache],
       loopDelay: new LoopDelay(),
-      machine: readMachine(),
+      system: readSystemConstants(),
     })
-    const { measurements, observables } = createInstruments(meter, READING_METRICS)
+    const { measurements, observables } = createInstruments(meter, SELF_METRICS)
     const all = new Entity({}, now())
     meter.addBatchObservableCallback(
       (result) => measurements.collectionErrors.observe(result, all, this.unread),

@@ -13,7 +13,7 @@ const KNOWN =
  * @returns what to print.
  * @throws when it finds what is not known.
  */
-export async function judgeByPromtool(text: string): Promise<string> {
+export async function lintWithPromtool(text: string): Promise<string> {
   await needPackage('prometheus', 'prometheus', 'promtool')
   const { code, output } = await run('promtool', ['check', 'metrics'], text)
   const findings = output.split('\n').filter((line) => line !== '')

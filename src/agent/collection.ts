@@ -8,7 +8,7 @@ import { createRules } from '../collectors/process-groups/classify/rules.ts'
 import type { Config } from '../config/config.ts'
 import type { Members } from '../entities/group-members.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
-import { mostKeptFiles } from '../kernel/rlimit.ts'
+import { maxCachedDescriptors } from '../kernel/rlimit.ts'
 import type { Naming } from '../telemetry/definitions.ts'
 import { type CollectorRun, Sampler } from '../telemetry/sampler.ts'
 import { snapshotProducer } from '../telemetry/snapshot-producer.ts'
@@ -139,7 +139,7 @@ export function openCollection(
 
 function configuredProcfs(config: Config, logger: Logger): Procfs {
   return openProcfs(config, {
-    openFiles: mostKeptFiles(config.process_groups.open_files),
+    openFiles: maxCachedDescriptors(config.process_groups.open_files),
     onBlocked: (path) =>
       logger.warn(
         { path },

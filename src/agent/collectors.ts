@@ -5,7 +5,7 @@ import { COLLECTORS, type CollectorSources } from '../collectors/registry.ts'
 import type { Config } from '../config/config.ts'
 import { Members } from '../entities/group-members.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
-import { readMachine } from '../kernel/system-constants.ts'
+import { readSystemConstants } from '../kernel/system-constants.ts'
 import { now } from '../telemetry/clock.ts'
 import { ObservableMeter } from '../telemetry/meter.ts'
 import { TimeSlice } from '../telemetry/time-slice.ts'
@@ -23,7 +23,7 @@ export function createCollectors(
   rules: ReplaceableRules,
   procfs: Procfs,
   workloads: Workloads,
-  observed: Omit<AgentSources, 'machine'> & Pick<CollectorSources, 'notify' | 'peaks'>,
+  observed: Omit<AgentSources, 'system'> & Pick<CollectorSources, 'notify' | 'peaks'>,
 ): {
   meters: ObservableMeter[]
   vocabulary: Vocabulary
@@ -35,14 +35,14 @@ export function createCollectors(
   close: () => Promise<void>
 } {
   const slice = new TimeSlice(SLICE_MILLISECONDS)
-  const machine = readMachine()
+  const system = readSystemConstants()
   const { notify } = observed
   const sources = {
     rules,
     procfs,
     workloads,
-    machine,
-    taskSource: taskSource(config.process_groups, { procfs, machine, slice, notify }),
+    system,
+    taskSource: taskSource(config.process_groups, { procfs, system, slice, notify }),
     members: new Members(),
     username: userNames(),
     slice,

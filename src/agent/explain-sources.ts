@@ -1,10 +1,10 @@
 /** What explanations are made from, for the command and for the page. */
 
-import { Placement } from '../collectors/process-groups/account/workload-ownership.ts'
+import { WorkloadOwnership } from '../collectors/process-groups/account/workload-ownership.ts'
 import type { ExplainSources } from '../collectors/process-groups/classify/explain.ts'
-import { ReadingErrors } from '../collectors/process-groups/track/read-errors.ts'
+import { ReadErrors } from '../collectors/process-groups/track/read-errors.ts'
 import type { Config } from '../config/config.ts'
-import { readMachine } from '../kernel/system-constants.ts'
+import { readSystemConstants } from '../kernel/system-constants.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 
@@ -20,9 +20,9 @@ export function explainSources(
   return {
     ...others,
     procfs,
-    placement: new Placement(procfs, workloads, new ReadingErrors(), { by_workload: false }),
+    ownership: new WorkloadOwnership(procfs, workloads, new ReadErrors(), { by_workload: false }),
     bootTime: procfs.bootTime(),
-    ticksPerSecond: readMachine().ticksPerSecond,
+    ticksPerSecond: readSystemConstants().ticksPerSecond,
     username: userNames(),
     children: process_groups.children,
   }

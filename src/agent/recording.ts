@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { EntityPeaks } from '../collectors/peaks/collector.ts'
 import type { Config } from '../config/config.ts'
 import { NodeUsageReader } from '../kernel/procfs/node-usage.ts'
-import { readMachine } from '../kernel/system-constants.ts'
+import { readSystemConstants } from '../kernel/system-constants.ts'
 import type { RecordedEntity } from '../recorder/entity.ts'
 import { PEAK_WINDOW, Recorder } from '../recorder/recorder.ts'
 import { RecorderSchedule } from '../recorder/schedule.ts'
@@ -45,7 +45,7 @@ export class Recording {
   constructor(config: Config, logger: Logger) {
     this.#config = config
     this.#logger = logger
-    this.#node = new NodeUsageReader(config.procfs.root, readMachine().ticksPerSecond)
+    this.#node = new NodeUsageReader(config.procfs.root, readSystemConstants().ticksPerSecond)
     const { enabled, interval, window, max_memory } = config.recorder
     if (!enabled) return
     this.recorder = new Recorder({

@@ -10,12 +10,12 @@ import {
   type TaskIterator,
 } from '../kernel/bpf/task-iterator.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
-import type { Machine } from '../kernel/system-constants.ts'
+import type { SystemConstants } from '../kernel/system-constants.ts'
 import type { TimeSlice } from '../telemetry/time-slice.ts'
 
 export interface TaskSourceParts {
   readonly procfs: Procfs
-  readonly machine: Machine
+  readonly system: SystemConstants
   readonly slice: TimeSlice
   /** Told once why procfs is read although something else was wanted. */
   readonly notify: (message: string) => void
@@ -24,13 +24,13 @@ export interface TaskSourceParts {
 /** The source for the collector, which is opened at its first collection. */
 export function taskSource(
   { source, bpf_pin: pin, threads }: Config['process_groups'],
-  { procfs, machine, slice, notify }: TaskSourceParts,
+  { procfs, system, slice, notify }: TaskSourceParts,
 ): ProcessGroupsSources['taskSource'] {
   if (source === 'procfs') return (tasks) => tasks
   return (tasks, options) => {
     const open = async () => {
       const iterator = await openIterator(pin, threads)
-      const bpf = new BpfTasks({ iterator, procfs, slice }, options, machine)
+      const bpf = new BpfTasks({ iterator, procfs, slice }, options, system)
       try {
         const missing = await notShown(bpf, procfs)
         if (missing === undefined) return bpf

@@ -5,7 +5,7 @@
  * removed cgroup has counted is missing from then on. Were the fall taken for a counter that begins anew, the shares of
  * all other cgroups would be counted as an increase. So the share of the removed one is kept, and the counter goes on.
  */
-import type { CgroupFigures, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
 
 /** What has been found out about one kind of sums: the kernels differ. */
 export interface SumBehaviour {
@@ -75,17 +75,17 @@ export class FaultCounters {
   #minor = 0
 
   /** Puts counters that never fall in the place of those that the kernel gives. */
-  next(figures: CgroupFigures, now: number, behaviour: SumBehaviour | undefined): void {
-    const { minorFaults, majorFaults } = figures
+  next(stats: CgroupStats, now: number, behaviour: SumBehaviour | undefined): void {
+    const { minorFaults, majorFaults } = stats
     if (Number.isNaN(minorFaults) || Number.isNaN(majorFaults)) return
     let all = minorFaults + majorFaults
     if (behaviour !== undefined) {
       all = this.#all.next(all, now, behaviour)
-      figures.majorFaults = this.#major.next(majorFaults, now, behaviour)
+      stats.majorFaults = this.#major.next(majorFaults, now, behaviour)
     }
     // A major fault is counted as one and among all, but not at once: the difference can fall for a moment.
-    this.#minor = Math.max(this.#minor, all - figures.majorFaults)
-    figures.minorFaults = this.#minor
+    this.#minor = Math.max(this.#minor, all - stats.majorFaults)
+    stats.minorFaults = this.#minor
   }
 
   keep(removed: FaultCounters, now: number): void {

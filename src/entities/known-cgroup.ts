@@ -1,6 +1,6 @@
 /** A cgroup that is measured, from its first sight to its end. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
-import type { CgroupFigures, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
 import { Entity } from '../telemetry/entity.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 import type { Selected } from './cgroup-selection.ts'
@@ -12,7 +12,7 @@ const LOOK_AGAIN = 60
 
 /** What has just been read of a cgroup. */
 interface CgroupCounters {
-  readonly figures: CgroupFigures
+  readonly stats: CgroupStats
   readonly devices: readonly DeviceIo[]
 }
 
@@ -64,9 +64,9 @@ export class KnownCgroup {
   }
 
   /** Puts counters that don't fall in the place of those that the kernel gives. */
-  follow({ figures, devices }: CgroupCounters, lossy: LossySums): void {
+  follow({ stats, devices }: CgroupCounters, lossy: LossySums): void {
     const now = performance.now()
-    this.#faults.next(figures, now, lossy.faults)
+    this.#faults.next(stats, now, lossy.faults)
     for (const io of devices) {
       const { counters } = this.#devices.get(io.device) ?? this.#addDevice(io.device)
       if (lossy.devices !== undefined) counters.next(io, now, lossy.devices)

@@ -8,17 +8,17 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { FileReader } from './file-reader.ts'
 
-interface Kept {
+interface CachedFile {
   readonly descriptor: number
   isUsed: boolean
 }
 
-export class KeptFileReader extends FileReader {
+export class CachedDescriptorReader extends FileReader {
   /** Files opened so far, and those among them in the place of a kept file that the kernel had removed. */
   opened = 0
   replaced = 0
   readonly #limit: number
-  readonly #files = new Map<string, Kept>()
+  readonly #files = new Map<string, CachedFile>()
 
   /** @param limit how many files it keeps open at most. */
   constructor(limit: number) {
@@ -27,32 +27,32 @@ export class KeptFileReader extends FileReader {
   }
 
   override read(path: string): void {
-    if (this.#readKept(path, (descriptor) => this.#readOnce(descriptor))) return
+    if (this.#readCached(path, (descriptor) => this.#readOnce(descriptor))) return
     super.read(path)
     this.opened++
   }
 
   override readAll(path: string, limit: number): void {
-    if (this.#readKept(path, (descriptor) => this.readWhole(descriptor, limit))) return
+    if (this.#readCached(path, (descriptor) => this.readWhole(descriptor, limit))) return
     super.readAll(path, limit)
     this.opened++
   }
 
   /** Closes the files that nobody has read since the last call: whose they were has gone. */
   closeUnused(): void {
-    for (const [path, kept] of this.#files) {
-      if (kept.isUsed) kept.isUsed = false
-      else this.#close(path, kept)
+    for (const [path, cached] of this.#files) {
+      if (cached.isUsed) cached.isUsed = false
+      else this.#close(path, cached)
     }
   }
 
   /** Closes all files. */
   close(): void {
-    for (const [path, kept] of this.#files) this.#close(path, kept)
+    for (const [path, cached] of this.#files) this.#close(path, cached)
   }
 
   /** Whether the file is one of those that are kept open, and could be read. */
-  #readKept(path: string, read: (descriptor: number) => void): boolean {
+  #readCached(path: string, read: (descriptor: number) => void): boolean {
     const known = this.#files.get(path)
     let hasGone = false
     if (known !== undefined) {
@@ -67,15 +67,15 @@ export class KeptFileReader extends FileReader {
       }
     }
     if (this.#files.size >= this.#limit) return false
-    const kept = { descriptor: openSync(path, 'r'), isUsed: true }
-    this.#files.set(path, kept)
+    const cached = { descriptor: openSync(path, 'r'), isUsed: true }
+    this.#files.set(path, cached)
     try {
-      read(kept.descriptor)
+      read(cached.descriptor)
       this.opened++
       if (hasGone) this.replaced++
       return true
     } catch (error) {
-      this.#close(path, kept)
+      this.#close(path, cached)
       throw error
     }
   }
@@ -84,7 +84,7 @@ export class KeptFileReader extends FileReader {
     this.length = readSync(descriptor, this.bytes, 0, this.bytes.length, 0)
   }
 
-  #close(path: string, { descriptor }: Kept): void {
+  #close(path: string, { descriptor }: CachedFile): void {
     this.#files.delete(path)
     closeSync(descriptor)
   }

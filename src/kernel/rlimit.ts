@@ -7,9 +7,9 @@ export function ownOpenFilesLimit(): number {
 }
 
 /** Of the files that the agent may open, for those that one collector keeps open. */
-const KEPT_SHARE = 0.25
+const CACHED_SHARE = 0.25
 
 /** How many files a collector may keep open that wants to keep so many. */
-export function mostKeptFiles(wanted: number): number {
-  return Math.min(wanted, ownOpenFilesLimit() * KEPT_SHARE)
+export function maxCachedDescriptors(wanted: number): number {
+  return Math.min(wanted, ownOpenFilesLimit() * CACHED_SHARE)
 }

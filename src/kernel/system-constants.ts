@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 
-export interface Machine {
+export interface SystemConstants {
   /** Bytes in a page of memory: the unit of `rss`. */
   readonly pageSize: number
   /** Clock ticks in a second: the unit of `utime`, `stime` and `starttime`. */
@@ -14,10 +14,10 @@ export interface Machine {
 const AT_PAGESZ = 6n
 const AT_CLKTCK = 17n
 /** What Linux has on nearly all machines; used where the vector can't be read. */
-const USUAL: Machine = { pageSize: 4096, ticksPerSecond: 100 }
+const USUAL: SystemConstants = { pageSize: 4096, ticksPerSecond: 100 }
 
 /** Reads the constants from the agent's own auxiliary vector (64-bit machines). */
-export function readMachine(path = '/proc/self/auxv'): Machine {
+export function readSystemConstants(path = '/proc/self/auxv'): SystemConstants {
   const vector = readVector(path)
   return {
     pageSize: vector.get(AT_PAGESZ) ?? USUAL.pageSize,

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { KeptFileReader } from '../../src/kernel/cached-descriptors.ts'
+import { CachedDescriptorReader } from '../../src/kernel/cached-descriptors.ts'
 import { CGROUP2, makeCgroup, noCgroups } from '../support/cgroup2.ts'
 import { skip } from '../support/skip.ts'
 
@@ -19,7 +19,7 @@ function openBelow(directory: string): number {
   }).length
 }
 
-function text(reader: KeptFileReader): string {
+function text(reader: CachedDescriptorReader): string {
   return reader.bytes.toString('utf8', 0, reader.length)
 }
 
@@ -27,7 +27,7 @@ test('a file that stays open says what is true now', (t) => {
   const reason = noCgroups()
   if (reason !== undefined) return skip(t, reason)
   const root = join(CGROUP2 as string, makeCgroup(t))
-  const reader = new KeptFileReader(10)
+  const reader = new CachedDescriptorReader(10)
   const path = join(root, FILE)
   for (const child of ['a', 'b']) {
     reader.read(path)
@@ -45,7 +45,7 @@ test('a cgroup that has gone can not be read, and one made anew can', (t) => {
   if (reason !== undefined) return skip(t, reason)
   const root = join(CGROUP2 as string, makeCgroup(t))
   const child = join(root, 'a')
-  const reader = new KeptFileReader(10)
+  const reader = new CachedDescriptorReader(10)
   const path = join(child, FILE)
   mkdirSync(child)
   reader.read(path)
@@ -61,7 +61,7 @@ test('no more stay open than allowed, and none that is not read any more', (t) =
   const reason = noCgroups()
   if (reason !== undefined) return skip(t, reason)
   const root = join(CGROUP2 as string, makeCgroup(t))
-  const reader = new KeptFileReader(2)
+  const reader = new CachedDescriptorReader(2)
   const files = ['cgroup.stat', 'cgroup.procs', 'cgroup.type'].map((file) => join(root, file))
   for (const file of files) reader.read(file)
   t.is(openBelow(root), 2)

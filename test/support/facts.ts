@@ -19,6 +19,6 @@ export const PROCESS: ProcessFacts = {
 
 /** The name of the group that rules give a process; `'ignored'` when they take it out. */
 export function groupName(rules: Rules, facts: ProcessFacts): string | undefined {
-  const verdict = rules.match(facts)
-  return typeof verdict === 'object' ? verdict.name : verdict
+  const match = rules.match(facts)
+  return typeof match === 'object' ? match.name : match
 }

@@ -97,7 +97,7 @@ export function processGroups(
     {
       procfs,
       members: new Members(),
-      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      system: { pageSize: 4096, ticksPerSecond: 100 },
       username,
       slice,
       workloads,

@@ -12,10 +12,10 @@ import {
   SKIPPED_METRICS,
 } from '../../../src/collectors/agent/definitions.ts'
 import {
-  READING_METRICS as CGROUP_READING,
+  SELF_METRICS as CGROUP_READING,
   FILE_METRICS,
 } from '../../../src/collectors/cgroups/definitions.ts'
-import { READING_METRICS } from '../../../src/collectors/process-groups/definitions.ts'
+import { SELF_METRICS } from '../../../src/collectors/process-groups/definitions.ts'
 import { type DashboardNaming, panel, stat, type Topic } from './common.ts'
 import { AGENTS, measure, Queries } from './queries.ts'
 
@@ -38,7 +38,7 @@ export function agent(naming: DashboardNaming): Topic {
   const own = (key: keyof typeof PROCESS_METRICS.metrics) => measure(PROCESS_METRICS, key)
   const source = (key: keyof typeof NAME_SOURCE_METRICS.metrics) =>
     measure(NAME_SOURCE_METRICS, key)
-  const reading = (key: keyof typeof READING_METRICS.metrics) => measure(READING_METRICS, key)
+  const reading = (key: keyof typeof SELF_METRICS.metrics) => measure(SELF_METRICS, key)
   const delay = (key: 'eventLoopP99' | 'eventLoopMax', tail: string) => {
     const query = q.by(q.now(own(key)), NODE, 'max')
     return { ...query, legend: `${query.legend} ${tail}` }

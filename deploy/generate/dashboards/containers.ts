@@ -1,7 +1,7 @@
 /** Containers under pressure: who waits for what, and what containers, pods and the node use. */
 
 import type { Resource } from '../../../src/collectors/cgroups/cgroup-files.ts'
-import type { FigureRow, PressureRow } from '../../../src/collectors/cgroups/definitions.ts'
+import type { PressureRow, StatRow } from '../../../src/collectors/cgroups/definitions.ts'
 import {
   EVENT_METRICS,
   LEVELS,
@@ -54,7 +54,7 @@ export function containers(naming: DashboardNaming): Topic {
   const q = new Queries(naming, WORKLOAD_FILTERS)
   // What is neither a container nor a pod has no namespace.
   const others = new Queries(naming, AGENTS)
-  const figure = (key: FigureRow['field'], level: Level = 'container') =>
+  const stat = (key: StatRow['field'], level: Level = 'container') =>
     measure(LEVELS[level].table, key)
   const stall = (level: Level, resource: Resource, type: Type) =>
     measure(LEVELS[level].table, rowKey({ resource, type, field: 'total' }))
@@ -104,34 +104,34 @@ export function containers(naming: DashboardNaming): Topic {
       {
         title: 'CPU',
         panels: [
-          panel('CPU', topRate(figure('cpuUsage')), { note: '100 % is one CPU.' }),
+          panel('CPU', topRate(stat('cpuUsage')), { note: '100 % is one CPU.' }),
           panel(
             'CPU, of the limit',
-            q.topRatio(q.rate(figure('cpuUsage')), q.now(figure('cpuLimit')), CONTAINER),
+            q.topRatio(q.rate(stat('cpuUsage')), q.now(stat('cpuLimit')), CONTAINER),
             { thresholds: NEARLY },
           ),
           panel(
             'Periods in which the CPU limit was met',
-            q.topRatio(q.rate(figure('throttledPeriods')), q.rate(figure('periods')), CONTAINER),
+            q.topRatio(q.rate(stat('throttledPeriods')), q.rate(stat('periods')), CONTAINER),
             { thresholds: SOME },
           ),
-          panel('CPU in the kernel', topRate(figure('cpuSystem'))),
-          panel('Kept from running by the CPU limit', topRate(figure('throttledTime'))),
+          panel('CPU in the kernel', topRate(stat('cpuSystem'))),
+          panel('Kept from running by the CPU limit', topRate(stat('throttledTime'))),
         ],
       },
       {
         title: 'Memory',
         panels: [
-          panel('Working set', top(figure('workingSet'))),
-          panel('Working set, of the limit', ofLimit(figure('workingSet'), figure('memoryLimit')), {
+          panel('Working set', top(stat('workingSet'))),
+          panel('Working set, of the limit', ofLimit(stat('workingSet'), stat('memoryLimit')), {
             thresholds: NEARLY,
           }),
-          panel('Killed for memory', q.top(q.increase(figure('oomKills')), CONTAINER), {
+          panel('Killed for memory', q.top(q.increase(stat('oomKills')), CONTAINER), {
             note: 'In the time that is shown.',
           }),
-          panel('Anonymous memory', top(figure('anonymous'))),
-          panel('Page cache', top(figure('cache'))),
-          panel('Faults served from storage', topRate(figure('majorFaults'))),
+          panel('Anonymous memory', top(stat('anonymous'))),
+          panel('Page cache', top(stat('cache'))),
+          panel('Faults served from storage', topRate(stat('majorFaults'))),
         ],
       },
       {
@@ -147,8 +147,8 @@ export function containers(naming: DashboardNaming): Topic {
         title: 'Processes and thresholds',
         panels: [
           panel('Processes', top(measure(WORKLOAD_METRICS, 'processes'))),
-          panel('Threads', top(figure('tasks'))),
-          panel('Threads, of the limit', ofLimit(figure('tasks'), figure('tasksLimit')), {
+          panel('Threads', top(stat('tasks'))),
+          panel('Threads, of the limit', ofLimit(stat('tasks'), stat('tasksLimit')), {
             thresholds: NEARLY,
           }),
           panel(
@@ -166,10 +166,10 @@ export function containers(naming: DashboardNaming): Topic {
         title: 'Other cgroups',
         panels: [
           ...waiting('cgroup', 'some'),
-          panel('CPU', others.top(others.rate(figure('cpuUsage', 'cgroup')), SUBJECTS.cgroup)),
+          panel('CPU', others.top(others.rate(stat('cpuUsage', 'cgroup')), SUBJECTS.cgroup)),
           panel(
             'Working set',
-            others.top(others.now(figure('workingSet', 'cgroup')), SUBJECTS.cgroup),
+            others.top(others.now(stat('workingSet', 'cgroup')), SUBJECTS.cgroup),
           ),
           panel(
             'Interrupts keep the tasks of containers waiting',

@@ -2,7 +2,7 @@
 import {
   COVERAGE,
   PERF_EVENTS,
-  PERF_READING,
+  PERF_SELF_METRICS,
   PERF_TABLES,
   tailOf,
 } from '../../../src/collectors/perf/definitions.ts'
@@ -41,8 +41,8 @@ export function perf(naming: DashboardNaming): Topic {
     const title = `${sentence(tailOf(event).replace(/_hit$/, ''))}: misses, of the accesses`
     return panel(title, ratio(miss, event.label, 'percentunit'))
   })
-  const ofNodes = (key: keyof typeof PERF_READING.metrics) =>
-    q.by(q.now(measure(PERF_READING, key)), [AGENTS.instance])
+  const ofNodes = (key: keyof typeof PERF_SELF_METRICS.metrics) =>
+    q.by(q.now(measure(PERF_SELF_METRICS, key)), [AGENTS.instance])
   return {
     title: 'Perf counters',
     description:
@@ -66,7 +66,7 @@ export function perf(naming: DashboardNaming): Topic {
           ),
           panel('Descriptors', ofNodes('descriptors')),
           panel('Not counted, for want of descriptors', ofNodes('omitted')),
-          panel('Failures', q.by(q.rate(measure(PERF_READING, 'errors')), [AGENTS.instance])),
+          panel('Failures', q.by(q.rate(measure(PERF_SELF_METRICS, 'errors')), [AGENTS.instance])),
           panel(
             'Events, and why they are not counted',
             q.by(q.now(measure(PERF_EVENTS, 'supported')), ['perf.event', 'error.type'], 'min'),

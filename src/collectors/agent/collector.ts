@@ -2,7 +2,7 @@
 import type { Meter } from '@opentelemetry/api'
 import { ownDescriptors, ownMemory } from '../../kernel/own-process.ts'
 import { ownOpenFilesLimit } from '../../kernel/rlimit.ts'
-import type { Machine } from '../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../kernel/system-constants.ts'
 import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -25,7 +25,7 @@ export interface AgentSources {
   /** Who is asked for names of containers and pods. */
   readonly nameSources: readonly SourceCache[]
   readonly loopDelay: LoopDelay
-  readonly machine: Machine
+  readonly system: SystemConstants
 }
 
 export function registerAgent(meter: Meter, sources: AgentSources): void {
@@ -48,7 +48,7 @@ export function registerAgent(meter: Meter, sources: AgentSources): void {
 
 function registerProcess(
   meter: Meter,
-  { machine: { pageSize }, loopDelay }: AgentSources,
+  { system: { pageSize }, loopDelay }: AgentSources,
   agent: Entity,
 ): void {
   const { measurements: m, observables } = createInstruments(meter, PROCESS_METRICS)

@@ -1,5 +1,5 @@
 /** What cAdvisor, and with it the kubelet, calls what is measured of containers and pods. */
-import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { OtherName } from '../../telemetry/definitions.ts'
 import type { Resource } from './cgroup-files.ts'
 
@@ -9,7 +9,7 @@ const gauge = (name: string): OtherName => ({ name, kind: 'gauge' })
  * Those that mean the same. Minor faults are not among them: its `pgfault` has all faults, and a limit of the CPU it
  * gives as quota and period.
  */
-export const CADVISOR_FIGURES: Readonly<Partial<Record<keyof CgroupFigures, OtherName>>> = {
+export const CADVISOR_STATS: Readonly<Partial<Record<keyof CgroupStats, OtherName>>> = {
   cpuUsage: { name: 'container_cpu_usage_seconds_total', attributes: { cpu: 'total' } },
   cpuUser: { name: 'container_cpu_user_seconds_total' },
   cpuSystem: { name: 'container_cpu_system_seconds_total' },

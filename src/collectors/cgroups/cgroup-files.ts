@@ -1,7 +1,7 @@
 /** Which files say what of a cgroup on this node: those of v2 where it has the controller, else those of v1. */
 import { readFileSync } from 'node:fs'
 import type { LossySums } from '../../entities/continued-counters.ts'
-import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../kernel/cgroupfs/reader-v1.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
@@ -13,8 +13,8 @@ export type Resource = (typeof RESOURCES)[number]
 export type Pressures = Readonly<Record<Resource, Pressure>>
 
 /** Everything that is read of a cgroup; overwritten by the next one. */
-export interface Reading {
-  readonly figures: CgroupFigures
+export interface CgroupReading {
+  readonly stats: CgroupStats
   readonly pressures: Pressures
   devices: readonly DeviceIo[]
 }
@@ -29,11 +29,11 @@ export function emptyPressures(): Pressures {
 }
 
 /** One file, or files that belong together. */
-export interface Step {
+export interface CgroupFile {
   /** As metrics of the reading name it. */
   readonly file: string
   /** @param path of the cgroup below the root of its hierarchy. */
-  readonly read: (path: string, into: Reading) => void
+  readonly read: (path: string, into: CgroupReading) => void
 }
 
 /**
@@ -41,51 +41,47 @@ export interface Step {
  *
  * @param files reads the files.
  */
-export function planSteps(
+export function cgroupFiles(
   { v2, v1 }: CgroupMounts,
   ticksPerSecond: number,
-  files: FileReader,
-): Step[] {
-  const steps: Step[] = []
+  fileReader: FileReader,
+): CgroupFile[] {
+  const files: CgroupFile[] = []
   const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
-  const second = new CgroupReaderV2(files)
+  const second = new CgroupReaderV2(fileReader)
   if (v2 !== undefined) {
-    steps.push(...pressureSteps(second, v2), ...cpuSteps(second, v2, controllers.has('cpu')))
+    files.push(...pressureFiles(second, v2), ...cpuFiles(second, v2, controllers.has('cpu')))
   }
-  const first = new CgroupReaderV1(ticksPerSecond, files)
+  const first = new CgroupReaderV1(ticksPerSecond, fileReader)
   const older = (controller: string, file: string, read: V1Read) => {
     const root = v1.get(controller)
     if (root === undefined) return
-    steps.push({ file, read: (path, into) => read(first, `${root}${path}/`, into) })
+    files.push({ file, read: (path, into) => read(first, `${root}${path}/`, into) })
   }
   if (v2 === undefined) {
-    older('cpuacct', 'cpuacct.usage', (reader, path, { figures }) => reader.cpu(path, figures))
+    older('cpuacct', 'cpuacct.usage', (reader, path, { stats }) => reader.cpu(path, stats))
   }
   if (!controllers.has('cpu')) {
-    older('cpu', 'cpu.cfs_quota_us', (reader, path, { figures }) =>
-      reader.throttling(path, figures),
-    )
+    older('cpu', 'cpu.cfs_quota_us', (reader, path, { stats }) => reader.throttling(path, stats))
   }
   if (v2 !== undefined && controllers.has('memory')) {
-    steps.push(...memorySteps(second, v2))
+    files.push(...memoryFiles(second, v2))
   } else {
-    older('memory', 'memory.usage_in_bytes', (reader, path, { figures }) =>
-      reader.memory(path, figures),
+    older('memory', 'memory.usage_in_bytes', (reader, path, { stats }) =>
+      reader.memory(path, stats),
     )
-    older('memory', 'memory.oom_control', (reader, path, { figures }) =>
-      reader.oomKills(path, figures),
-    )
+    older('memory', 'memory.oom_control', (reader, path, { stats }) => reader.oomKills(path, stats))
   }
   if (v2 !== undefined && controllers.has('io')) {
-    steps.push({ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) })
+    files.push({ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) })
   } else {
     older('blkio', 'blkio.throttle.io_service_bytes_recursive', (reader, path, into) => {
       into.devices = reader.io(path)
     })
   }
-  if (v2 !== undefined && controllers.has('pids')) steps.push(...taskSteps(second, v2))
-  else older('pids', 'pids.current', (reader, path, { figures }) => reader.tasks(path, figures))
-  return steps
+  if (v2 !== undefined && controllers.has('pids')) files.push(...taskFiles(second, v2))
+  else older('pids', 'pids.current', (reader, path, { stats }) => reader.tasks(path, stats))
+  return files
 }
 
 /** Which counters of the steps are added up by the kernel when they are read. */
@@ -101,15 +97,15 @@ export function lossySums({ v2 }: CgroupMounts): LossySums {
  *
  * @param files reads the files.
  */
-export function planSamples(
+export function sampledCgroupFiles(
   { v2, v1 }: CgroupMounts,
   ticksPerSecond: number,
-  files: FileReader,
-): Readonly<Record<'cpu' | 'usage', readonly Step[]>> {
-  const second = new CgroupReaderV2(files)
-  const first = new CgroupReaderV1(ticksPerSecond, files)
+  fileReader: FileReader,
+): Readonly<Record<'cpu' | 'usage', readonly CgroupFile[]>> {
+  const second = new CgroupReaderV2(fileReader)
+  const first = new CgroupReaderV1(ticksPerSecond, fileReader)
   const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
-  const older = (controller: string, file: string, read: V1Read): Step[] => {
+  const older = (controller: string, file: string, read: V1Read): CgroupFile[] => {
     const root = v1.get(controller)
     return root === undefined
       ? []
@@ -117,35 +113,35 @@ export function planSamples(
   }
   const cpu =
     v2 === undefined
-      ? older('cpuacct', 'cpuacct.usage', (reader, path, { figures }) => reader.cpu(path, figures))
-      : cpuSteps(second, v2, false)
-  const memory: Step[] =
+      ? older('cpuacct', 'cpuacct.usage', (reader, path, { stats }) => reader.cpu(path, stats))
+      : cpuFiles(second, v2, false)
+  const memory: CgroupFile[] =
     v2 !== undefined && controllers.has('memory')
       ? [
           {
             file: 'memory.current',
-            read: (path, { figures }) => second.memoryUsage(`${v2}${path}/`, figures),
+            read: (path, { stats }) => second.memoryUsage(`${v2}${path}/`, stats),
           },
         ]
-      : older('memory', 'memory.usage_in_bytes', (reader, path, { figures }) =>
-          reader.memoryUsage(path, figures),
+      : older('memory', 'memory.usage_in_bytes', (reader, path, { stats }) =>
+          reader.memoryUsage(path, stats),
         )
-  const io: Step[] =
+  const io: CgroupFile[] =
     v2 !== undefined && controllers.has('io')
       ? [{ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) }]
       : older('blkio', 'blkio.throttle.io_service_bytes_recursive', (reader, path, into) => {
           into.devices = reader.io(path)
         })
   const pressure =
-    v2 === undefined ? [] : pressureSteps(second, v2).filter(({ file }) => file !== 'irq.pressure')
+    v2 === undefined ? [] : pressureFiles(second, v2).filter(({ file }) => file !== 'irq.pressure')
   return { cpu, usage: [...cpu, ...memory, ...io, ...pressure] }
 }
 
-function readIo(reader: CgroupReaderV2, root: string, path: string, into: Reading): void {
+function readIo(reader: CgroupReaderV2, root: string, path: string, into: CgroupReading): void {
   into.devices = reader.io(`${root}${path}/`)
 }
 
-type V1Read = (reader: CgroupReaderV1, directory: string, into: Reading) => void
+type V1Read = (reader: CgroupReaderV1, directory: string, into: CgroupReading) => void
 
 function controllersOf(root: string): Set<string> {
   try {
@@ -155,7 +151,7 @@ function controllersOf(root: string): Set<string> {
   }
 }
 
-function pressureSteps(reader: CgroupReaderV2, root: string): Step[] {
+function pressureFiles(reader: CgroupReaderV2, root: string): CgroupFile[] {
   return RESOURCES.map((resource) => ({
     file: `${resource}.pressure`,
     read: (path, { pressures }) =>
@@ -163,48 +159,48 @@ function pressureSteps(reader: CgroupReaderV2, root: string): Step[] {
   }))
 }
 
-function cpuSteps(reader: CgroupReaderV2, root: string, hasController: boolean): Step[] {
-  const usage: Step = {
+function cpuFiles(reader: CgroupReaderV2, root: string, hasController: boolean): CgroupFile[] {
+  const usage: CgroupFile = {
     file: 'cpu.stat',
-    read: (path, { figures }) => reader.cpu(`${root}${path}/`, figures),
+    read: (path, { stats }) => reader.cpu(`${root}${path}/`, stats),
   }
-  const limit: Step = {
+  const limit: CgroupFile = {
     file: 'cpu.max',
-    read: (path, { figures }) => reader.cpuLimit(`${root}${path}/`, figures),
+    read: (path, { stats }) => reader.cpuLimit(`${root}${path}/`, stats),
   }
   return hasController ? [usage, limit] : [usage]
 }
 
-function memorySteps(reader: CgroupReaderV2, root: string): Step[] {
+function memoryFiles(reader: CgroupReaderV2, root: string): CgroupFile[] {
   return [
     {
       file: 'memory.stat',
-      read: (path, { figures }) => reader.memory(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.memory(`${root}${path}/`, stats),
     },
     {
       file: 'memory.max',
-      read: (path, { figures }) => reader.memoryLimit(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.memoryLimit(`${root}${path}/`, stats),
     },
     {
       file: 'memory.swap.current',
-      read: (path, { figures }) => reader.swap(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.swap(`${root}${path}/`, stats),
     },
     {
       file: 'memory.events',
-      read: (path, { figures }) => reader.memoryEvents(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.memoryEvents(`${root}${path}/`, stats),
     },
   ]
 }
 
-function taskSteps(reader: CgroupReaderV2, root: string): Step[] {
+function taskFiles(reader: CgroupReaderV2, root: string): CgroupFile[] {
   return [
     {
       file: 'pids.current',
-      read: (path, { figures }) => reader.tasks(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.tasks(`${root}${path}/`, stats),
     },
     {
       file: 'pids.max',
-      read: (path, { figures }) => reader.tasksLimit(`${root}${path}/`, figures),
+      read: (path, { stats }) => reader.tasksLimit(`${root}${path}/`, stats),
     },
   ]
 }

@@ -3,8 +3,8 @@ import type { HrTime } from '@opentelemetry/api'
 import { select } from '../../entities/cgroup-selection.ts'
 import type { LossySums } from '../../entities/continued-counters.ts'
 import { KnownCgroup } from '../../entities/known-cgroup.ts'
-import type { KeptFileReader } from '../../kernel/cached-descriptors.ts'
-import { NO_FIGURES } from '../../kernel/cgroupfs/cgroup-stats.ts'
+import type { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
+import { NO_CGROUP_STATS } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import { clock } from '../../telemetry/clock.ts'
@@ -12,17 +12,17 @@ import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import { ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
-import { emptyPressures, type Reading, type Step } from './cgroup-files.ts'
+import { type CgroupFile, type CgroupReading, emptyPressures } from './cgroup-files.ts'
 import type { FileHealth } from './file-health.ts'
 
 export interface CgroupParts {
   readonly tree: CgroupTree
-  readonly steps: readonly Step[]
+  readonly files: readonly CgroupFile[]
   /** What the steps read by. */
-  readonly files: KeptFileReader
+  readonly descriptors: CachedDescriptorReader
   /** The steps of samples, and what they read by. */
-  readonly samples: Readonly<Record<'cpu' | 'usage', readonly Step[]>>
-  readonly sampleFiles: KeptFileReader
+  readonly samples: Readonly<Record<'cpu' | 'usage', readonly CgroupFile[]>>
+  readonly sampleDescriptors: CachedDescriptorReader
   readonly lossy: LossySums
   readonly workloads: Workloads
   readonly health: FileHealth
@@ -37,8 +37,8 @@ export class Cgroups {
   readonly #parts: CgroupParts
   /** By path; undefined for cgroups that are not measured. */
   readonly #known = new Map<string, KnownCgroup | undefined>()
-  readonly #reading: Reading = {
-    figures: { ...NO_FIGURES },
+  readonly #reading: CgroupReading = {
+    stats: { ...NO_CGROUP_STATS },
     pressures: emptyPressures(),
     devices: [],
   }
@@ -68,11 +68,11 @@ export class Cgroups {
    * @returns those that are there.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
-  async take(
+  async collect(
     time: HrTime,
-    observe: (cgroup: KnownCgroup, reading: Reading) => void,
+    observe: (cgroup: KnownCgroup, reading: CgroupReading) => void,
   ): Promise<readonly KnownCgroup[]> {
-    const { slice, health, files } = this.#parts
+    const { slice, health, descriptors } = this.#parts
     this.#pass++
     const present = await this.#find(time)
     health.beginPass()
@@ -83,7 +83,7 @@ export class Cgroups {
       this.measured++
       observe(known, this.#reading)
     }
-    files.closeUnused()
+    descriptors.closeUnused()
     return present
   }
 
@@ -97,9 +97,9 @@ export class Cgroups {
   async sample(
     time: HrTime,
     detail: 'cpu' | 'usage',
-    observe: (cgroup: KnownCgroup, reading: Reading) => void,
+    observe: (cgroup: KnownCgroup, reading: CgroupReading) => void,
   ): Promise<void> {
-    const { slice, samples, sampleFiles } = this.#parts
+    const { slice, samples, sampleDescriptors } = this.#parts
     const present = detail === 'usage' ? await this.#find(time) : this.#present
     // For `cpu` once is enough: its only step fills its figure, or throws, and then nothing is observed.
     this.#clear()
@@ -123,7 +123,7 @@ export class Cgroups {
       known.follow(this.#reading, this.#parts.lossy)
       observe(known, this.#reading)
     }
-    if (detail === 'usage') sampleFiles.closeUnused()
+    if (detail === 'usage') sampleDescriptors.closeUnused()
   }
 
   /** Walks through the tree; gives the cgroups that are measured. */
@@ -213,8 +213,8 @@ export class Cgroups {
 
   /** Whether it could be read: else it has gone. */
   #read(known: KnownCgroup): boolean {
-    const { steps, health, workloads, files, tree } = this.#parts
-    const { opened, replaced } = files
+    const { files, health, workloads, descriptors, tree } = this.#parts
+    const { opened, replaced } = descriptors
     known.pass = this.#pass
     const reading = this.#reading
     this.#clear()
@@ -222,7 +222,7 @@ export class Cgroups {
     if (known.selected.level !== 'cgroup') workloads.name(known.selected.owner)
     let hasAny = false
     const missing: string[] = []
-    for (const { file, read } of steps) {
+    for (const { file, read } of files) {
       if (known.lacks(file)) {
         health.addMissing(file)
         continue
@@ -237,8 +237,8 @@ export class Cgroups {
     if (!hasAny) return false
     // A file that was opened just now may be that of a cgroup which was made in its place meanwhile.
     // The next walk finds that one.
-    const isReplaced = known.lastTime !== undefined && files.replaced > replaced
-    if (isReplaced || (files.opened > opened && !tree.isThere(known))) return false
+    const isReplaced = known.lastTime !== undefined && descriptors.replaced > replaced
+    if (isReplaced || (descriptors.opened > opened && !tree.isThere(known))) return false
     known.follow(reading, this.#parts.lossy)
     known.lastTime = this.#time
     for (const file of missing) {
@@ -250,7 +250,7 @@ export class Cgroups {
 
   #clear(): void {
     const reading = this.#reading
-    Object.assign(reading.figures, NO_FIGURES)
+    Object.assign(reading.stats, NO_CGROUP_STATS)
     for (const pressure of Object.values(reading.pressures)) clearPressure(pressure)
     reading.devices = []
   }

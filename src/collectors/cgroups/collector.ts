@@ -2,14 +2,14 @@
 import type { Meter } from '@opentelemetry/api'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
-import { KeptFileReader } from '../../kernel/cached-descriptors.ts'
+import { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { clearPressure } from '../../kernel/psi.ts'
-import { mostKeptFiles } from '../../kernel/rlimit.ts'
-import type { Machine } from '../../kernel/system-constants.ts'
+import { maxCachedDescriptors } from '../../kernel/rlimit.ts'
+import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -20,16 +20,16 @@ import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import {
+  type CgroupReading,
+  cgroupFiles,
   emptyPressures,
   lossySums,
   type Pressures,
-  planSamples,
-  planSteps,
   RESOURCES,
-  type Reading,
+  sampledCgroupFiles,
 } from './cgroup-files.ts'
 import { Cgroups } from './cgroups.ts'
-import { CGROUP_TABLES, READING_METRICS } from './definitions.ts'
+import { CGROUP_TABLES, SELF_METRICS } from './definitions.ts'
 import { FileHealth } from './file-health.ts'
 import { levelObserver, nodeObserver } from './observe.ts'
 import { CGROUP_SETTINGS } from './settings.ts'
@@ -41,7 +41,7 @@ export type CgroupsOptions = Omit<CgroupsConfig['cgroups'], 'enabled'> & Cgroups
 
 export interface CgroupsSources {
   readonly procfs: Procfs
-  readonly machine: Machine
+  readonly system: SystemConstants
   readonly slice: TimeSlice
   readonly workloads: Workloads
   /** Says something to the operator, once. */
@@ -64,24 +64,24 @@ const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 export function registerCgroups(
   meter: Meter,
   options: CgroupsOptions,
-  { procfs, machine, slice, workloads, notify, ...sources }: CgroupsSources,
+  { procfs, system, slice, workloads, notify, ...sources }: CgroupsSources,
 ): () => void {
   const created = now()
   const boot = clock.taken([procfs.bootTime(), 0])
   const mounts = sources.mounts ?? findCgroupMounts(options.root)
   const root = mounts.v2 ?? FALLBACKS.map((controller) => mounts.v1.get(controller)).find(Boolean)
   const health = new FileHealth(created)
-  const files = new KeptFileReader(mostKeptFiles(options.open_files))
-  const steps = planSteps(mounts, machine.ticksPerSecond, files)
-  const sampleFiles = new KeptFileReader(mostKeptFiles(options.open_files))
-  const samples = planSamples(mounts, machine.ticksPerSecond, sampleFiles)
+  const descriptors = new CachedDescriptorReader(maxCachedDescriptors(options.open_files))
+  const files = cgroupFiles(mounts, system.ticksPerSecond, descriptors)
+  const sampleDescriptors = new CachedDescriptorReader(maxCachedDescriptors(options.open_files))
+  const samples = sampledCgroupFiles(mounts, system.ticksPerSecond, sampleDescriptors)
   const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
   const cgroups = new Cgroups({
     tree,
-    steps,
     files,
+    descriptors,
     samples,
-    sampleFiles,
+    sampleDescriptors,
     lossy: lossySums(mounts),
     workloads,
     health,
@@ -96,7 +96,7 @@ export function registerCgroups(
     cgroup: levelObserver(meter, 'cgroup', deviceName),
   }
   const node = nodeObserver(meter)
-  const reading = createInstruments(meter, READING_METRICS)
+  const reading = createInstruments(meter, SELF_METRICS)
   const faults = health.register(meter)
   const triggers = new Triggers(
     mounts.v2 === undefined ? [] : options.triggers,
@@ -112,7 +112,7 @@ export function registerCgroups(
   meter.addBatchObservableCallback(
     async (result) => {
       const detail = detailOf(result)
-      const observe = (cgroup: KnownCgroup, what: Reading) =>
+      const observe = (cgroup: KnownCgroup, what: CgroupReading) =>
         levels[cgroup.selected.level].observe(result, cgroup, what, detail)
       if (detail !== 'full') {
         await cgroups.sample(collectionTime(result), detail, observe)
@@ -121,7 +121,7 @@ export function registerCgroups(
         node.observe(result, host, pressures)
         return
       }
-      const present = await cgroups.take(collectionTime(result), observe)
+      const present = await cgroups.collect(collectionTime(result), observe)
       triggers.sync(present)
       events.observe(result)
       readNode(reader, procfs.root, pressures, health)
@@ -144,7 +144,7 @@ export function registerCgroups(
   )
   return () => {
     triggers.close()
-    files.close()
+    descriptors.close()
   }
 }
 

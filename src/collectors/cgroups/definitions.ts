@@ -2,7 +2,7 @@
 
 import type { Level } from '../../entities/cgroup-selection.ts'
 import { WORKLOAD_KEYS } from '../../entities/workload-attributes.ts'
-import type { CgroupFigures } from '../../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { Stall } from '../../kernel/psi.ts'
 import {
   type MetricDefinition,
@@ -10,13 +10,13 @@ import {
   metricTable,
 } from '../../telemetry/definitions.ts'
 import { PSI_PREFIX } from '../daemonset-names.ts'
-import { CADVISOR_DEVICES, CADVISOR_FIGURES, cadvisorPressure } from './cadvisor-names.ts'
+import { CADVISOR_DEVICES, CADVISOR_STATS, cadvisorPressure } from './cadvisor-names.ts'
 import { RESOURCES, type Resource } from './cgroup-files.ts'
 
 const SCOPE = 'cgroups'
 
-export interface FigureRow {
-  readonly field: keyof CgroupFigures
+export interface StatRow {
+  readonly field: keyof CgroupStats
   readonly definition: MetricDefinition
 }
 
@@ -39,29 +39,29 @@ export interface ClassicPressure {
  * @param root of the names, such as `container`.
  * @param hasCadvisor whether cAdvisor measures such cgroups, too.
  */
-function figureRows(root: string, of: string, hasCadvisor: boolean): FigureRow[] {
+function statRows(root: string, of: string, hasCadvisor: boolean): StatRow[] {
   const row = (
-    field: keyof CgroupFigures,
+    field: keyof CgroupStats,
     kind: MetricDefinition['kind'],
     unit: string,
     name: string,
     description: string,
     attributes?: Record<string, string>,
-  ): FigureRow => ({
+  ): StatRow => ({
     field,
     definition: {
       description: `${description} ${of}`,
       kind,
       valueType: unit === 's' || field === 'cpuLimit' ? 'double' : 'int',
       otel: { name: `${root}.${name}`, unit, ...(attributes && { attributes }) },
-      ...(hasCadvisor && CADVISOR_FIGURES[field] && { cadvisor: CADVISOR_FIGURES[field] }),
+      ...(hasCadvisor && CADVISOR_STATS[field] && { cadvisor: CADVISOR_STATS[field] }),
     },
   })
-  const event = (field: keyof CgroupFigures, event: string) =>
+  const event = (field: keyof CgroupStats, event: string) =>
     row(field, 'counter', '{event}', 'memory.events', 'Times that memory met a limit, by limit,', {
       'memory.event': event,
     })
-  const faults = (field: keyof CgroupFigures, type: string) =>
+  const faults = (field: keyof CgroupStats, type: string) =>
     row(field, 'counter', '{fault}', 'paging.faults', 'Page faults', {
       'system.paging.fault.type': type,
     })
@@ -191,7 +191,7 @@ function rowsOf(
 const HELP: Readonly<Record<Resource, string>> = { cpu: 'CPU', memory: 'Mem', io: 'IO', irq: 'IRQ' }
 
 export interface LevelRows {
-  readonly figures: readonly FigureRow[]
+  readonly stats: readonly StatRow[]
   readonly pressures: readonly PressureRow[]
   readonly table: MetricTable
   readonly devices: MetricTable
@@ -254,7 +254,7 @@ export const EVENT_METRICS = metricTable({
 })
 
 /** What the collector says of its own reading. */
-export const READING_METRICS = metricTable({
+export const SELF_METRICS = metricTable({
   scope: SCOPE,
   keys: {
     'cgroup.file': { description: 'File of a cgroup' },
@@ -279,7 +279,7 @@ export const READING_METRICS = metricTable({
 /** One series for each file. */
 export const FILE_METRICS = metricTable({
   scope: SCOPE,
-  keys: READING_METRICS.keys,
+  keys: SELF_METRICS.keys,
   metrics: {
     missing: {
       description: 'Cgroups that do not have the file, or do not say what it has for them',
@@ -301,7 +301,7 @@ export const CGROUP_TABLES: readonly MetricTable[] = [
   ...Object.values(LEVELS).flatMap(({ table, devices }) => [table, devices]),
   NODE_METRICS,
   EVENT_METRICS,
-  READING_METRICS,
+  SELF_METRICS,
   FILE_METRICS,
 ]
 
@@ -309,7 +309,7 @@ function levelRows(level: Level): LevelRows {
   const { root, of } = SUBJECTS[level]
   // The kubelet serves the slices above pods under the same names, told apart by a path that we don't have.
   const hasCadvisor = level !== 'cgroup'
-  const figures = figureRows(root, of, hasCadvisor)
+  const stats = statRows(root, of, hasCadvisor)
   const pressures = pressureRows(
     (resource) => `${root}.${resource}.pressure`,
     of,
@@ -321,7 +321,7 @@ function levelRows(level: Level): LevelRows {
   const table = metricTable({
     scope: SCOPE,
     keys: KEYS,
-    metrics: { ...byName(figures), ...byName(pressures) },
+    metrics: { ...byName(stats), ...byName(pressures) },
   })
   const io = (
     field: keyof typeof CADVISOR_DEVICES,
@@ -351,16 +351,16 @@ function levelRows(level: Level): LevelRows {
       writes: io('writes', 'write', 'operations', '{operation}', 'Operations on storage'),
     },
   })
-  return { figures, pressures, table, devices }
+  return { stats, pressures, table, devices }
 }
 
 /** The name of a row in its table. */
 export function rowKey(
-  row: Pick<FigureRow, 'field'> | Pick<PressureRow, 'resource' | 'type' | 'field'>,
+  row: Pick<StatRow, 'field'> | Pick<PressureRow, 'resource' | 'type' | 'field'>,
 ): string {
   return 'resource' in row ? `${row.resource} ${row.type} ${row.field}` : row.field
 }
 
-function byName(rows: readonly (FigureRow | PressureRow)[]) {
+function byName(rows: readonly (StatRow | PressureRow)[]) {
   return Object.fromEntries(rows.map((row) => [rowKey(row), row.definition]))
 }

@@ -2,12 +2,12 @@
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
 import type { Level } from '../../entities/cgroup-selection.ts'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
-import type { CgroupFigures, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { Stall } from '../../kernel/psi.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments, type Measurement } from '../../telemetry/instruments.ts'
 import type { Detail } from '../../telemetry/meter.ts'
-import type { Pressures, Reading } from './cgroup-files.ts'
+import type { CgroupReading, Pressures } from './cgroup-files.ts'
 import type { PressureRow } from './definitions.ts'
 import { LEVELS, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 
@@ -16,7 +16,7 @@ export interface Observer {
   readonly observe: (
     result: BatchObservableResult,
     cgroup: KnownCgroup,
-    reading: Reading,
+    reading: CgroupReading,
     detail: Detail,
   ) => void
   readonly observables: readonly Observable[]
@@ -28,15 +28,15 @@ export function levelObserver(
   level: Level,
   deviceName: (device: string) => string,
 ): Observer {
-  const { figures, pressures, table, devices } = LEVELS[level]
+  const { stats, pressures, table, devices } = LEVELS[level]
   const { measurements, observables } = createInstruments(meter, table)
   const io = createInstruments(meter, devices)
-  const figureFields = figures.map((row): [keyof CgroupFigures, Measurement] => [
+  const statFields = stats.map((row): [keyof CgroupStats, Measurement] => [
     row.field,
     measurements[rowKey(row)],
   ])
   const stalls = pressureFields(pressures, measurements)
-  const sampledFigures = figureFields.filter(([field]) => SAMPLED.has(field))
+  const sampledStats = statFields.filter(([field]) => SAMPLED.has(field))
   const sampledStalls = stalls.filter(([, field]) => field === 'total')
   const deviceFields = DEVICE_FIELDS.map((field): [typeof field, Measurement] => [
     field,
@@ -47,8 +47,8 @@ export function levelObserver(
     observe(result, cgroup, reading, detail) {
       const { entity } = cgroup
       const isFull = detail === 'full'
-      for (const [field, measurement] of isFull ? figureFields : sampledFigures) {
-        const value = reading.figures[field]
+      for (const [field, measurement] of isFull ? statFields : sampledStats) {
+        const value = reading.stats[field]
         if (Number.isFinite(value)) measurement.observe(result, entity, value)
       }
       if (detail === 'cpu') return
@@ -65,7 +65,7 @@ export function levelObserver(
   }
 }
 
-const SAMPLED: ReadonlySet<keyof CgroupFigures> = new Set(['cpuUsage', 'memoryUsage'])
+const SAMPLED: ReadonlySet<keyof CgroupStats> = new Set(['cpuUsage', 'memoryUsage'])
 
 const DEVICE_FIELDS = [
   'readBytes',

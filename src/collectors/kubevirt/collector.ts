@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
-import type { Machine as Units } from '../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -16,7 +16,7 @@ import { DOMAIN_ANNOTATION, KUBEVIRT_LABELS } from './identity.ts'
 import { KUBEVIRT_SETTINGS } from './settings.ts'
 import { Sums } from './sums.ts'
 import { compileTargets } from './targets.ts'
-import { Machines } from './virtual-machines.ts'
+import { VirtualMachines } from './virtual-machines.ts'
 
 type KubevirtConfig = Values<typeof KUBEVIRT_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 
@@ -24,7 +24,7 @@ export type KubevirtOptions = KubevirtNaming & Omit<KubevirtConfig['kubevirt'], 
 
 export interface KubevirtSources {
   readonly procfs: Procfs
-  readonly machine: Units
+  readonly system: SystemConstants
   readonly slice: TimeSlice
   readonly workloads: Workloads
 }
@@ -37,10 +37,10 @@ export interface KubevirtSources {
 export function registerKubevirt(
   meter: Meter,
   options: KubevirtOptions,
-  { procfs, machine: units, slice, workloads }: KubevirtSources,
+  { procfs, system: units, slice, workloads }: KubevirtSources,
 ): void {
   const { targets, strict } = options
-  const machines = new Machines({
+  const vms = new VirtualMachines({
     procfs,
     workloads,
     slice,
@@ -67,9 +67,9 @@ export function registerKubevirt(
   }
   meter.addBatchObservableCallback(
     async (result) => {
-      sums.add(await machines.take())
+      sums.add(await vms.collect())
       observe(result)
-      health.measurements.errors.observe(result, agent, machines.errors)
+      health.measurements.errors.observe(result, agent, vms.errors)
       if (options.info) health.measurements.info.observe(result, agent, 1)
     },
     [...observables, ...health.observables],

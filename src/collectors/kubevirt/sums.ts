@@ -2,7 +2,7 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyStatm, type Statm } from '../../kernel/procfs/statm.ts'
 import { Entity } from '../../telemetry/entity.ts'
-import type { Machine } from './virtual-machine.ts'
+import type { VirtualMachine } from './virtual-machine.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
 
 export interface Sum {
@@ -29,11 +29,11 @@ export class Sums {
   }
 
   /** Adds up the machines; those that are not among them are forgotten. */
-  add(machines: readonly Machine[]): void {
+  add(vms: readonly VirtualMachine[]): void {
     this.#pass++
-    for (const machine of machines) {
-      for (const process of machine.processes.values()) {
-        const sum = this.#sum(machine, process)
+    for (const vm of vms) {
+      for (const process of vm.processes.values()) {
+        const sum = this.#sum(vm, process)
         sum.processes++
         addTicks(sum.used, process.used)
         sum.memory.size += process.memory.size
@@ -42,12 +42,12 @@ export class Sums {
         sum.memory.data += process.memory.data
       }
     }
-    for (const machine of machines) {
-      for (const [name, used] of machine.retired) {
-        const sum = this.#sums.get(this.#key(machine, name))
+    for (const vm of vms) {
+      for (const [name, used] of vm.retired) {
+        const sum = this.#sums.get(this.#key(vm, name))
         if (sum?.pass === this.#pass) addTicks(sum.used, used)
         // Where no such process is left, the series has ended; a later one of the name begins anew.
-        else machine.retired.delete(name)
+        else vm.retired.delete(name)
       }
     }
     for (const [key, sum] of this.#sums) if (sum.pass !== this.#pass) this.#sums.delete(key)
@@ -57,15 +57,13 @@ export class Sums {
     return this.#sums.values()
   }
 
-  #sum(machine: Machine, process: VmProcess): Sum {
-    const { name = String(process.pid) } = machine.identity
+  #sum(vm: VirtualMachine, process: VmProcess): Sum {
+    const { name = String(process.pid) } = vm.identity
     const key =
-      machine.identity.name === undefined
-        ? `${name} ${process.name}`
-        : this.#key(machine, process.name)
+      vm.identity.name === undefined ? `${name} ${process.name}` : this.#key(vm, process.name)
     let sum = this.#sums.get(key)
     if (sum === undefined) {
-      const attributes = this.#attributes(machine, name, process.name)
+      const attributes = this.#attributes(vm, name, process.name)
       sum = {
         entity: new Entity(attributes, this.#startOf(process.start)),
         used: { user: 0, system: 0 },
@@ -78,15 +76,15 @@ export class Sums {
     if (sum.pass === this.#pass) return sum
     clear(sum, this.#pass)
     // Names may have become known.
-    sum.entity.rename(this.#attributes(machine, name, process.name))
+    sum.entity.rename(this.#attributes(vm, name, process.name))
     return sum
   }
 
-  #key({ key, identity }: Machine, process: string): string {
+  #key({ key, identity }: VirtualMachine, process: string): string {
     return JSON.stringify(this.#strict ? [identity.name, process] : [key, process])
   }
 
-  #attributes({ owner, identity, pod }: Machine, name: string, process: string): Attributes {
+  #attributes({ owner, identity, pod }: VirtualMachine, name: string, process: string): Attributes {
     const attributes: Attributes = { 'vm.name': name, 'process.executable.name': process }
     if (this.#strict) return attributes
     const set = (key: string, value: string | undefined) => {

@@ -3,7 +3,7 @@ import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
 import { NOBODY, type VmIdentity } from './identity.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
 
-export class Machine {
+export class VirtualMachine {
   readonly key: string
   readonly owner: CgroupOwner
   /** As far as it is known now. */

@@ -13,10 +13,10 @@ import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { identityOf, identityOfProcess, isLauncherPod, merge } from './identity.ts'
 import type { ArgvMatcher } from './targets.ts'
-import { Machine } from './virtual-machine.ts'
+import { VirtualMachine } from './virtual-machine.ts'
 import { VmProcess } from './vm-process.ts'
 
-export interface MachinesParts {
+export interface VirtualMachinesParts {
   readonly procfs: Procfs
   readonly workloads: Workloads
   readonly slice: TimeSlice
@@ -26,7 +26,7 @@ export interface MachinesParts {
 }
 
 interface Seen {
-  readonly machine: Machine | undefined
+  readonly vm: VirtualMachine | undefined
   /** The pass in which it is looked at again. */
   readonly due: number
 }
@@ -36,19 +36,19 @@ const LOOK_AGAIN = 60
 /** Seconds for which a process is young. */
 const YOUNG = 5
 
-export class Machines {
+export class VirtualMachines {
   /** Processes that could not be read, though they were there. */
   errors = 0
-  readonly #parts: MachinesParts
+  readonly #parts: VirtualMachinesParts
   readonly #stat = emptyStat()
   readonly #seen = new Map<number, Seen>()
-  readonly #machines = new Map<string, Machine>()
+  readonly #vms = new Map<string, VirtualMachine>()
   #pass = 0
   /** In one collection the list that process groups were given will do. */
   #listedAt = Number.POSITIVE_INFINITY
   #uptime = 0
 
-  constructor(parts: MachinesParts) {
+  constructor(parts: VirtualMachinesParts) {
     this.#parts = parts
   }
 
@@ -58,12 +58,12 @@ export class Machines {
    * @returns the machines that are there.
    * @throws NodeJS.ErrnoException when procfs can't be listed.
    */
-  async take(): Promise<Machine[]> {
+  async collect(): Promise<VirtualMachine[]> {
     const { procfs, slice } = this.#parts
     this.#pass++
     this.#uptime = uptimeOf(procfs)
     slice.begin()
-    const launchersBefore = new Set([...this.#machines.values()].filter((one) => one.isLauncher))
+    const launchersBefore = new Set([...this.#vms.values()].filter((one) => one.isLauncher))
     const present = new Set(procfs.pids(this.#listedAt))
     this.#listedAt = performance.now()
     for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
@@ -71,28 +71,28 @@ export class Machines {
       if (slice.isOver()) await slice.next()
       await this.#visit(pid)
     }
-    for (const machine of this.#machines.values()) {
-      this.#name(machine)
-      const wasLauncher = launchersBefore.has(machine)
+    for (const vm of this.#vms.values()) {
+      this.#name(vm)
+      const wasLauncher = launchersBefore.has(vm)
       // Its other processes were met before the one that says what it is, in this collection or an earlier one.
-      for (const pid of machine.members) {
-        if (!machine.isLauncher || machine.processes.has(pid)) continue
+      for (const pid of vm.members) {
+        if (!vm.isLauncher || vm.processes.has(pid)) continue
         if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#lookAt(pid)
       }
-      if (machine.members.size === 0) this.#machines.delete(machine.key)
+      if (vm.members.size === 0) this.#vms.delete(vm.key)
       // All of its series have ended.
-      if (machine.processes.size === 0) machine.retired.clear()
+      if (vm.processes.size === 0) vm.retired.clear()
     }
-    return [...this.#machines.values()].filter(({ processes }) => processes.size > 0)
+    return [...this.#vms.values()].filter(({ processes }) => processes.size > 0)
   }
 
   #visit(pid: number): Promise<void> | undefined {
     const seen = this.#seen.get(pid)
-    const process = seen?.machine?.processes.get(pid)
+    const process = seen?.vm?.processes.get(pid)
     if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
       return this.#lookAt(pid)
     }
-    return process && this.#follow(seen.machine as Machine, process)
+    return process && this.#follow(seen.vm as VirtualMachine, process)
   }
 
   /** One that could not be read is looked at again in the next pass. */
@@ -115,32 +115,32 @@ export class Machines {
     const isAsked = owner.scope !== 'host' || isTarget !== undefined
     const argv = isAsked ? await procfs.cmdline(directory) : []
     const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
-    const machine = isWanted ? this.#machine(pid, owner) : undefined
-    this.#seen.set(pid, { machine, due })
-    if (machine === undefined) return
-    machine.members.add(pid)
+    const vm = isWanted ? this.#vm(pid, owner) : undefined
+    this.#seen.set(pid, { vm, due })
+    if (vm === undefined) return
+    vm.members.add(pid)
     const said = identityOfProcess(argv)
     if (said !== undefined) {
       // A launcher says more than an emulator.
       const isLauncher = said.uid !== undefined
-      machine.said = isLauncher ? merge(said, machine.said) : merge(machine.said, said)
+      vm.said = isLauncher ? merge(said, vm.said) : merge(vm.said, said)
     }
-    machine.isLauncher ||= isTarget !== undefined || said !== undefined
-    if (!machine.isLauncher) return
+    vm.isLauncher ||= isTarget !== undefined || said !== undefined
+    if (!vm.isLauncher) return
     const process = new VmProcess(pid, directory, this.#stat, argv, comm)
     process.update(procfs, this.#stat)
-    machine.processes.set(pid, process)
+    vm.processes.set(pid, process)
   }
 
   /** A promise only where its command line is read. */
-  #follow(machine: Machine, process: VmProcess): Promise<void> | undefined {
+  #follow(vm: VirtualMachine, process: VmProcess): Promise<void> | undefined {
     const { procfs } = this.#parts
     try {
       if (procfs.isExecuting(process.directory)) return this.#lookAt(process.pid)
       procfs.stat(process.directory, this.#stat)
       if (this.#stat.starttime !== process.start) return this.#lookAt(process.pid)
       const comm = procfs.commOr(process.comm)
-      if (process.isAnother(this.#stat, comm)) return this.#followProgram(machine, process, comm)
+      if (process.isAnother(this.#stat, comm)) return this.#followProgram(vm, process, comm)
       process.update(procfs, this.#stat)
     } catch (error) {
       this.#countError(error)
@@ -149,40 +149,40 @@ export class Machines {
   }
 
   /** Follows a process that has executed another program. */
-  async #followProgram(machine: Machine, process: VmProcess, comm: string): Promise<void> {
+  async #followProgram(vm: VirtualMachine, process: VmProcess, comm: string): Promise<void> {
     const { procfs } = this.#parts
     await this.#attempt(async () => {
       const argv = await procfs.cmdline(process.directory)
       const { name, used } = process
       const before = { ...used }
-      if (process.become(this.#stat, comm, argv)) machine.retire(name, before)
+      if (process.become(this.#stat, comm, argv)) vm.retire(name, before)
       process.update(procfs, this.#stat)
     })
   }
 
-  #machine(pid: number, owner: CgroupOwner): Machine {
+  #vm(pid: number, owner: CgroupOwner): VirtualMachine {
     const key = owner.podUid ?? owner.containerId ?? `process ${pid}`
-    const known = this.#machines.get(key)
+    const known = this.#vms.get(key)
     if (known !== undefined) return known
-    const machine = new Machine(key, owner)
-    this.#machines.set(key, machine)
-    return machine
+    const vm = new VirtualMachine(key, owner)
+    this.#vms.set(key, vm)
+    return vm
   }
 
-  #name(machine: Machine): void {
-    const { pod } = this.#parts.workloads.name(machine.owner)
-    machine.isLauncher ||= isLauncherPod(pod)
-    machine.identity = identityOf(pod, machine.said)
-    machine.pod = pod?.name
+  #name(vm: VirtualMachine): void {
+    const { pod } = this.#parts.workloads.name(vm.owner)
+    vm.isLauncher ||= isLauncherPod(pod)
+    vm.identity = identityOf(pod, vm.said)
+    vm.pod = pod?.name
   }
 
   #forget(pid: number): void {
-    const machine = this.#seen.get(pid)?.machine
+    const vm = this.#seen.get(pid)?.vm
     this.#seen.delete(pid)
-    const process = machine?.processes.get(pid)
-    machine?.members.delete(pid)
-    machine?.processes.delete(pid)
-    if (process !== undefined) machine?.retire(process.name, process.used)
+    const process = vm?.processes.get(pid)
+    vm?.members.delete(pid)
+    vm?.processes.delete(pid)
+    if (process !== undefined) vm?.retire(process.name, process.used)
   }
 
   /** Whether it succeeded; a process that has ended meanwhile is no error. */

@@ -13,10 +13,10 @@ export interface EntityPeaks {
   /** Its attributes; the same object as long as they are the same. */
   readonly attributes: Attributes
   /** The largest value of the last minute; NaN where there is none. */
-  peak(figure: PeakFigure): number
+  peak(name: PeakName): number
 }
 
-export type PeakFigure = keyof (typeof CONTAINER_PEAKS)['metrics']
+export type PeakName = keyof (typeof CONTAINER_PEAKS)['metrics']
 
 export interface PeaksSources {
   readonly peaks: () => Iterable<EntityPeaks>
@@ -33,8 +33,8 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
   const kinds = Object.fromEntries(
     Object.entries(TABLES).map(([kind, table]) => {
       const { measurements, observables } = createInstruments(meter, table)
-      const figures = Object.entries(measurements) as [PeakFigure, (typeof measurements)[string]][]
-      return [kind, { figures, observables }]
+      const rows = Object.entries(measurements) as [PeakName, (typeof measurements)[string]][]
+      return [kind, { rows, observables }]
     }),
   )
   const entities = new WeakMap<Attributes, Entity>()
@@ -44,8 +44,8 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
         const { kind, attributes } = recorded
         const entity = entities.get(attributes) ?? new Entity(attributes, created)
         entities.set(attributes, entity)
-        for (const [figure, measurement] of kinds[kind].figures) {
-          const value = recorded.peak(figure)
+        for (const [name, measurement] of kinds[kind].rows) {
+          const value = recorded.peak(name)
           if (Number.isFinite(value)) measurement.observe(result, entity, value)
         }
       }

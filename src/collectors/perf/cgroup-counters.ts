@@ -15,7 +15,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { FIRST_PROCESS } from './definitions.ts'
 
-export interface CountedOptions {
+export interface CgroupCountersOptions {
   /** The mount of the hierarchy that counts by cgroup. */
   readonly root: string
   readonly parts: Omit<CounterParts, 'onFailure'>
@@ -41,17 +41,17 @@ function firstProcess(directory: string): number | undefined {
   }
 }
 
-export class Counted {
+export class CgroupCounters {
   descriptors = 0
   /** Cgroups of the last pass for which there were no descriptors left. */
   omitted = 0
   errors = 0
-  readonly #options: CountedOptions
+  readonly #options: CgroupCountersOptions
   readonly #open = new Map<string, Open>()
   #version = 0
   #hasNotified = false
 
-  constructor(options: CountedOptions) {
+  constructor(options: CgroupCountersOptions) {
     this.#options = options
   }
 
@@ -60,7 +60,7 @@ export class Counted {
    *
    * @param time of the collection: since when the counters count that it opens.
    */
-  async take(
+  async collect(
     tree: CgroupTree,
     slice: TimeSlice,
     time: HrTime,

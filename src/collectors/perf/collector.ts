@@ -8,7 +8,7 @@ import { EVENTS, type EventClass } from '../../kernel/perf-events/events.ts'
 import { loadPerfOpener } from '../../kernel/perf-events/open.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { ownOpenFilesLimit } from '../../kernel/rlimit.ts'
-import type { Machine } from '../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -18,9 +18,15 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
-import { Counted } from './cgroup-counters.ts'
-import { ALL_PERF_TABLES, PERF_EVENTS, PERF_READING, PERF_TABLES, TIMES } from './definitions.ts'
-import { CountedGroups } from './group-counters.ts'
+import { CgroupCounters } from './cgroup-counters.ts'
+import {
+  ALL_PERF_TABLES,
+  PERF_EVENTS,
+  PERF_SELF_METRICS,
+  PERF_TABLES,
+  TIMES,
+} from './definitions.ts'
+import { GroupCounters } from './group-counters.ts'
 import { observePerf } from './observe.ts'
 import { describeRefusals, type Probed, probeEvents } from './probe.ts'
 import { PERF_SETTINGS } from './settings.ts'
@@ -33,7 +39,7 @@ export interface PerfSources {
   readonly slice: TimeSlice
   readonly workloads: Workloads
   readonly procfs: Procfs
-  readonly machine: Machine
+  readonly system: SystemConstants
   readonly members: Members
   /** Says something to the operator. */
   readonly notify: (message: string) => void
@@ -61,7 +67,7 @@ export function registerPerf(
     options.scopes.map((level) => [level, createInstruments(meter, PERF_TABLES[level])]),
   )
   const groups = createInstruments(meter, PERF_TABLES.group)
-  const reading = createInstruments(meter, PERF_READING)
+  const reading = createInstruments(meter, PERF_SELF_METRICS)
   const support = createInstruments(meter, PERF_EVENTS)
   const collector = new Entity({}, created)
   const labels = [...options.hardware, ...options.software, ...options.cache]
@@ -78,23 +84,27 @@ export function registerPerf(
     async (result) => {
       const started = await starting
       if (started === undefined) return
-      const { counted, countedGroups, budget } = started
+      const { cgroupCounters, groupCounters, budget } = started
       if (options.scopes.length > 0) {
-        await counted.take(tree, slice, collectionTime(result), ({ selected, entity }, counts) =>
-          observePerf(result, levels[selected.level].measurements, entity, counts, times),
+        await cgroupCounters.collect(
+          tree,
+          slice,
+          collectionTime(result),
+          ({ selected, entity }, counts) =>
+            observePerf(result, levels[selected.level].measurements, entity, counts, times),
         )
       }
-      await countedGroups.take(
+      await groupCounters.collect(
         slice,
-        budget - counted.descriptors,
+        budget - cgroupCounters.descriptors,
         collectionTime(result),
         (entity, counts) => observePerf(result, groups.measurements, entity, counts, times),
       )
-      const sum = (figure: 'descriptors' | 'omitted' | 'errors') =>
-        reading.measurements[figure].observe(
+      const sum = (name: 'descriptors' | 'omitted' | 'errors') =>
+        reading.measurements[name].observe(
           result,
           collector,
-          counted[figure] + countedGroups[figure],
+          cgroupCounters[name] + groupCounters[name],
         )
       sum('descriptors')
       sum('omitted')
@@ -109,8 +119,8 @@ export function registerPerf(
   )
   return async () => {
     const started = await starting
-    started?.counted.close()
-    started?.countedGroups.close()
+    started?.cgroupCounters.close()
+    started?.groupCounters.close()
   }
 }
 
@@ -123,7 +133,7 @@ function supportEntity(label: string, code: string | undefined, created: HrTime)
 
 /** Finds out what can be counted; undefined, and said, when nothing can. */
 async function start(root: string, options: PerfOptions, sources: PerfSources) {
-  const { workloads, procfs, machine, members, notify } = sources
+  const { workloads, procfs, system, members, notify } = sources
   try {
     const opener = await loadPerfOpener()
     const cpus = onlineCpus()
@@ -142,17 +152,17 @@ async function start(root: string, options: PerfOptions, sources: PerfSources) {
     return {
       probed,
       budget,
-      counted: new Counted({ root, parts, budget, workloads, options, notify }),
-      countedGroups: new CountedGroups({
+      cgroupCounters: new CgroupCounters({ root, parts, budget, workloads, options, notify }),
+      groupCounters: new GroupCounters({
         procfs,
         members,
         parts,
         patterns: options.process_groups,
-        ticksPerSecond: machine.ticksPerSecond,
+        ticksPerSecond: system.ticksPerSecond,
       }),
     }
   } catch (error) {
-    notify(`no perf events are counted: ${(error as Error).message}`)
+    notify(`no perf events are cgroupCounters: ${(error as Error).message}`)
     return undefined
   }
 }

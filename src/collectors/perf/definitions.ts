@@ -135,7 +135,7 @@ function unitOf({ label, class: name }: PerfEvent): string {
 }
 
 /** What the collector says of itself. */
-export const PERF_READING = metricTable({
+export const PERF_SELF_METRICS = metricTable({
   scope: SCOPE,
   keys: {},
   metrics: {
@@ -181,6 +181,6 @@ export const PERF_EVENTS = metricTable({
 
 export const ALL_PERF_TABLES: readonly MetricTable[] = [
   ...Object.values(PERF_TABLES),
-  PERF_READING,
+  PERF_SELF_METRICS,
   PERF_EVENTS,
 ]

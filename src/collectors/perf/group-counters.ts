@@ -18,7 +18,7 @@ import type { WholeMatch } from '../../lib/re2.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 
-export interface CountedGroupsOptions {
+export interface GroupCountersOptions {
   readonly procfs: Procfs
   readonly ticksPerSecond: number
   readonly parts: Omit<CounterParts, 'onFailure' | 'cpus'>
@@ -30,33 +30,33 @@ export interface CountedGroupsOptions {
 /** A process and what it started since. */
 interface Family {
   readonly counters: Counters
-  readonly group: CountedGroup
+  readonly group: GroupCounts
   /** Clock ticks after boot. */
   readonly opened: number
   pass: number
 }
 
-interface CountedGroup {
+interface GroupCounts {
   readonly entity: Entity
   readonly counts: Counts
   pass: number
 }
 
-export class CountedGroups {
+export class GroupCounters {
   descriptors = 0
   /** Processes of the last pass for which there were no descriptors left. */
   omitted = 0
   errors = 0
-  readonly #options: CountedGroupsOptions
+  readonly #options: GroupCountersOptions
   readonly #patterns: readonly WholeMatch[]
-  readonly #groups = new Map<ProcessGroup, CountedGroup>()
+  readonly #groups = new Map<ProcessGroup, GroupCounts>()
   /** Who counts for a process. */
   readonly #processes = new Map<number, { readonly start: number; readonly family: Family }>()
   readonly #families = new Set<Family>()
   #pass = 0
   #time: HrTime = [0, 0]
 
-  constructor(options: CountedGroupsOptions) {
+  constructor(options: GroupCountersOptions) {
     this.#options = options
     this.#patterns = options.patterns.map(compileGlob)
   }
@@ -67,7 +67,7 @@ export class CountedGroups {
    * @param budget descriptors that may be used.
    * @param time of the collection: since when groups count that it finds.
    */
-  async take(
+  async collect(
     slice: TimeSlice,
     budget: number,
     time: HrTime,
@@ -161,7 +161,7 @@ export class CountedGroups {
     this.#families.delete(family)
   }
 
-  #group(group: ProcessGroup): CountedGroup {
+  #group(group: ProcessGroup): GroupCounts {
     let counted = this.#groups.get(group)
     if (counted === undefined) {
       const entity = group.entity.part({}, this.#time)

@@ -2,7 +2,7 @@
 import type { Meter } from '@opentelemetry/api'
 import type { Members } from '../../entities/group-members.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
-import type { Machine } from '../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import { now } from '../../telemetry/clock.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -12,7 +12,7 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import { Accounting } from './account/accounting.ts'
 import { TopGroups } from './account/top-groups.ts'
-import { Placement } from './account/workload-ownership.ts'
+import { WorkloadOwnership } from './account/workload-ownership.ts'
 import { type FactSources, processFacts } from './classify/process-facts.ts'
 import type { ReplaceableRules } from './classify/replaceable-rules.ts'
 import {
@@ -23,19 +23,19 @@ import {
   WORKLOAD_METRICS,
 } from './definitions.ts'
 import { observeGroup } from './observe/observe-group.ts'
-import { registerReading } from './observe/self-metrics.ts'
+import { registerSelfMetrics } from './observe/self-metrics.ts'
 import { PROCESS_GROUP_SETTINGS } from './settings.ts'
 import { StrictReader } from './strict/process-snapshot.ts'
-import { StrictCensus } from './strict/strict-tracker.ts'
+import { StrictTracker } from './strict/strict-tracker.ts'
 import { ProcessReader, type ProcessReaderOptions } from './track/process-reader.ts'
-import { Census } from './track/process-tracker.ts'
-import { ReadingErrors } from './track/read-errors.ts'
+import { ProcessTracker } from './track/process-tracker.ts'
+import { ReadErrors } from './track/read-errors.ts'
 import type { TaskSource } from './track/task-source.ts'
-import type { CensusOptions, CensusSources, GroupCensus } from './track/tracker.ts'
+import type { GroupTracker, TrackerOptions, TrackerSources } from './track/tracker.ts'
 
 type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>['process_groups']
 
-export type ProcessGroupsOptions = CensusOptions &
+export type ProcessGroupsOptions = TrackerOptions &
   Pick<GroupSettings, 'threads' | 'smaps' | 'refresh' | 'smaps_interval'> & {
     readonly rules: ReplaceableRules
     /** Whether a group is divided among the containers and pods of its processes. */
@@ -46,7 +46,7 @@ export type ProcessGroupsOptions = CensusOptions &
 
 export interface ProcessGroupsSources {
   readonly procfs: Procfs
-  readonly machine: Machine
+  readonly system: SystemConstants
   /** The name of a user id. */
   readonly username: (uid: number) => string
   readonly slice: TimeSlice
@@ -66,27 +66,27 @@ export interface ProcessGroupsSources {
 export function registerProcessGroups(
   meter: Meter,
   options: ProcessGroupsOptions,
-  { procfs, machine, username, slice, workloads, members, taskSource }: ProcessGroupsSources,
+  { procfs, system, username, slice, workloads, members, taskSource }: ProcessGroupsSources,
 ): () => void {
   const units = {
-    ...machine,
+    ...system,
     bootTime: procfs.bootTime(),
     strict: options.strict,
   }
-  const errors = new ReadingErrors()
-  const placement = new Placement(procfs, workloads, errors, options)
-  const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { placement }) }
-  const read = { ...options, ...machine }
+  const errors = new ReadErrors()
+  const ownership = new WorkloadOwnership(procfs, workloads, errors, options)
+  const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { ownership }) }
+  const read = { ...options, ...system }
   const tasks = taskSource(new ProcessReader(procfs, read, errors), read)
-  const census = createCensus(read, placement, tasks, {
+  const tracker = createTracker(read, ownership, tasks, {
     procfs,
     errors,
     slice,
     rules: options.rules,
-    judge: (process, argv) => options.rules.match(processFacts(facts, process, argv)),
+    classify: (process, argv) => options.rules.match(processFacts(facts, process, argv)),
     startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
   })
-  members.offer(() => census.members())
+  members.offer(() => tracker.members())
   const top = new TopGroups(now())
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)
@@ -100,39 +100,39 @@ export function registerProcessGroups(
   meter.addBatchObservableCallback(
     async (result) => {
       try {
-        await census.take(collectionTime(result))
+        await tracker.collect(collectionTime(result))
       } catch (error) {
         errors.collections++
         throw error
       }
-      for (const group of top.select(census.groups)) {
+      for (const group of top.select(tracker.groups)) {
         if (slice.isOver()) await slice.next()
         observeGroup(result, measurements, group, units)
       }
-      for (const { entity, processes, threads } of placement.tallies.values()) {
+      for (const { entity, processes, threads } of ownership.counter.values()) {
         workload.measurements.processes.observe(result, entity, processes)
         workload.measurements.threads.observe(result, entity, threads)
       }
     },
     [groups, waits, threads, workload].flatMap(({ observables }) => observables),
   )
-  registerReading(meter, { census, tasks, errors, rules: options.rules }, now())
+  registerSelfMetrics(meter, { tracker, tasks, errors, rules: options.rules }, now())
   return () => tasks.close()
 }
 
-function createCensus(
-  options: ProcessGroupsOptions & Machine,
-  placement: Placement,
+function createTracker(
+  options: ProcessGroupsOptions & SystemConstants,
+  ownership: WorkloadOwnership,
   tasks: TaskSource,
-  sources: CensusSources,
-): GroupCensus {
+  sources: TrackerSources,
+): GroupTracker {
   const { procfs, errors, slice } = sources
   if (options.strict) {
     const reader = new StrictReader(procfs, options, errors, slice)
-    return new StrictCensus(sources, reader, options, now())
+    return new StrictTracker(sources, reader, options, now())
   }
   const accounting = new Accounting(errors, options, slice)
-  return new Census({ ...sources, tasks, accounting, placement }, options, now())
+  return new ProcessTracker({ ...sources, tasks, accounting, ownership }, options, now())
 }
 
 export interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {

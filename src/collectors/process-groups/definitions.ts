@@ -196,7 +196,7 @@ export const WORKLOAD_METRICS = metricTable({
 })
 
 /** What the collector reports of its own reading. */
-export const READING_METRICS = metricTable({
+export const SELF_METRICS = metricTable({
   scope: 'process_groups',
   keys: {
     'procgroup.rules.reload.outcome': { description: '`success`, or `failure` for wrong rules' },
@@ -253,7 +253,7 @@ export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   WAIT_METRICS,
   THREAD_METRICS,
   WORKLOAD_METRICS,
-  READING_METRICS,
+  SELF_METRICS,
 ]
 
 function cpuTime(mode: 'user' | 'system', of: Level = 'group') {

@@ -1,6 +1,6 @@
 /** What the kernel says of one cgroup. NaN stands for what it doesn't say, Infinity for no limit. */
 
-export interface CgroupFigures {
+export interface CgroupStats {
   /** Seconds of CPU time; of all CPUs together. */
   cpuUsage: number
   cpuUser: number
@@ -33,7 +33,7 @@ export interface CgroupFigures {
   tasksLimit: number
 }
 
-export const NO_FIGURES: Readonly<CgroupFigures> = {
+export const NO_CGROUP_STATS: Readonly<CgroupStats> = {
   cpuUsage: Number.NaN,
   cpuUser: Number.NaN,
   cpuSystem: Number.NaN,

@@ -1,6 +1,6 @@
 /** Reads the files of a cgroup of v1: Documentation/admin-guide/cgroup-v1/. */
 import { FileReader } from '../file-reader.ts'
-import type { CgroupFigures, DeviceIo } from './cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from './cgroup-stats.ts'
 import { parseBlkio } from './io-stat.ts'
 import { SmallFiles } from './keyed.ts'
 
@@ -32,7 +32,7 @@ export class CgroupReaderV1 {
   }
 
   /** Controller `cpuacct`. */
-  cpu(directory: string, into: CgroupFigures): void {
+  cpu(directory: string, into: CgroupStats): void {
     into.cpuUsage = this.#files.number(`${directory}cpuacct.usage`) / NANOSECONDS
     const values = this.#files.keyed(`${directory}cpuacct.stat`, CPUACCT_STAT)
     into.cpuUser = values[0] / this.#ticksPerSecond
@@ -40,7 +40,7 @@ export class CgroupReaderV1 {
   }
 
   /** Controller `cpu`. */
-  throttling(directory: string, into: CgroupFigures): void {
+  throttling(directory: string, into: CgroupStats): void {
     const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)
     into.periods = values[0]
     into.throttledPeriods = values[1]
@@ -51,12 +51,12 @@ export class CgroupReaderV1 {
   }
 
   /** Controller `memory`. */
-  memoryUsage(directory: string, into: CgroupFigures): void {
+  memoryUsage(directory: string, into: CgroupStats): void {
     into.memoryUsage = this.#files.number(`${directory}memory.usage_in_bytes`)
   }
 
   /** Controller `memory`. */
-  memory(directory: string, into: CgroupFigures): void {
+  memory(directory: string, into: CgroupStats): void {
     this.memoryUsage(directory, into)
     const limit = this.#files.number(`${directory}memory.limit_in_bytes`)
     into.memoryLimit = limit >= NO_LIMIT ? Number.POSITIVE_INFINITY : limit
@@ -70,12 +70,12 @@ export class CgroupReaderV1 {
   }
 
   /** Controller `memory`; before Linux 4.13 the file has no count. */
-  oomKills(directory: string, into: CgroupFigures): void {
+  oomKills(directory: string, into: CgroupStats): void {
     into.oomKills = this.#files.keyed(`${directory}memory.oom_control`, OOM_CONTROL)[0]
   }
 
   /** Controller `pids`. */
-  tasks(directory: string, into: CgroupFigures): void {
+  tasks(directory: string, into: CgroupStats): void {
     into.tasks = this.#files.number(`${directory}pids.current`)
     into.tasksLimit = this.#files.number(`${directory}pids.max`)
   }

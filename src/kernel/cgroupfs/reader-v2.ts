@@ -1,7 +1,7 @@
 /** Reads the files of a cgroup of v2: Documentation/admin-guide/cgroup-v2.rst. */
 import { FileReader } from '../file-reader.ts'
 import { type Pressure, parsePressure } from '../psi.ts'
-import type { CgroupFigures, DeviceIo } from './cgroup-stats.ts'
+import type { CgroupStats, DeviceIo } from './cgroup-stats.ts'
 import { parseIoStat } from './io-stat.ts'
 import { parseNumber, SmallFiles } from './keyed.ts'
 
@@ -28,7 +28,7 @@ export class CgroupReaderV2 {
     this.#files = new SmallFiles(reader)
   }
 
-  cpu(directory: string, into: CgroupFigures): void {
+  cpu(directory: string, into: CgroupStats): void {
     const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)
     into.cpuUsage = values[0] / MICROSECONDS
     into.cpuUser = values[1] / MICROSECONDS
@@ -39,18 +39,18 @@ export class CgroupReaderV2 {
   }
 
   /** `cpu.max`: quota, or `max`, and period, in microseconds. */
-  cpuLimit(directory: string, into: CgroupFigures): void {
+  cpuLimit(directory: string, into: CgroupStats): void {
     this.#files.reader.read(`${directory}cpu.max`)
     const quota = parseNumber(this.#files.reader, this.#files.scanner)
     this.#files.scanner.skipBlanks()
     into.cpuLimit = quota / this.#files.scanner.number()
   }
 
-  memoryUsage(directory: string, into: CgroupFigures): void {
+  memoryUsage(directory: string, into: CgroupStats): void {
     into.memoryUsage = this.#files.number(`${directory}memory.current`)
   }
 
-  memory(directory: string, into: CgroupFigures): void {
+  memory(directory: string, into: CgroupStats): void {
     this.memoryUsage(directory, into)
     const values = this.#files.keyed(`${directory}memory.stat`, MEMORY_STAT)
     into.anonymous = values[0]
@@ -61,15 +61,15 @@ export class CgroupReaderV2 {
     into.majorFaults = values[5]
   }
 
-  memoryLimit(directory: string, into: CgroupFigures): void {
+  memoryLimit(directory: string, into: CgroupStats): void {
     into.memoryLimit = this.#files.number(`${directory}memory.max`)
   }
 
-  swap(directory: string, into: CgroupFigures): void {
+  swap(directory: string, into: CgroupStats): void {
     into.swap = this.#files.number(`${directory}memory.swap.current`)
   }
 
-  memoryEvents(directory: string, into: CgroupFigures): void {
+  memoryEvents(directory: string, into: CgroupStats): void {
     const values = this.#files.keyed(`${directory}memory.events`, MEMORY_EVENTS)
     into.eventsLow = values[0]
     into.eventsHigh = values[1]
@@ -78,11 +78,11 @@ export class CgroupReaderV2 {
     into.oomKills = values[4]
   }
 
-  tasks(directory: string, into: CgroupFigures): void {
+  tasks(directory: string, into: CgroupStats): void {
     into.tasks = this.#files.number(`${directory}pids.current`)
   }
 
-  tasksLimit(directory: string, into: CgroupFigures): void {
+  tasksLimit(directory: string, into: CgroupStats): void {
     into.tasksLimit = this.#files.number(`${directory}pids.max`)
   }
 

@@ -1,6 +1,6 @@
 /** What the whole node uses: `/proc/stat`, `/proc/meminfo`, `/proc/vmstat`; proc_stat(5) and its siblings. */
 import { ByteScanner } from '../byte-scanner.ts'
-import { KeptFileReader } from '../cached-descriptors.ts'
+import { CachedDescriptorReader } from '../cached-descriptors.ts'
 import type { FileReader } from '../file-reader.ts'
 
 /** Counters since boot, but for memory. NaN for what can't be read. */
@@ -35,7 +35,11 @@ export class NodeUsageReader {
   readonly #scanner = new ByteScanner()
 
   /** @param root where procfs is mounted. */
-  constructor(root: string, ticksPerSecond: number, files: FileReader = new KeptFileReader(3)) {
+  constructor(
+    root: string,
+    ticksPerSecond: number,
+    files: FileReader = new CachedDescriptorReader(3),
+  ) {
     this.#root = root
     this.#ticksPerSecond = ticksPerSecond
     this.#files = files

@@ -16,7 +16,7 @@
 import { existsSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { BlockedError, BlockingFiles, type BlockingFilesOptions } from '../blocking-files.ts'
 import { ByteScanner, isDigit } from '../byte-scanner.ts'
-import { KeptFileReader } from '../cached-descriptors.ts'
+import { CachedDescriptorReader } from '../cached-descriptors.ts'
 import { type FileContent, FileReader } from '../file-reader.ts'
 import { type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
@@ -66,8 +66,8 @@ export class Procfs {
   /** Whose `status` that is, if it was read just now. */
   #statusOf: string | undefined
   /** Of what is read at every collection; apart, for the name is taken from the `stat` read last. */
-  readonly #stats: KeptFileReader
-  readonly #schedstats: KeptFileReader
+  readonly #stats: CachedDescriptorReader
+  readonly #schedstats: CachedDescriptorReader
   readonly #scanner = new ByteScanner()
   readonly #names = new NameCache()
   /** Whether it is the kernel's own, and not made up or recorded. */
@@ -88,8 +88,8 @@ export class Procfs {
     this.#own = this.#isReal ? `${root}/${readlinkSync(`${root}/self`)}/` : undefined
     // Other file systems keep what has been replaced.
     const kept = this.#isReal ? openFiles / 2 : 0
-    this.#stats = new KeptFileReader(kept)
-    this.#schedstats = new KeptFileReader(kept)
+    this.#stats = new CachedDescriptorReader(kept)
+    this.#schedstats = new CachedDescriptorReader(kept)
   }
 
   /** The directory of a process, or of one of its tasks; what the other methods take. */

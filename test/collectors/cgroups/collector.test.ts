@@ -41,7 +41,7 @@ async function collector(
     { root, include, depth: 10, max: 10_000, open_files: 100, triggers },
     {
       procfs: new Procfs(),
-      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
       workloads: new Workloads(directory, undefined),
       notify: (message) => said.push(message),

@@ -9,7 +9,7 @@ import type { DataPoint } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
 import { registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
 import { ContinuedSum, FaultCounters } from '../../../src/entities/continued-counters.ts'
-import { NO_FIGURES } from '../../../src/kernel/cgroupfs/cgroup-stats.ts'
+import { NO_CGROUP_STATS } from '../../../src/kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupMounts } from '../../../src/kernel/cgroupfs/mounts.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { now } from '../../../src/telemetry/clock.ts'
@@ -33,7 +33,7 @@ function collector(mounts: CgroupMounts) {
     { root: '/sys/fs/cgroup', include: [], depth: 10, max: 10_000, open_files: 0, triggers: [] },
     {
       procfs: new Procfs(),
-      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
       workloads: new Workloads(new Directory({ sources: [] }), undefined),
       notify: () => {},
@@ -154,9 +154,9 @@ test('a kernel that keeps the shares of removed cgroups itself is believed', (t)
 test('minor faults do not fall while a major one is counted', (t) => {
   const faults = new FaultCounters()
   const next = (minorFaults: number, majorFaults: number) => {
-    const figures = { ...NO_FIGURES, minorFaults, majorFaults }
-    faults.next(figures, 0, undefined)
-    return [figures.minorFaults, figures.majorFaults]
+    const stats = { ...NO_CGROUP_STATS, minorFaults, majorFaults }
+    faults.next(stats, 0, undefined)
+    return [stats.minorFaults, stats.majorFaults]
   }
   t.deepEqual(next(10, 0), [10, 0])
   t.deepEqual(next(9, 1), [10, 1])

@@ -32,7 +32,7 @@ async function collector({ include = [] as string[], procfs = new Procfs() } = {
     { root: CGROUP2 as string, include, depth: 10, max: 10_000, open_files: 100, triggers: [] },
     {
       procfs,
-      machine: { pageSize: 4096, ticksPerSecond: 100 },
+      system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
       workloads: new Workloads(directory, undefined),
       notify: () => {},

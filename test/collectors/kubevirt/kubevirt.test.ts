@@ -61,7 +61,7 @@ function setUp(
       { targets: [], info: false, ...options, ...naming },
       {
         procfs: new Procfs(tree.root),
-        machine: { pageSize: 4096, ticksPerSecond: 100 },
+        system: { pageSize: 4096, ticksPerSecond: 100 },
         slice: new TimeSlice(),
         workloads: new Workloads(directory, undefined),
       },

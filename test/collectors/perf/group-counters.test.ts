@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { CountedGroups } from '../../../src/collectors/perf/group-counters.ts'
+import { GroupCounters } from '../../../src/collectors/perf/group-counters.ts'
 import { Group } from '../../../src/collectors/process-groups/account/group.ts'
 import { assignment } from '../../../src/collectors/process-groups/classify/assignment.ts'
 import { type Member, Members } from '../../../src/entities/group-members.ts'
@@ -39,7 +39,7 @@ async function setUp(list: () => Member[]) {
   const members = new Members()
   members.offer(list)
   const opener = await loadPerfOpener()
-  const counted = new CountedGroups({
+  const counted = new GroupCounters({
     procfs,
     members,
     ticksPerSecond: TICKS_PER_SECOND,
@@ -48,7 +48,7 @@ async function setUp(list: () => Member[]) {
   })
   const take = async (budget = 1000) => {
     const found = new Map<unknown, Counts>()
-    await counted.take(new TimeSlice(), budget, now(), ({ attributes }, counts) =>
+    await counted.collect(new TimeSlice(), budget, now(), ({ attributes }, counts) =>
       found.set(attributes['procgroup.name'], counts),
     )
     return found

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { type CgroupFigures, NO_FIGURES } from '../../../src/kernel/cgroupfs/cgroup-stats.ts'
+import { type CgroupStats, NO_CGROUP_STATS } from '../../../src/kernel/cgroupfs/cgroup-stats.ts'
 import { findCgroupMounts, parseMounts } from '../../../src/kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../../src/kernel/cgroupfs/reader-v1.ts'
 import { CgroupReaderV2 } from '../../../src/kernel/cgroupfs/reader-v2.ts'
@@ -20,8 +20,8 @@ function directory(t: ExecutionContext, files: Record<string, string>): string {
 }
 
 /** The figures that differ from "not said". */
-function said(figures: CgroupFigures): Partial<CgroupFigures> {
-  return Object.fromEntries(Object.entries(figures).filter(([, value]) => !Number.isNaN(value)))
+function said(stats: CgroupStats): Partial<CgroupStats> {
+  return Object.fromEntries(Object.entries(stats).filter(([, value]) => !Number.isNaN(value)))
 }
 
 const CPU_STAT =
@@ -45,16 +45,16 @@ test('cgroup v2', (t) => {
     'io.stat': '8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n7:1 \n253:0 rbytes=9 rios=1\n',
   })
   const reader = new CgroupReaderV2()
-  const figures = { ...NO_FIGURES }
-  reader.cpu(path, figures)
-  reader.cpuLimit(path, figures)
-  reader.memory(path, figures)
-  reader.memoryLimit(path, figures)
-  reader.swap(path, figures)
-  reader.memoryEvents(path, figures)
-  reader.tasks(path, figures)
-  reader.tasksLimit(path, figures)
-  t.deepEqual(said(figures), {
+  const stats = { ...NO_CGROUP_STATS }
+  reader.cpu(path, stats)
+  reader.cpuLimit(path, stats)
+  reader.memory(path, stats)
+  reader.memoryLimit(path, stats)
+  reader.swap(path, stats)
+  reader.memoryEvents(path, stats)
+  reader.tasks(path, stats)
+  reader.tasksLimit(path, stats)
+  t.deepEqual(said(stats), {
     cpuUsage: 5,
     cpuUser: 3,
     cpuSystem: 2,
@@ -96,16 +96,16 @@ test('what a file does not have is not known, rather than zero', (t) => {
     'io.stat': '',
   })
   const reader = new CgroupReaderV2()
-  const figures = { ...NO_FIGURES }
-  reader.cpu(path, figures)
-  reader.cpuLimit(path, figures)
-  reader.memory(path, figures)
-  t.true(Number.isNaN(figures.periods))
-  t.true(Number.isNaN(figures.kernel))
-  t.is(figures.workingSet, 7)
-  t.is(figures.cpuLimit, Number.POSITIVE_INFINITY)
+  const stats = { ...NO_CGROUP_STATS }
+  reader.cpu(path, stats)
+  reader.cpuLimit(path, stats)
+  reader.memory(path, stats)
+  t.true(Number.isNaN(stats.periods))
+  t.true(Number.isNaN(stats.kernel))
+  t.is(stats.workingSet, 7)
+  t.is(stats.cpuLimit, Number.POSITIVE_INFINITY)
   t.deepEqual(reader.io(path), [])
-  t.throws(() => reader.swap(path, figures), { code: 'ENOENT' })
+  t.throws(() => reader.swap(path, stats), { code: 'ENOENT' })
 })
 
 test('files that are cut short or empty', (t) => {
@@ -116,10 +116,10 @@ test('files that are cut short or empty', (t) => {
     'io.stat': '8:0 rbytes=1 wby',
   })
   const reader = new CgroupReaderV2()
-  const figures = { ...NO_FIGURES }
-  t.throws(() => reader.cpu(path, figures), { name: 'KernelFormatError' })
-  t.throws(() => reader.cpuLimit(path, figures), { name: 'KernelFormatError' })
-  t.throws(() => reader.memory(path, figures), { name: 'KernelFormatError' })
+  const stats = { ...NO_CGROUP_STATS }
+  t.throws(() => reader.cpu(path, stats), { name: 'KernelFormatError' })
+  t.throws(() => reader.cpuLimit(path, stats), { name: 'KernelFormatError' })
+  t.throws(() => reader.memory(path, stats), { name: 'KernelFormatError' })
   t.throws(() => reader.io(path), { name: 'KernelFormatError' })
 })
 
@@ -132,7 +132,7 @@ test('what is no count is not taken for one', (t) => {
     'pids.current': '-1\n',
   })
   const reader = new CgroupReaderV2()
-  const figures = { ...NO_FIGURES }
+  const stats = { ...NO_CGROUP_STATS }
   const none = {
     readBytes: Number.NaN,
     writeBytes: Number.NaN,
@@ -140,11 +140,11 @@ test('what is no count is not taken for one', (t) => {
     writes: Number.NaN,
   }
   t.deepEqual(reader.io(path), [{ device: '8:0', ...none }])
-  t.throws(() => reader.memoryLimit(path, figures), { name: 'KernelFormatError' })
-  t.throws(() => reader.tasks(path, figures), { name: 'KernelFormatError' })
+  t.throws(() => reader.memoryLimit(path, stats), { name: 'KernelFormatError' })
+  t.throws(() => reader.tasks(path, stats), { name: 'KernelFormatError' })
   // Both counters are not read at one moment.
-  reader.memory(path, figures)
-  t.is(figures.minorFaults, 0)
+  reader.memory(path, stats)
+  t.is(stats.minorFaults, 0)
 })
 
 test('devices without a newline, as some kernels print them, do not take the figures of the next one', (t) => {
@@ -176,13 +176,13 @@ test('cgroup v1 gives the same figures', (t) => {
     'blkio.throttle.io_serviced_recursive': '8:0 Read 3\n8:0 Write 4\nTotal 7\n',
   })
   const reader = new CgroupReaderV1(100)
-  const figures = { ...NO_FIGURES }
-  reader.cpu(path, figures)
-  reader.throttling(path, figures)
-  reader.memory(path, figures)
-  reader.oomKills(path, figures)
-  reader.tasks(path, figures)
-  t.deepEqual(said(figures), {
+  const stats = { ...NO_CGROUP_STATS }
+  reader.cpu(path, stats)
+  reader.throttling(path, stats)
+  reader.memory(path, stats)
+  reader.oomKills(path, stats)
+  reader.tasks(path, stats)
+  t.deepEqual(said(stats), {
     cpuUsage: 5,
     cpuUser: 3,
     cpuSystem: 2,
@@ -213,9 +213,9 @@ test('no CPU limit in v1 is a negative quota', (t) => {
     'cpu.cfs_quota_us': '-1\n',
     'cpu.cfs_period_us': '100000\n',
   })
-  const figures = { ...NO_FIGURES }
-  new CgroupReaderV1(100).throttling(path, figures)
-  t.is(figures.cpuLimit, Number.POSITIVE_INFINITY)
+  const stats = { ...NO_CGROUP_STATS }
+  new CgroupReaderV1(100).throttling(path, stats)
+  t.is(stats.cpuLimit, Number.POSITIVE_INFINITY)
 })
 
 const HYBRID = `10:31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755

@@ -3,7 +3,7 @@ import test from 'ava'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { emptyStat } from '../../../src/kernel/procfs/stat.ts'
 import { emptyStatus } from '../../../src/kernel/procfs/status.ts'
-import { readMachine } from '../../../src/kernel/system-constants.ts'
+import { readSystemConstants } from '../../../src/kernel/system-constants.ts'
 
 const procfs = new Procfs('/proc')
 const self = procfs.directory(process.pid)
@@ -14,8 +14,8 @@ test('this process, on the real procfs', async (t) => {
   t.is(`${procfs.comm()}\n`, readFileSync(`${self}comm`, 'utf8'))
   t.is(stat.ppid, process.ppid)
   t.is(stat.threads, procfs.tids(self).length)
-  t.true(stat.rss * readMachine().pageSize > 1e6)
-  const started = procfs.bootTime() + stat.starttime / readMachine().ticksPerSecond
+  t.true(stat.rss * readSystemConstants().pageSize > 1e6)
+  const started = procfs.bootTime() + stat.starttime / readSystemConstants().ticksPerSecond
   t.true(Math.abs(started - (Date.now() / 1000 - process.uptime())) < 2)
 
   const status = emptyStatus()
@@ -35,6 +35,6 @@ test('descriptors are counted as the directory lists them', (t) => {
 })
 
 test("the machine's constants are those of getconf", (t) => {
-  t.deepEqual(readMachine(), { pageSize: 4096, ticksPerSecond: 100 })
-  t.deepEqual(readMachine('/nowhere'), { pageSize: 4096, ticksPerSecond: 100 })
+  t.deepEqual(readSystemConstants(), { pageSize: 4096, ticksPerSecond: 100 })
+  t.deepEqual(readSystemConstants('/nowhere'), { pageSize: 4096, ticksPerSecond: 100 })
 })

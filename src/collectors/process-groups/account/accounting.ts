@@ -10,9 +10,9 @@ import { add, increase } from '../../../kernel/u64.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
-import { LastLook } from '../track/idle-task-cache.ts'
+import { IdleTaskCache } from '../track/idle-task-cache.ts'
 import type { KnownProcess, KnownThread } from '../track/known-process.ts'
-import type { ReadingErrors } from '../track/read-errors.ts'
+import type { ReadErrors } from '../track/read-errors.ts'
 import type { TaskReader } from '../track/task-source.ts'
 import type { Group } from './group.ts'
 import { type Account, credit, noUsage, openAccount } from './usage.ts'
@@ -32,11 +32,11 @@ export type AccountingOptions = Pick<
 >
 
 export class Accounting {
-  readonly #errors: ReadingErrors
+  readonly #errors: ReadErrors
   readonly #options: AccountingOptions
   readonly #slice: TimeSlice
 
-  constructor(errors: ReadingErrors, options: AccountingOptions, slice: TimeSlice) {
+  constructor(errors: ReadErrors, options: AccountingOptions, slice: TimeSlice) {
     this.#errors = errors
     this.#options = options
     this.#slice = slice
@@ -93,11 +93,11 @@ export class Accounting {
       let thread = threads.get(tid)
       // One that can't be read for once stays known: else all it has used would count again.
       if (thread !== undefined) thread.pass = pass.number
-      const look = thread?.look ?? new LastLook()
-      if (!reader.readThread(process, tid, look, thread?.comm)) continue
+      const idleCache = thread?.idleCache ?? new IdleTaskCache()
+      if (!reader.readThread(process, tid, idleCache, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
         const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
-        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, look }
+        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, idleCache }
         threads.set(tid, thread)
       }
       thread.comm = reader.comm
@@ -139,7 +139,7 @@ function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownT
     comm: process.comm,
     pass: 0,
     account: openAccount(account.last, account.hasIo),
-    look: new LastLook(),
+    idleCache: new IdleTaskCache(),
   }
   return new Map([[process.pid, leader]])
 }

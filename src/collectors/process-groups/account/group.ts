@@ -13,7 +13,7 @@ export interface Holdings {
   /** Bytes. */
   readonly resident: number
   readonly swap: number
-  readonly slow: ProportionalMemory
+  readonly expensive: ProportionalMemory
   readonly openDescriptors: number
   readonly descriptorRatio: number
   readonly hasIo: boolean
@@ -150,7 +150,7 @@ export class Group {
       this.openDescriptors += process.openDescriptors
       this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, process.descriptorRatio)
     }
-    if (process.hasMemory) this.addMemory(process.slow)
+    if (process.hasMemory) this.addMemory(process.expensive)
   }
 
   /** Adds the proportional memory of a process that was read after everything else it holds. */
@@ -163,11 +163,11 @@ export class Group {
   }
 
   /** Adds what processes used that nobody saw. */
-  addSpent(spent: Pick<Usage, 'utime' | 'stime' | 'minflt' | 'majflt'>): void {
-    this.total.utime = add(this.total.utime, spent.utime)
-    this.total.stime = add(this.total.stime, spent.stime)
-    this.total.minflt = add(this.total.minflt, spent.minflt)
-    this.total.majflt = add(this.total.majflt, spent.majflt)
+  addReapedUsage(usage: Pick<Usage, 'utime' | 'stime' | 'minflt' | 'majflt'>): void {
+    this.total.utime = add(this.total.utime, usage.utime)
+    this.total.stime = add(this.total.stime, usage.stime)
+    this.total.minflt = add(this.total.minflt, usage.minflt)
+    this.total.majflt = add(this.total.majflt, usage.majflt)
   }
 
   /**

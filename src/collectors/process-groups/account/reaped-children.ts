@@ -16,53 +16,53 @@ import type { Group } from './group.ts'
 import type { Account, Usage } from './usage.ts'
 
 /** Clock ticks, and page faults. */
-interface Spent {
+interface StatUsage {
   utime: number
   stime: number
   minflt: number
   majflt: number
 }
 
-const KINDS = ['utime', 'stime', 'minflt', 'majflt'] as const satisfies (keyof Spent)[]
+const KINDS = ['utime', 'stime', 'minflt', 'majflt'] as const satisfies (keyof StatUsage)[]
 
 /** What the kernel said of a process last. */
-export class Ledger {
+export class ChildUsage {
   /** Who waits for it. */
   parent = 0
   /** Whether it is known to have ended, and is taken off what its parent has waited for. */
-  isClosed = false
-  readonly own: Spent = nothing()
-  readonly waited: Spent = nothing()
+  hasExited = false
+  readonly own: StatUsage = noStatUsage()
+  readonly reaped: StatUsage = noStatUsage()
 
   /** Whether `stat` says the same as before. */
   isUpToDate(stat: Stat): boolean {
-    const { own, waited } = this
+    const { own, reaped } = this
     return (
-      !this.isClosed &&
+      !this.hasExited &&
       own.utime === stat.utime &&
       own.stime === stat.stime &&
       own.minflt === stat.minflt &&
-      waited.utime === stat.cutime &&
-      waited.stime === stat.cstime &&
-      waited.minflt === stat.cminflt &&
+      reaped.utime === stat.cutime &&
+      reaped.stime === stat.cstime &&
+      reaped.minflt === stat.cminflt &&
       this.parent === stat.ppid
     )
   }
 
   /** Takes over what `stat` says; gives by how much more it has waited for. */
-  update(stat: Stat): Spent {
-    const before = { ...this.waited }
+  update(stat: Stat): StatUsage {
+    const before = { ...this.reaped }
     this.parent = stat.ppid
-    this.isClosed = false
+    this.hasExited = false
     this.own.utime = stat.utime
     this.own.stime = stat.stime
     this.own.minflt = Number(stat.minflt)
     this.own.majflt = Number(stat.majflt)
-    this.waited.utime = stat.cutime
-    this.waited.stime = stat.cstime
-    this.waited.minflt = Number(stat.cminflt)
-    this.waited.majflt = Number(stat.cmajflt)
-    for (const kind of KINDS) before[kind] = Math.max(0, this.waited[kind] - before[kind])
+    this.reaped.utime = stat.cutime
+    this.reaped.stime = stat.cstime
+    this.reaped.minflt = Number(stat.cminflt)
+    this.reaped.majflt = Number(stat.cmajflt)
+    for (const kind of KINDS) before[kind] = Math.max(0, this.reaped[kind] - before[kind])
     return before
   }
 }
@@ -72,7 +72,7 @@ export interface Parent {
   readonly pid: number
   readonly start: number
   readonly directory: string
-  readonly ledger: Ledger
+  readonly childUsage: ChildUsage
   readonly group: Group | undefined
   readonly comm: string
   /** Undefined until it was read as a member of a group. */
@@ -86,19 +86,19 @@ type Bytes = Pick<Usage, 'readBytes' | 'writeBytes'>
 const BYTES = ['readBytes', 'writeBytes'] as const satisfies (keyof Bytes)[]
 
 /** A process whose children have ended in this pass. */
-interface Grown {
+interface Reaper {
   readonly parent: Parent
   /** What of their usage is not known to be counted. */
-  readonly rest: Spent
+  readonly unaccounted: StatUsage
   /** The bytes with which it was credited before this pass; undefined where the kernel's are not counted. */
   readonly before: Bytes | undefined
   /** Of those credited in this pass, the ones that were seen of children. */
   readonly seen: Bytes
 }
 
-export class WaitedFor {
+export class ReapedChildren {
   /** Of this pass: whose children have ended. */
-  readonly #grown = new Map<number, Grown>()
+  readonly #reapers = new Map<number, Reaper>()
   /** Of this pass: those that have ended. */
   readonly #ended = new Map<number, Parent>()
 
@@ -107,21 +107,21 @@ export class WaitedFor {
    *
    * @param counts whether what it has waited for since the last reading is to be counted.
    */
-  look(parent: Parent, stat: Stat, counts: boolean): void {
-    if (parent.ledger.isUpToDate(stat)) return
-    const rest = parent.ledger.update(stat)
-    if (counts && KINDS.some((kind) => rest[kind] > 0)) {
+  update(parent: Parent, stat: Stat, counts: boolean): void {
+    if (parent.childUsage.isUpToDate(stat)) return
+    const unaccounted = parent.childUsage.update(stat)
+    if (counts && KINDS.some((kind) => unaccounted[kind] > 0)) {
       const { account } = parent
       const before = account?.hasIo ? { ...account.last } : undefined
-      this.#grown.set(parent.pid, { parent, rest, before, seen: noBytes() })
+      this.#reapers.set(parent.pid, { parent, unaccounted, before, seen: noBytes() })
     }
   }
 
   /** Says that a known process has ended. */
-  end(process: Parent): void {
-    const { pid, ledger } = process
-    if (ledger.isClosed) return
-    ledger.isClosed = true
+  markExited(process: Parent): void {
+    const { pid, childUsage } = process
+    if (childUsage.hasExited) return
+    childUsage.hasExited = true
     this.#ended.set(pid, process)
   }
 
@@ -131,18 +131,18 @@ export class WaitedFor {
    * @param known who was there in this pass.
    * @param reader of this pass.
    */
-  settle(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
-    if (this.#grown.size > 0) {
+  flush(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
+    if (this.#reapers.size > 0) {
       this.#findEnded(known, reader)
-      for (const process of this.#ended.values()) this.#takeOff(process, known)
+      for (const process of this.#ended.values()) this.#subtract(process, known)
     }
-    for (const { parent, rest, seen } of this.#grown.values()) {
+    for (const { parent, unaccounted, seen } of this.#reapers.values()) {
       const { group, threads, comm } = parent
-      group?.addSpent(rest)
+      group?.addReapedUsage(unaccounted)
       // The bytes of a process with one thread are credited to the name of that, too.
       group?.takeOffBytes(seen, threads === undefined ? comm : undefined)
     }
-    this.#grown.clear()
+    this.#reapers.clear()
     this.#ended.clear()
   }
 
@@ -151,12 +151,12 @@ export class WaitedFor {
    * again, and where it has gone, so are its own children.
    */
   #findEnded(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
-    const children = Map.groupBy(known.values(), ({ ledger }) => ledger.parent)
-    const parents = [...this.#grown.keys(), ...this.#ended.keys()]
+    const children = Map.groupBy(known.values(), ({ childUsage }) => childUsage.parent)
+    const parents = [...this.#reapers.keys(), ...this.#ended.keys()]
     for (let pid = parents.pop(); pid !== undefined; pid = parents.pop()) {
       for (const child of children.get(pid) ?? []) {
-        if (child.ledger.isClosed || reader.isThere(child)) continue
-        this.end(child)
+        if (child.childUsage.hasExited || reader.isThere(child)) continue
+        this.markExited(child)
         parents.push(child.pid)
       }
     }
@@ -166,36 +166,36 @@ export class WaitedFor {
    * Takes what was seen of a process off what its parent has waited for. Where that has ended too, it may have waited
    * first or not, so it is those above who have it, the nearest or whoever takes in orphans.
    */
-  #takeOff({ ledger, account }: Parent, known: ReadonlyMap<number, Parent>): void {
-    const { own, waited, parent } = ledger
-    const seen = nothing()
+  #subtract({ childUsage, account }: Parent, known: ReadonlyMap<number, Parent>): void {
+    const { own, reaped, parent } = childUsage
+    const seen = noStatUsage()
     const bytes: Bytes = account?.hasIo ? { ...account.last } : noBytes()
-    for (const kind of KINDS) seen[kind] = own[kind] + waited[kind]
+    for (const kind of KINDS) seen[kind] = own[kind] + reaped[kind]
     let isOrphan = false
     for (let pid = parent, steps = 0; pid !== 0 && steps < MOST_STEPS; steps++) {
       const ended = this.#ended.get(pid)
       isOrphan ||= ended !== undefined
-      const grown = this.#grown.get(pid)
-      if (grown !== undefined) {
-        moveOff(seen, grown.rest)
-        moveBytes(bytes, grown)
+      const reaper = this.#reapers.get(pid)
+      if (reaper !== undefined) {
+        moveOff(seen, reaper.unaccounted)
+        moveBytes(bytes, reaper)
       }
       if (!isOrphan) return
-      pid = (ended ?? known.get(pid))?.ledger.parent ?? 0
+      pid = (ended ?? known.get(pid))?.childUsage.parent ?? 0
     }
   }
 }
 
-function moveOff(seen: Spent, rest: Spent): void {
+function moveOff(seen: StatUsage, unaccounted: StatUsage): void {
   for (const kind of KINDS) {
-    const part = Math.min(seen[kind], rest[kind])
-    rest[kind] -= part
+    const part = Math.min(seen[kind], unaccounted[kind])
+    unaccounted[kind] -= part
     seen[kind] -= part
   }
 }
 
 /** Moves bytes that were seen of a child to those seen in its parent, as far as that was credited with so many. */
-function moveBytes(bytes: Bytes, { parent, before, seen }: Grown): void {
+function moveBytes(bytes: Bytes, { parent, before, seen }: Reaper): void {
   const { account } = parent
   if (before === undefined || account === undefined) return
   for (const kind of BYTES) {
@@ -214,6 +214,6 @@ function noBytes(): Bytes {
 /** A procfs that is read while it changes may show a circle. */
 const MOST_STEPS = 100
 
-function nothing(): Spent {
+function noStatUsage(): StatUsage {
   return { utime: 0, stime: 0, minflt: 0, majflt: 0 }
 }

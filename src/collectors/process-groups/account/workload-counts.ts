@@ -3,7 +3,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
 
-export interface Tally {
+export interface WorkloadCounts {
   readonly key: string
   readonly owner: CgroupOwner
   readonly entity: Entity
@@ -11,8 +11,8 @@ export interface Tally {
   threads: number
 }
 
-export class Tallies {
-  readonly #tallies = new Map<string, Tally>()
+export class WorkloadCounter {
+  readonly #counts = new Map<string, WorkloadCounts>()
   readonly #attributes: (owner: CgroupOwner) => Attributes
   readonly #created: HrTime
 
@@ -23,48 +23,48 @@ export class Tallies {
   }
 
   /** Those that have processes. */
-  values(): Iterable<Tally> {
-    return this.#tallies.values()
+  values(): Iterable<WorkloadCounts> {
+    return this.#counts.values()
   }
 
   /** The tally to which a process of that owner adds. */
-  of(owner: CgroupOwner): Tally {
+  of(owner: CgroupOwner): WorkloadCounts {
     const key = ownerKey(owner)
-    let tally = this.#tallies.get(key)
-    if (tally === undefined) {
+    let counts = this.#counts.get(key)
+    if (counts === undefined) {
       const entity = new Entity(this.#attributes(owner), this.#created)
-      tally = { key, owner, entity, processes: 0, threads: 0 }
-      this.#tallies.set(key, tally)
+      counts = { key, owner, entity, processes: 0, threads: 0 }
+      this.#counts.set(key, counts)
     }
-    return tally
+    return counts
   }
 
   beginPass(): void {
-    for (const tally of this.#tallies.values()) {
-      tally.processes = 0
-      tally.threads = 0
+    for (const counts of this.#counts.values()) {
+      counts.processes = 0
+      counts.threads = 0
     }
   }
 
   /** Counts a process; its tally is remembered again if it was forgotten. */
-  count(tally: Tally, threads: number): void {
-    if (tally.processes === 0) this.#tallies.set(tally.key, tally)
-    tally.processes++
-    tally.threads += threads
+  count(counts: WorkloadCounts, threads: number): void {
+    if (counts.processes === 0) this.#counts.set(counts.key, counts)
+    counts.processes++
+    counts.threads += threads
   }
 
   /** Forgets whom no process belongs to any more. */
   endPass(): void {
-    for (const [key, { processes }] of this.#tallies) if (processes === 0) this.#tallies.delete(key)
+    for (const [key, { processes }] of this.#counts) if (processes === 0) this.#counts.delete(key)
   }
 
   /** Gives everybody the names that are known now. */
   rename(): void {
-    for (const { entity, owner } of this.#tallies.values()) entity.rename(this.#attributes(owner))
+    for (const { entity, owner } of this.#counts.values()) entity.rename(this.#attributes(owner))
   }
 
   /** Whether the owner has processes. */
   has(key: string): boolean {
-    return this.#tallies.has(key)
+    return this.#counts.has(key)
   }
 }

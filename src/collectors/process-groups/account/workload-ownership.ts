@@ -6,35 +6,35 @@ import { now } from '../../../telemetry/clock.ts'
 import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
 import type { Workload, Workloads } from '../../../workloads/workloads.ts'
 import { type Assignment, ofOwner } from '../classify/assignment.ts'
-import type { ReadingErrors } from '../track/read-errors.ts'
+import type { ReadErrors } from '../track/read-errors.ts'
 import type { Group } from './group.ts'
-import { Tallies, type Tally } from './workload-counts.ts'
+import { WorkloadCounter, type WorkloadCounts } from './workload-counts.ts'
 
-export interface PlacementOptions {
+export interface WorkloadOwnershipOptions {
   /** Whether a group is divided among the containers and pods of its processes. */
   readonly by_workload: boolean
 }
 
-export class Placement {
-  readonly tallies: Tallies
+export class WorkloadOwnership {
+  readonly counter: WorkloadCounter
   readonly #procfs: Procfs
   readonly #workloads: Workloads
-  readonly #errors: ReadingErrors
-  readonly #options: PlacementOptions
+  readonly #errors: ReadErrors
+  readonly #options: WorkloadOwnershipOptions
   /** The names that groups and tallies have. */
   #version = 0
 
   constructor(
     procfs: Procfs,
     workloads: Workloads,
-    errors: ReadingErrors,
-    options: PlacementOptions,
+    errors: ReadErrors,
+    options: WorkloadOwnershipOptions,
   ) {
     this.#procfs = procfs
     this.#workloads = workloads
     this.#errors = errors
     this.#options = options
-    this.tallies = new Tallies(
+    this.counter = new WorkloadCounter(
       (owner) => ({ 'workload.scope': owner.scope, ...this.#ownerAttributes(owner) }),
       now(),
     )
@@ -46,9 +46,9 @@ export class Placement {
   }
 
   /** Where a process is counted; undefined when its cgroup can't be read. */
-  tally(directory: string): Tally | undefined {
+  countsOf(directory: string): WorkloadCounts | undefined {
     try {
-      return this.tallies.of(this.#workloads.ownerOfProcess(this.#procfs.cgroups(directory)))
+      return this.counter.of(this.#workloads.ownerOfProcess(this.#procfs.cgroups(directory)))
     } catch (error) {
       this.#errors.count('cgroup', error)
       return undefined
@@ -60,9 +60,10 @@ export class Placement {
   }
 
   /** The assignment of a process whose rule, or ancestor, has the one given. */
-  place(assignment: Assignment, tally: Tally | undefined): Assignment {
-    if (!this.#options.by_workload || tally === undefined) return assignment.base ?? assignment
-    return ofOwner(assignment, tally.owner)
+  assignmentOf(assignment: Assignment, workloadCounts: WorkloadCounts | undefined): Assignment {
+    if (!this.#options.by_workload || workloadCounts === undefined)
+      return assignment.base ?? assignment
+    return ofOwner(assignment, workloadCounts.owner)
   }
 
   attributes({ owner }: Assignment): Attributes {
@@ -70,22 +71,22 @@ export class Placement {
   }
 
   /** Asks for the names of owners, and waits a moment for those of new ones. */
-  async settle(): Promise<void> {
+  async requestNames(): Promise<void> {
     // An owner without a name is asked for again; the directory limits how often.
-    for (const { owner } of this.tallies.values()) this.#workloads.name(owner)
+    for (const { owner } of this.counter.values()) this.#workloads.name(owner)
     await this.#workloads.settle()
   }
 
   /** Forgets groups whose owners have no processes any more, and gives the others the names known now. */
   endPass(groups: Map<string, Group>): void {
-    this.tallies.endPass()
+    this.counter.endPass()
     for (const [key, { assignment }] of groups) {
       const { owner } = assignment
-      if (owner !== undefined && !this.tallies.has(ownerKey(owner))) groups.delete(key)
+      if (owner !== undefined && !this.counter.has(ownerKey(owner))) groups.delete(key)
     }
     if (this.#version === this.#workloads.version) return
     this.#version = this.#workloads.version
-    this.tallies.rename()
+    this.counter.rename()
     for (const group of groups.values()) {
       if (group.assignment.owner !== undefined) group.rename(this.attributes(group.assignment))
     }

@@ -24,7 +24,7 @@ export interface Limit {
 }
 
 /** Undefined when no rule matches; `'ignored'` when one takes the process out. */
-export type Verdict = Assignment | 'ignored' | undefined
+export type Match = Assignment | 'ignored' | undefined
 
 export function assignment(
   name: string,

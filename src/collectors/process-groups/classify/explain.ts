@@ -3,7 +3,7 @@
 import { containerName } from '../../../entities/workload-attributes.ts'
 import { emptyStat } from '../../../kernel/procfs/stat.ts'
 import type { SourceCache } from '../../../workloads/source-cache.ts'
-import type { JudgedProcess } from '../track/known-process.ts'
+import type { ClassifiedProcess } from '../track/known-process.ts'
 import type { Assignment } from './assignment.ts'
 import type { ProcessFacts } from './facts.ts'
 import type { Explanation, Rules } from './matcher.ts'
@@ -18,7 +18,7 @@ export interface ExplainSources extends FactSources {
 }
 
 /** What became of a process. */
-interface Placement {
+interface Found {
   /** Undefined for a process in no group. */
   readonly group: Assignment | undefined
   /** How it came there, in words. */
@@ -36,7 +36,7 @@ export async function explainProcess(
 ): Promise<{ lines: string[]; isGrouped: boolean }> {
   const process = await readProcess(sources, pid)
   const facts = await readFacts(sources, process)
-  const { group, how } = await place(sources, process, facts)
+  const { group, how } = await findGroup(sources, process, facts)
   const labels = Object.entries(group?.labels ?? {}).map(
     ([label, value]) => `  label ${label}: ${value}`,
   )
@@ -63,7 +63,7 @@ export async function explainAll(sources: ExplainSources): Promise<string[][]> {
     try {
       const process = await readProcess(sources, pid)
       const facts = await readFacts(sources, process)
-      const { group, how } = await place(sources, process, facts)
+      const { group, how } = await findGroup(sources, process, facts)
       rows.push([String(pid), process.comm, group?.name ?? '-', how])
     } catch {
       // It has ended, or can't be seen: then no group has it either.
@@ -72,9 +72,9 @@ export async function explainAll(sources: ExplainSources): Promise<string[][]> {
 }
 
 async function readProcess(
-  { procfs, placement }: FactSources,
+  { procfs, ownership }: FactSources,
   pid: number,
-): Promise<JudgedProcess> {
+): Promise<ClassifiedProcess> {
   const directory = procfs.directory(pid)
   if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
   const stat = emptyStat()
@@ -85,25 +85,28 @@ async function readProcess(
     start: stat.starttime,
     comm: procfs.comm(),
     directory,
-    tally: placement?.tally(directory),
-    awaits: undefined,
+    workloadCounts: ownership?.countsOf(directory),
+    pendingNames: undefined,
   }
 }
 
 /** @returns rejects when the command line can't be read. */
-async function readFacts(sources: ExplainSources, process: JudgedProcess): Promise<ProcessFacts> {
+async function readFacts(
+  sources: ExplainSources,
+  process: ClassifiedProcess,
+): Promise<ProcessFacts> {
   return processFacts(sources, process, await sources.procfs.cmdline(process.directory))
 }
 
 /** Judges a process, and its ancestors as far as they matter. */
-async function place(
+async function findGroup(
   sources: ExplainSources,
-  process: JudgedProcess,
+  process: ClassifiedProcess,
   facts: ProcessFacts,
-): Promise<Placement> {
-  const verdict = sources.rules.match(facts)
-  if (verdict === 'ignored') return { group: undefined, how: 'a rule ignores it' }
-  if (verdict !== undefined) return { group: verdict, how: 'a rule matches' }
+): Promise<Found> {
+  const match = sources.rules.match(facts)
+  if (match === 'ignored') return { group: undefined, how: 'a rule ignores it' }
+  if (match !== undefined) return { group: match, how: 'a rule matches' }
   if (!sources.children) return { group: undefined, how: 'no rule matches' }
   const seen = new Set([process.pid])
   let parent = process.ppid
@@ -124,7 +127,7 @@ async function place(
 async function readAncestor(
   sources: ExplainSources,
   pid: number,
-): Promise<JudgedProcess | undefined> {
+): Promise<ClassifiedProcess | undefined> {
   try {
     return await readProcess(sources, pid)
   } catch {
@@ -172,9 +175,9 @@ function describeWorkload(
   ]
 }
 
-function explainRule({ rule, conditions, verdict }: Explanation): string[] {
+function explainRule({ rule, conditions, match }: Explanation): string[] {
   return [
-    `${rule}: ${verdict === undefined ? 'does not match' : 'matches'}`,
+    `${rule}: ${match === undefined ? 'does not match' : 'matches'}`,
     ...conditions.map(({ text, holds, actual }) =>
       holds
         ? `  yes  ${text}`

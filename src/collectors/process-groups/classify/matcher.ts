@@ -3,7 +3,7 @@
  * of whose selectors match names the group.
  */
 
-import { type Assignment, assignment, type Limit, type Verdict } from './assignment.ts'
+import { type Assignment, assignment, type Limit, type Match } from './assignment.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
 import {
   compileNameTemplate,
@@ -29,7 +29,7 @@ export interface ProcessNameItem extends Selectors {
 
 export interface Rules {
   /** What the first matching rule says; undefined when none matches. */
-  match(facts: ProcessFacts): Verdict
+  match(facts: ProcessFacts): Match
   /** Groups that are known before any process is: those whose names depend on none. */
   readonly constants: readonly Assignment[]
   /** Fields that templates name and no process has, which end a name where they stand. */
@@ -54,7 +54,7 @@ export interface Explanation {
   /** Each condition, and whether it holds. */
   readonly conditions: readonly { text: string; holds: boolean; actual: unknown }[]
   /** Undefined when the rule doesn't match. */
-  readonly verdict: Verdict
+  readonly match: Match
 }
 
 const DEFAULT_NAME = '{{.ExeBase}}'
@@ -78,7 +78,7 @@ export function compileRules(
     match(facts) {
       for (const rule of rules) {
         const matches = new Map<string, string>()
-        if (isSelected(rule, facts, matches)) return rule.verdict(facts, matches)
+        if (isSelected(rule, facts, matches)) return rule.match(facts, matches)
       }
       return undefined
     },
@@ -96,7 +96,7 @@ interface Rule {
   readonly line: number
   readonly conditions: readonly Condition[]
   readonly excluded: readonly Condition[]
-  readonly verdict: (facts: ProcessFacts, matches: Matches) => Verdict
+  readonly match: (facts: ProcessFacts, matches: Matches) => Match
   readonly constant: Assignment | undefined
   readonly unknownFields: readonly UnknownField[]
 }
@@ -128,7 +128,7 @@ function explainRule(rule: Rule, number: number, facts: ProcessFacts): Explanati
         actual,
       })),
     ],
-    verdict: isMatch ? rule.verdict(facts, matches) : undefined,
+    match: isMatch ? rule.match(facts, matches) : undefined,
   }
 }
 
@@ -150,7 +150,7 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
       line,
       conditions,
       excluded,
-      verdict: () => 'ignored',
+      match: () => 'ignored',
       constant: undefined,
       unknownFields: [],
     }
@@ -171,7 +171,7 @@ function compileRule(item: ProcessNameItem, problems: RuleProblem[]): Rule {
     line,
     conditions,
     excluded,
-    verdict(facts, matches) {
+    match(facts, matches) {
       const values = labels.map(([label, template]) => [label, template(facts, matches)])
       return assignment(name(facts, matches), Object.fromEntries(values), limit)
     },

@@ -39,7 +39,7 @@ export function nameMappingRules(names: string, mapping: string): Rules {
             actual: facts.comm,
           },
         ],
-        verdict: match(facts),
+        match: match(facts),
       },
     ],
   }

@@ -5,8 +5,8 @@ import { emptyStat } from '../../../kernel/procfs/stat.ts'
 import { emptyStatus } from '../../../kernel/procfs/status.ts'
 import { cgroupPaths as parseCgroupPaths } from '../../../kernel/procfs/text.ts'
 import type { Workload } from '../../../workloads/workloads.ts'
-import type { Placement } from '../account/workload-ownership.ts'
-import type { JudgedProcess } from '../track/known-process.ts'
+import type { WorkloadOwnership } from '../account/workload-ownership.ts'
+import type { ClassifiedProcess } from '../track/known-process.ts'
 import type { ProcessFacts } from './facts.ts'
 
 export interface FactSources {
@@ -16,13 +16,13 @@ export interface FactSources {
   readonly ticksPerSecond: number
   readonly username: (uid: number) => string
   /** Undefined in strict mode, where nobody asks whose a process is. */
-  readonly placement?: Placement
+  readonly ownership?: WorkloadOwnership
 }
 
 /** @param argv the command line, read before. */
 export function processFacts(
   sources: FactSources,
-  process: JudgedProcess,
+  process: ClassifiedProcess,
   argv: readonly string[],
 ): ProcessFacts {
   const { procfs } = sources
@@ -49,10 +49,10 @@ export function processFacts(
   }
 }
 
-function workloadOf({ placement }: FactSources, process: JudgedProcess): Workload | undefined {
-  if (placement === undefined || process.tally === undefined) return undefined
-  const workload = placement.name(process.tally.owner)
-  if (workload.isUnnamed) process.awaits = placement.version
+function workloadOf({ ownership }: FactSources, process: ClassifiedProcess): Workload | undefined {
+  if (ownership === undefined || process.workloadCounts === undefined) return undefined
+  const workload = ownership.name(process.workloadCounts.owner)
+  if (workload.isUnnamed) process.pendingNames = ownership.version
   return workload
 }
 

@@ -1,6 +1,6 @@
 /** Rules that can be replaced while the collector runs. */
 
-import type { Assignment, Verdict } from './assignment.ts'
+import type { Assignment, Match } from './assignment.ts'
 import type { ProcessFacts } from './facts.ts'
 import type { Explanation, Rules, UnknownField } from './matcher.ts'
 
@@ -15,7 +15,7 @@ export class ReplaceableRules implements Rules {
     this.#rules = rules
   }
 
-  match(facts: ProcessFacts): Verdict {
+  match(facts: ProcessFacts): Match {
     return this.#rules.match(facts)
   }
 

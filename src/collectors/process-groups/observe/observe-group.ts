@@ -1,6 +1,6 @@
 /** From groups to measurements. */
 import type { BatchObservableResult } from '@opentelemetry/api'
-import type { Machine } from '../../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../../kernel/system-constants.ts'
 import { now } from '../../../telemetry/clock.ts'
 import type { Instruments } from '../../../telemetry/instruments.ts'
 import { toSeconds } from '../../../telemetry/time.ts'
@@ -17,7 +17,7 @@ export interface GroupMeasurements {
   readonly thread: MeasurementsOf<typeof THREAD_METRICS>
 }
 
-export interface Units extends Machine {
+export interface Units extends SystemConstants {
   /** Boot time in seconds since the epoch. */
   readonly bootTime: number
   /** Whether to say what process-exporter says, and nothing of the life of groups. */

@@ -3,25 +3,25 @@ import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { createInstruments } from '../../../telemetry/instruments.ts'
 import type { ReplaceableRules } from '../classify/replaceable-rules.ts'
-import { READING_METRICS } from '../definitions.ts'
-import type { ReadingErrors } from '../track/read-errors.ts'
+import { SELF_METRICS } from '../definitions.ts'
+import type { ReadErrors } from '../track/read-errors.ts'
 import type { TaskSource } from '../track/task-source.ts'
-import type { GroupCensus } from '../track/tracker.ts'
+import type { GroupTracker } from '../track/tracker.ts'
 
-export interface ReadingParts {
-  readonly census: GroupCensus
+export interface SelfMetricsParts {
+  readonly tracker: GroupTracker
   readonly tasks: TaskSource
-  readonly errors: ReadingErrors
+  readonly errors: ReadErrors
   readonly rules: ReplaceableRules
 }
 
 /** @param created since when the errors are counted. */
-export function registerReading(
+export function registerSelfMetrics(
   meter: Meter,
-  { census, tasks, errors, rules: { reloads } }: ReadingParts,
+  { tracker, tasks, errors, rules: { reloads } }: SelfMetricsParts,
   created: HrTime,
 ): void {
-  const { measurements: m, observables } = createInstruments(meter, READING_METRICS)
+  const { measurements: m, observables } = createInstruments(meter, SELF_METRICS)
   const collector = new Entity({}, created)
   const files = new Map<string, Entity>()
   const sources = new Map<string, Entity>()
@@ -44,7 +44,7 @@ export function registerReading(
       sources.set(tasks.name, source)
     }
     m.source.observe(result, source, 1)
-    const { outcome } = census
+    const { outcome } = tracker
     m.grouped.observe(result, collector, outcome.grouped)
     m.ignored.observe(result, collector, outcome.ignored)
     m.vanished.observe(result, collector, outcome.vanished)

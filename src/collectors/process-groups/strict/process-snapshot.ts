@@ -10,11 +10,11 @@ import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import type { Holdings } from '../account/group.ts'
 import { noUsage, type Usage } from '../account/usage.ts'
-import type { ProcessFile, ReadingErrors } from '../track/read-errors.ts'
+import type { ProcessFile, ReadErrors } from '../track/read-errors.ts'
 import { addWrapping } from './wrapping.ts'
 
 /** One look at a thread. */
-export interface ThreadReading {
+export interface ThreadSnapshot {
   readonly tid: number
   readonly comm: string
   readonly start: number
@@ -24,11 +24,11 @@ export interface ThreadReading {
 }
 
 /** One look at a process. */
-export interface Reading extends Holdings {
+export interface ProcessSnapshot extends Holdings {
   readonly usage: Usage
   readonly wchan: string
   /** None unless there are two or more. */
-  readonly threads: readonly ThreadReading[]
+  readonly threads: readonly ThreadSnapshot[]
   /** Whether anything of it could not be read. */
   readonly isPartial: boolean
 }
@@ -37,7 +37,7 @@ export class StrictReader {
   readonly #procfs: Procfs
   readonly #hasMemory: boolean
   readonly #pageSize: number
-  readonly #errors: ReadingErrors
+  readonly #errors: ReadErrors
   readonly #slice: TimeSlice
   #isPartial = false
 
@@ -48,7 +48,7 @@ export class StrictReader {
   constructor(
     procfs: Procfs,
     { smaps, pageSize }: { readonly smaps: boolean; readonly pageSize: number },
-    errors: ReadingErrors,
+    errors: ReadErrors,
     slice: TimeSlice,
   ) {
     this.#pageSize = pageSize
@@ -62,10 +62,10 @@ export class StrictReader {
    * @param stat what was read of the process just now.
    * @throws whatever Procfs.status and Procfs.openFilesLimit throw.
    */
-  async read(directory: string, stat: Stat): Promise<Reading> {
+  async read(directory: string, stat: Stat): Promise<ProcessSnapshot> {
     const procfs = this.#procfs
     const status = emptyStatus()
-    const slow = emptyProportionalMemory()
+    const expensive = emptyProportionalMemory()
     this.#isPartial = false
     procfs.status(directory, status)
     const usage = this.#usage(directory, stat, status)
@@ -73,13 +73,13 @@ export class StrictReader {
     const limit = procfs.openFilesLimit(directory)
     const wchan = this.#attempt('wchan', '', () => procfs.wchan(directory))
     if (this.#hasMemory) {
-      await this.#attemptLong('smaps', procfs.proportionalMemory(directory, slow))
+      await this.#attemptLong('smaps', procfs.proportionalMemory(directory, expensive))
     }
     const threads = await this.#threads(directory)
     if (threads.length > 0) sumSwitches(usage, threads)
     return {
       stat,
-      slow,
+      expensive,
       resident: stat.rss * this.#pageSize,
       swap: status.swap,
       usage,
@@ -95,10 +95,10 @@ export class StrictReader {
   }
 
   /** The threads that could be read; none if that is only one. */
-  async #threads(directory: string): Promise<ThreadReading[]> {
+  async #threads(directory: string): Promise<ThreadSnapshot[]> {
     const tids = this.#attempt('task', [], () => this.#procfs.tids(directory))
     const wasPartial = this.#isPartial
-    const threads: ThreadReading[] = []
+    const threads: ThreadSnapshot[] = []
     for (const tid of tids) {
       if (this.#slice.isOver()) await this.#slice.next()
       const thread = this.#thread(this.#procfs.taskDirectory(directory, tid), tid)
@@ -109,7 +109,7 @@ export class StrictReader {
     return threads.length > 1 ? threads : []
   }
 
-  #thread(directory: string, tid: number): ThreadReading | undefined {
+  #thread(directory: string, tid: number): ThreadSnapshot | undefined {
     const stat = emptyStat()
     const status = emptyStatus()
     try {
@@ -160,7 +160,7 @@ export class StrictReader {
 }
 
 /** The context switches of a process with threads are those of its live threads. */
-function sumSwitches(usage: Usage, threads: readonly ThreadReading[]): void {
+function sumSwitches(usage: Usage, threads: readonly ThreadSnapshot[]): void {
   const total = noUsage()
   for (const thread of threads) {
     total.voluntary = addWrapping(total.voluntary, thread.usage.voluntary)

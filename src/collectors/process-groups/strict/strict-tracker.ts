@@ -1,6 +1,6 @@
 /**
  * Goes through all processes as process-exporter 0.7.10 does, step by step, so that dashboards and alerts made
- * for its numbers see the same ones: what differs from Census is listed in
+ * for its numbers see the same ones: what differs from ProcessTracker is listed in
  * docs/migrating-from-process-exporter.md.
  */
 import type { HrTime } from '@opentelemetry/api'
@@ -11,17 +11,17 @@ import { readTogether, resultOf } from '../../../kernel/read-together.ts'
 import { toSeconds } from '../../../telemetry/time.ts'
 import { Group } from '../account/group.ts'
 import { noUsage, type Usage } from '../account/usage.ts'
-import type { Assignment, Verdict } from '../classify/assignment.ts'
-import type { JudgedProcess } from '../track/known-process.ts'
+import type { Assignment, Match } from '../classify/assignment.ts'
+import type { ClassifiedProcess } from '../track/known-process.ts'
 import {
-  type CensusOptions,
-  type CensusSources,
   endPass,
-  type GroupCensus,
-  isJudgedAgain,
+  type GroupTracker,
+  isReclassified,
   type Outcome,
+  type TrackerOptions,
+  type TrackerSources,
 } from '../track/tracker.ts'
-import type { Reading, StrictReader } from './process-snapshot.ts'
+import type { ProcessSnapshot, StrictReader } from './process-snapshot.ts'
 import { creditWrapping } from './wrapping.ts'
 
 interface Thread {
@@ -30,8 +30,8 @@ interface Thread {
 }
 
 /** A process that is known: tracked under a group, or ignored. */
-interface Process extends JudgedProcess {
-  judgedBy: number
+interface Process extends ClassifiedProcess {
+  rulesVersion: number
   group: Assignment | undefined
   /** The last collection that read it. */
   pass: number
@@ -42,15 +42,15 @@ interface Process extends JudgedProcess {
 /** A process that is to be judged in this pass, and what was read of it. */
 interface Candidate {
   readonly process: Process
-  readonly reading: Reading
+  readonly snapshot: ProcessSnapshot
 }
 
-export class StrictCensus implements GroupCensus {
+export class StrictTracker implements GroupTracker {
   readonly groups = new Map<string, Group>()
   outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
-  readonly #sources: CensusSources
+  readonly #sources: TrackerSources
   readonly #reader: StrictReader
-  readonly #options: CensusOptions & { readonly threads: boolean }
+  readonly #options: TrackerOptions & { readonly threads: boolean }
   /** By PID; without those that are judged at every pass. */
   readonly #processes = new Map<number, Process>()
   readonly #stat = emptyStat()
@@ -60,9 +60,9 @@ export class StrictCensus implements GroupCensus {
 
   /** @param created the time now: since when the groups of the first collection count. */
   constructor(
-    sources: CensusSources,
+    sources: TrackerSources,
     reader: StrictReader,
-    options: CensusOptions & { readonly threads: boolean },
+    options: TrackerOptions & { readonly threads: boolean },
     created: HrTime,
   ) {
     this.#sources = sources
@@ -75,7 +75,7 @@ export class StrictCensus implements GroupCensus {
     return []
   }
 
-  async take(time: HrTime): Promise<void> {
+  async collect(time: HrTime): Promise<void> {
     const { procfs, slice } = this.#sources
     slice.begin()
     const pids = procfs.pids()
@@ -91,7 +91,7 @@ export class StrictCensus implements GroupCensus {
       if (candidate !== undefined) candidates.push(candidate)
     }
     this.#forgetUnread()
-    const unmatched = await this.#judge(candidates)
+    const unmatched = await this.#classify(candidates)
     for (const candidate of unmatched.values()) {
       if (slice.isOver()) await slice.next()
       this.#inherit(candidate, unmatched)
@@ -113,23 +113,23 @@ export class StrictCensus implements GroupCensus {
     }
     let process = this.#processes.get(pid)
     if (process?.start !== this.#stat.starttime) process = undefined
-    const isSettled = process?.judgedBy === rules.version
-    if (process !== undefined && isSettled && process.group === undefined) {
+    const isClassificationFresh = process?.rulesVersion === rules.version
+    if (process !== undefined && isClassificationFresh && process.group === undefined) {
       process.pass = this.#pass
       this.outcome.ignored++
       return undefined
     }
     process ??= this.#newProcess(pid, directory)
-    const reading = await this.#read(process)
-    if (reading === undefined) return undefined
-    if (reading.isPartial) errors.omissions++
+    const snapshot = await this.#read(process)
+    if (snapshot === undefined) return undefined
+    if (snapshot.isPartial) errors.omissions++
     process.pass = this.#pass
-    if (!isSettled) return { process, reading }
-    this.#count(process, reading)
+    if (!isClassificationFresh) return { process, snapshot }
+    this.#count(process, snapshot)
     return undefined
   }
 
-  async #read({ directory }: Process): Promise<Reading | undefined> {
+  async #read({ directory }: Process): Promise<ProcessSnapshot | undefined> {
     const { errors } = this.#sources
     try {
       return await this.#reader.read(directory, { ...this.#stat })
@@ -146,9 +146,9 @@ export class StrictCensus implements GroupCensus {
     const { starttime: start, ppid } = this.#stat
     const comm = this.#sources.procfs.comm()
     const unknown = {
-      tally: undefined,
-      awaits: undefined,
-      judgedBy: 0,
+      workloadCounts: undefined,
+      pendingNames: undefined,
+      rulesVersion: 0,
       group: undefined,
       pass: 0,
       last: undefined,
@@ -164,51 +164,51 @@ export class StrictCensus implements GroupCensus {
   }
 
   /** Gives those back that no rule matches. */
-  async #judge(candidates: readonly Candidate[]): Promise<Map<number, Candidate>> {
+  async #classify(candidates: readonly Candidate[]): Promise<Map<number, Candidate>> {
     const { procfs, slice } = this.#sources
     const unmatched = new Map<number, Candidate>()
-    for await (const [{ process, reading }, argv] of readTogether(candidates, (candidate) =>
+    for await (const [{ process, snapshot }, argv] of readTogether(candidates, (candidate) =>
       procfs.cmdline(candidate.process.directory),
     )) {
       if (slice.isOver()) await slice.next()
-      let verdict: Verdict
+      let match: Match
       try {
         const { directory } = process
         if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
-        verdict = this.#sources.judge(process, resultOf(argv))
+        match = this.#sources.classify(process, resultOf(argv))
       } catch {
         this.outcome.failed++
         continue
       }
-      if (verdict === undefined) unmatched.set(process.pid, { process, reading })
-      else if (verdict === 'ignored') this.#ignore(process, true)
-      else this.#track(process, verdict, reading)
+      if (match === undefined) unmatched.set(process.pid, { process, snapshot })
+      else if (match === 'ignored') this.#ignore(process, true)
+      else this.#track(process, match, snapshot)
     }
     return unmatched
   }
 
-  #track(process: Process, group: Assignment, reading: Reading): void {
+  #track(process: Process, group: Assignment, snapshot: ProcessSnapshot): void {
     process.group = group
-    process.judgedBy = this.#sources.rules.version
+    process.rulesVersion = this.#sources.rules.version
     this.#processes.set(process.pid, process)
-    this.#count(process, reading)
+    this.#count(process, snapshot)
   }
 
-  #inherit({ process, reading }: Candidate, unmatched: ReadonlyMap<number, Candidate>): void {
+  #inherit({ process, snapshot }: Candidate, unmatched: ReadonlyMap<number, Candidate>): void {
     const { children } = this.#options
     const group = children ? this.#ancestorsGroup(process, unmatched) : undefined
     if (group !== undefined) {
-      this.#track(process, group, reading)
+      this.#track(process, group, snapshot)
       return
     }
     const startTime = this.#sources.startTime(process.start)
-    this.#ignore(process, children && !isJudgedAgain(this.#options, startTime))
+    this.#ignore(process, children && !isReclassified(this.#options, startTime))
   }
 
   #ignore(process: Process, isForGood: boolean): void {
     this.outcome.ignored++
     process.group = undefined
-    process.judgedBy = this.#sources.rules.version
+    process.rulesVersion = this.#sources.rules.version
     if (isForGood) this.#processes.set(process.pid, process)
     else this.#processes.delete(process.pid)
   }
@@ -229,19 +229,19 @@ export class StrictCensus implements GroupCensus {
   }
 
   /** Adds what a process used since it was read last, and what it holds, to its group. */
-  #count(process: Process, reading: Reading): void {
+  #count(process: Process, snapshot: ProcessSnapshot): void {
     const group = this.#group(process.group as Assignment)
     this.outcome.grouped++
-    group.addHoldings(reading)
-    group.addThread(reading.stat.state, reading.wchan)
-    const { usage } = reading
+    group.addHoldings(snapshot)
+    group.addThread(snapshot.stat.state, snapshot.wchan)
+    const { usage } = snapshot
     process.last ??= this.#startedLater(process) ? noUsage() : usage
     creditWrapping(process.last, usage, group.total)
     process.last = usage
-    this.#countThreads(process, reading, group)
+    this.#countThreads(process, snapshot, group)
   }
 
-  #countThreads(process: Process, { threads }: Reading, group: Group): void {
+  #countThreads(process: Process, { threads }: ProcessSnapshot, group: Group): void {
     const seen = new Map<number, Thread>()
     for (const { tid, comm, start, state, wchan, usage } of threads) {
       group.addThread(state, wchan)

@@ -9,11 +9,11 @@ import { stateLetter } from '../../../kernel/bpf/task-states.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.ts'
-import type { Machine } from '../../../kernel/system-constants.ts'
+import type { SystemConstants } from '../../../kernel/system-constants.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import { noUsage } from '../account/usage.ts'
-import { SlowFigures, spreadAge } from './expensive-stats.ts'
-import type { LastLook } from './idle-task-cache.ts'
+import { ExpensiveStats, spreadAge } from './expensive-stats.ts'
+import type { IdleTaskCache } from './idle-task-cache.ts'
 import type { ProcessReaderOptions } from './process-reader.ts'
 import type { TaskIdentity, TaskPass, TaskReader, TaskSource } from './task-source.ts'
 
@@ -39,7 +39,7 @@ const CPU_SLACK_SECONDS = 0.1
 export class BpfTasks implements TaskSource, TaskReader {
   readonly name = 'bpf'
   readonly stat = emptyStat()
-  slow = new SlowFigures()
+  expensive = new ExpensiveStats()
   readonly usage = noUsage()
   resident = 0
   swap = 0
@@ -55,7 +55,7 @@ export class BpfTasks implements TaskSource, TaskReader {
 
   readonly #parts: BpfTasksParts
   readonly #options: ProcessReaderOptions
-  readonly #machine: Machine
+  readonly #system: SystemConstants
   /** Nanoseconds in a clock tick. */
   readonly #tick: number
   readonly #records = new TaskRecords()
@@ -67,11 +67,11 @@ export class BpfTasks implements TaskSource, TaskReader {
   #pass = 0
   #ownStart: number | undefined
 
-  constructor(parts: BpfTasksParts, options: ProcessReaderOptions, machine: Machine) {
+  constructor(parts: BpfTasksParts, options: ProcessReaderOptions, system: SystemConstants) {
     this.#parts = parts
     this.#options = options
-    this.#machine = machine
-    this.#tick = NANOSECONDS / machine.ticksPerSecond
+    this.#system = system
+    this.#tick = NANOSECONDS / system.ticksPerSecond
   }
 
   async begin(): Promise<TaskPass> {
@@ -117,7 +117,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     stat.cminflt = records.u64(PROCESS.cminflt)
     stat.cmajflt = records.u64(PROCESS.cmajflt)
     stat.threads = records.word(WORD.threads)
-    stat.vsize = records.number(PROCESS.totalVm) * this.#machine.pageSize
+    stat.vsize = records.number(PROCESS.totalVm) * this.#system.pageSize
     stat.rss = records.number(PROCESS.rssQuick)
     stat.stack = records.number(PROCESS.startStack)
   }
@@ -126,12 +126,12 @@ export class BpfTasks implements TaskSource, TaskReader {
     return undefined
   }
 
-  readRest({ pid }: TaskIdentity, slow: SlowFigures): void {
+  readRest({ pid }: TaskIdentity, expensive: ExpensiveStats): void {
     this.#moveTo(pid)
     const records = this.#records
     const { usage, stat } = this
-    const { pageSize } = this.#machine
-    this.slow = slow
+    const { pageSize } = this.#system
+    this.expensive = expensive
     const pages =
       records.number(PROCESS.rssFile) +
       records.number(PROCESS.rssAnon) +
@@ -139,9 +139,9 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.resident = pages * pageSize
     this.swap = records.number(PROCESS.swap) * pageSize
     this.openDescriptors = records.word(WORD.descriptors)
-    slow.openFilesLimit = records.number(PROCESS.openFilesLimit)
+    expensive.openFilesLimit = records.number(PROCESS.openFilesLimit)
     this.descriptorRatio =
-      this.openDescriptors === 0 ? 0 : this.openDescriptors / slow.openFilesLimit
+      this.openDescriptors === 0 ? 0 : this.openDescriptors / expensive.openFilesLimit
     this.#readUsage(PROCESS)
     usage.minflt = stat.minflt
     usage.majflt = stat.majflt
@@ -152,7 +152,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     return this.#threads.get(pid) ?? [pid]
   }
 
-  readThread(_process: TaskIdentity, tid: number, _look: LastLook, comm = ''): boolean {
+  readThread(_process: TaskIdentity, tid: number, _idleCache: IdleTaskCache, comm = ''): boolean {
     if (!this.#offsets.has(tid)) return false
     this.#moveTo(tid)
     const { stat, usage } = this
@@ -235,14 +235,14 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.hasMemory = smaps
     if (!smaps) return
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
-      Object.assign(this.slow, emptyProportionalMemory())
+      Object.assign(this.expensive, emptyProportionalMemory())
       return
     }
     const ages = {
       longest: spreadAge(refresh, pid),
       shortest: refresh === 0 ? 0 : smaps_interval,
     }
-    this.memoryIsDue = this.slow.isMemoryDue(this.stat, performance.now(), ages)
+    this.memoryIsDue = this.expensive.isMemoryDue(this.stat, performance.now(), ages)
     this.hasMemory = !this.memoryIsDue
   }
 
@@ -298,12 +298,12 @@ export class BpfTasks implements TaskSource, TaskReader {
       throw new Error(`the agent has started at tick ${this.#ownStart}, not ${this.stat.starttime}`)
     }
     const pages = this.#records.number(PROCESS.rssAnon) + this.#records.number(PROCESS.rssFile)
-    const resident = pages * this.#machine.pageSize
+    const resident = pages * this.#system.pageSize
     const expected = process.memoryUsage.rss()
     if (resident > expected * RESIDENT_FACTOR || resident * RESIDENT_FACTOR < expected) {
       throw new Error(`resident memory of the agent is ${expected} bytes, not ${resident}`)
     }
-    const seconds = (this.stat.utime + this.stat.stime) / this.#machine.ticksPerSecond
+    const seconds = (this.stat.utime + this.stat.stime) / this.#system.ticksPerSecond
     const after = process.cpuUsage()
     const [least, most] = [before, after].map(({ user, system }) => (user + system) / 1e6)
     if (seconds < least - CPU_SLACK_SECONDS || seconds > most + CPU_SLACK_SECONDS) {

@@ -20,7 +20,7 @@ export interface MemoryAges {
 }
 
 /** What is remembered of a process. */
-export class SlowFigures implements ProportionalMemory {
+export class ExpensiveStats implements ProportionalMemory {
   pss = 0
   swapPss = 0
   unique = 0

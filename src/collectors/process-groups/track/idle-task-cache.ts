@@ -11,7 +11,7 @@ import type { U64 } from '../../../kernel/u64.ts'
 import type { Usage } from '../account/usage.ts'
 
 /** What the files of a task other than `stat` say. */
-export interface Look {
+export interface TaskDetails {
   /** Bytes. */
   resident: number
   swap: number
@@ -23,13 +23,18 @@ export interface Look {
 
 const RUNNING = 0x52
 
-export class LastLook implements Look {
+export class IdleTaskCache implements TaskDetails {
   resident = 0
   swap = 0
   openDescriptors = 0
   descriptorRatio = 0
   wchan = ''
-  readonly usage: Look['usage'] = { voluntary: 0, nonvoluntary: 0, readBytes: 0, writeBytes: 0 }
+  readonly usage: TaskDetails['usage'] = {
+    voluntary: 0,
+    nonvoluntary: 0,
+    readBytes: 0,
+    writeBytes: 0,
+  }
   /** One of the kernel's own executes no program. */
   isKernelThread = false
   /** Milliseconds; nothing is known at first. */
@@ -55,7 +60,7 @@ export class LastLook implements Look {
   }
 
   /** Whether the task is as it was, and the look at it younger than `maxAge` (milliseconds). */
-  stands(stat: Stat, { runtime, runs }: Schedstat, now: number, maxAge: number): boolean {
+  isFresh(stat: Stat, { runtime, runs }: Schedstat, now: number, maxAge: number): boolean {
     return (
       now - this.#at < maxAge &&
       runs !== 0 &&
@@ -69,8 +74,8 @@ export class LastLook implements Look {
   }
 
   /** @param schedstat read before everything else: what happens in between shows the next time. */
-  remember(look: Look, stat: Stat, { runtime, runs }: Schedstat, now: number): void {
-    copyLook(look, this)
+  remember(details: TaskDetails, stat: Stat, { runtime, runs }: Schedstat, now: number): void {
+    copyDetails(details, this)
     this.#at = now
     this.#schedstat.runtime = runtime
     this.#schedstat.runs = runs
@@ -84,7 +89,7 @@ export class LastLook implements Look {
   }
 }
 
-export function copyLook(from: Look, to: Look): void {
+export function copyDetails(from: TaskDetails, to: TaskDetails): void {
   to.resident = from.resident
   to.swap = from.swap
   to.openDescriptors = from.openDescriptors

@@ -11,9 +11,9 @@ import { sleepsOutsideOfMap } from '../../../kernel/procfs/text.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
 import { noUsage } from '../account/usage.ts'
 import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
-import { SlowFigures, spreadAge } from './expensive-stats.ts'
-import { copyLook, type LastLook, type Look } from './idle-task-cache.ts'
-import type { ProcessFile, ReadingErrors } from './read-errors.ts'
+import { ExpensiveStats, spreadAge } from './expensive-stats.ts'
+import { copyDetails, type IdleTaskCache, type TaskDetails } from './idle-task-cache.ts'
+import type { ProcessFile, ReadErrors } from './read-errors.ts'
 import type {
   RememberedProcess,
   TaskIdentity,
@@ -34,11 +34,11 @@ export type ProcessReaderOptions = Pick<
 const FEW_PAGES = 16_384
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
-export class ProcessReader implements TaskSource, TaskReader, Look {
+export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   readonly name = 'procfs'
   readonly stat = emptyStat()
   /** Proportional memory and the limit of open files. */
-  slow = new SlowFigures()
+  expensive = new ExpensiveStats()
   readonly usage = noUsage()
   /** Bytes. */
   resident = 0
@@ -59,7 +59,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
 
   readonly #procfs: Procfs
   readonly #options: ProcessReaderOptions
-  readonly #errors: ReadingErrors
+  readonly #errors: ReadErrors
   readonly #status = emptyStatus()
   readonly #other = emptyStat()
   readonly #io = emptyIo()
@@ -69,7 +69,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   #hasSign = false
   #now = 0
 
-  constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadingErrors) {
+  constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadErrors) {
     this.#procfs = procfs
     this.#options = options
     this.#errors = errors
@@ -86,19 +86,19 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
 
   readAhead({
     directory,
-    look,
+    idleCache,
   }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
-    if (look?.isKernelThread) return undefined
+    if (idleCache?.isKernelThread) return undefined
     this.#readSign(directory)
-    const isElsewhere = this.#hasSign && look?.hasNotRun(this.#schedstat)
+    const isElsewhere = this.#hasSign && idleCache?.hasNotRun(this.#schedstat)
     if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
     return this.#procfs.whenExecuted(directory)
   }
 
   /** @throws whatever Procfs.stat throws. */
-  readStat({ directory, look }: TaskIdentity & Partial<RememberedProcess>, comm = ''): void {
+  readStat({ directory, idleCache }: TaskIdentity & Partial<RememberedProcess>, comm = ''): void {
     this.#readStat(directory, comm)
-    look?.rememberRun(this.#hasSign ? this.#schedstat : undefined, isKernelThread(this.stat))
+    idleCache?.rememberRun(this.#hasSign ? this.#schedstat : undefined, isKernelThread(this.stat))
   }
 
   /**
@@ -106,13 +106,13 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
    *
    * @throws whatever Procfs.status throws: without it the process is gone or not to be seen.
    */
-  readRest({ directory, pid, look }: RememberedProcess, slow: SlowFigures): void {
-    this.slow = slow
+  readRest({ directory, pid, idleCache }: RememberedProcess, expensive: ExpensiveStats): void {
+    this.expensive = expensive
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
     // With several threads, the sign is the main one's only.
-    if (this.stat.threads === 1 && this.#isAsRemembered(look)) {
-      this.#recall(look)
+    if (this.stat.threads === 1 && this.#isAsRemembered(idleCache)) {
+      this.#recall(idleCache)
       this.hasDescriptors = true
       this.hasMemory = this.#options.smaps
       this.memoryIsDue = false
@@ -127,8 +127,8 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     const hasMemory = this.hasMemory || this.memoryIsDue || !this.#options.smaps
     this.isWhole = this.hasIo && this.hasDescriptors && hasWchan && hasMemory
     if (!this.isWhole) this.#errors.omissions++
-    if (this.isWhole && this.stat.threads === 1) this.#remember(look)
-    else look.forget()
+    if (this.isWhole && this.stat.threads === 1) this.#remember(idleCache)
+    else idleCache.forget()
   }
 
   tids({ directory }: TaskIdentity): readonly number[] {
@@ -140,15 +140,15 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
    *
    * @param look what is remembered of the thread.
    */
-  readThread(process: TaskIdentity, tid: number, look: LastLook, comm = ''): boolean {
+  readThread(process: TaskIdentity, tid: number, idleCache: IdleTaskCache, comm = ''): boolean {
     const directory = this.#procfs.taskDirectory(process.directory, tid)
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, tid)
     try {
       this.#readSign(directory)
       this.#readStat(directory, comm)
-      if (this.#isAsRemembered(look)) {
-        this.#recall(look)
+      if (this.#isAsRemembered(idleCache)) {
+        this.#recall(idleCache)
         return true
       }
       this.#readStatus(directory)
@@ -159,8 +159,8 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     this.hasIo = this.#quietly(directory, this.#readIo)
     this.wchan = ''
     const isWhole = this.#quietly(directory, this.#readWchan) && this.hasIo
-    if (isWhole) this.#remember(look)
-    else look.forget()
+    if (isWhole) this.#remember(idleCache)
+    else idleCache.forget()
     return true
   }
 
@@ -180,8 +180,8 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   }
 
   /** Whether the task has not run since the look that is remembered. */
-  #isAsRemembered(look: LastLook): boolean {
-    return this.#hasSign && look.stands(this.stat, this.#schedstat, this.#now, this.#maxAge)
+  #isAsRemembered(idleCache: IdleTaskCache): boolean {
+    return this.#hasSign && idleCache.isFresh(this.stat, this.#schedstat, this.#now, this.#maxAge)
   }
 
   /** Reads how often a task has run, before anything else: what happens in between shows the next time. */
@@ -196,14 +196,14 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     }
   }
 
-  #recall(look: LastLook): void {
-    copyLook(look, this)
+  #recall(idleCache: IdleTaskCache): void {
+    copyDetails(idleCache, this)
     this.#takeStat()
     this.hasIo = true
   }
 
-  #remember(look: LastLook): void {
-    if (this.#hasSign) look.remember(this, this.stat, this.#schedstat, this.#now)
+  #remember(idleCache: IdleTaskCache): void {
+    if (this.#hasSign) idleCache.remember(this, this.stat, this.#schedstat, this.#now)
   }
 
   #readStatus(directory: string): void {
@@ -255,7 +255,7 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   }
 
   readonly #readDescriptors = (directory: string): void => {
-    this.openDescriptors = this.slow.openDescriptors(
+    this.openDescriptors = this.expensive.openDescriptors(
       this.#procfs,
       directory,
       this.#now,
@@ -263,8 +263,8 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     )
     this.descriptorRatio = 0
     if (this.openDescriptors === 0) return
-    this.slow.refreshLimit(this.#procfs, directory, this.#now, this.#maxAge)
-    this.descriptorRatio = this.openDescriptors / this.slow.openFilesLimit
+    this.expensive.refreshLimit(this.#procfs, directory, this.#now, this.#maxAge)
+    this.descriptorRatio = this.openDescriptors / this.expensive.openFilesLimit
   }
 
   readonly #readWchan = (directory: string): void => {
@@ -278,11 +278,11 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
     if (!smaps) return
     // Kernel threads and zombies have no memory map; the kernel answers ESRCH, the truth is zero.
     if (isKernelThread(this.stat) || this.stat.state === ZOMBIE) {
-      Object.assign(this.slow, emptyProportionalMemory())
+      Object.assign(this.expensive, emptyProportionalMemory())
       return
     }
     const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
-    const isDue = this.slow.isMemoryDue(this.stat, this.#now, ages)
+    const isDue = this.expensive.isMemoryDue(this.stat, this.#now, ages)
     const isFree = isDue && this.#isMapFree()
     this.memoryIsDue = isDue && !isFree
     this.hasMemory = isFree ? this.#attempt('smaps', directory, this.#readMemory) : !isDue
@@ -298,6 +298,6 @@ export class ProcessReader implements TaskSource, TaskReader, Look {
   }
 
   readonly #readMemory = (directory: string): void => {
-    this.slow.readSmallMemory(this.#procfs, directory)
+    this.expensive.readSmallMemory(this.#procfs, directory)
   }
 }

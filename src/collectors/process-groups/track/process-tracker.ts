@@ -8,34 +8,34 @@ import { readTogether, resultOf, type Settled } from '../../../kernel/read-toget
 import { toSeconds } from '../../../telemetry/time.ts'
 import type { Accounting, Pass } from '../account/accounting.ts'
 import { Group } from '../account/group.ts'
-import { Ledger, WaitedFor } from '../account/reaped-children.ts'
-import type { Placement } from '../account/workload-ownership.ts'
+import { ChildUsage, ReapedChildren } from '../account/reaped-children.ts'
+import type { WorkloadOwnership } from '../account/workload-ownership.ts'
 import { ancestorsGroup } from '../classify/ancestors.ts'
-import type { Assignment, Verdict } from '../classify/assignment.ts'
-import { SlowFigures } from './expensive-stats.ts'
-import { LastLook } from './idle-task-cache.ts'
+import type { Assignment, Match } from '../classify/assignment.ts'
+import { ExpensiveStats } from './expensive-stats.ts'
+import { IdleTaskCache } from './idle-task-cache.ts'
 import type { KnownProcess } from './known-process.ts'
 import type { ProcessFile } from './read-errors.ts'
 import type { TaskIdentity, TaskReader, TaskSource } from './task-source.ts'
 import {
-  type CensusOptions,
-  type CensusSources,
   endPass,
-  type GroupCensus,
-  isJudgedAgain,
+  type GroupTracker,
+  isReclassified,
   type Outcome,
+  type TrackerOptions,
+  type TrackerSources,
 } from './tracker.ts'
 
-export interface CensusParts extends CensusSources {
+export interface ProcessTrackerParts extends TrackerSources {
   readonly tasks: TaskSource
   readonly accounting: Accounting
-  readonly placement: Placement
+  readonly ownership: WorkloadOwnership
 }
 
-interface MemoryReading {
+interface DueMemory {
   readonly process: KnownProcess
   readonly group: Group
-  readonly slow: SlowFigures
+  readonly expensive: ExpensiveStats
   /** Whether everything else of the process could be read. */
   readonly isWhole: boolean
 }
@@ -46,65 +46,65 @@ type Pending = Promise<void> | undefined
 /** The boot time has whole seconds only, so a start time may be early by as much. */
 const START_TIME_ERROR_SECONDS = 1
 
-export class Census implements GroupCensus {
+export class ProcessTracker implements GroupTracker {
   readonly groups = new Map<string, Group>()
   outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
-  readonly #parts: CensusParts
-  readonly #options: CensusOptions
+  readonly #parts: ProcessTrackerParts
+  readonly #options: TrackerOptions
   readonly #processes = new Map<number, KnownProcess>()
-  readonly #waitedFor: WaitedFor | undefined
+  readonly #reapedChildren: ReapedChildren | undefined
   #first: HrTime | undefined
   #previous: HrTime
   #number = 0
   /** Processes of this pass whose proportional memory is read at its end. */
-  readonly #memoryIsDue: MemoryReading[] = []
+  readonly #memoryIsDue: DueMemory[] = []
 
   /** @param created the time now: since when the groups of the first collection count. */
-  constructor(parts: CensusParts, options: CensusOptions, created: HrTime) {
+  constructor(parts: ProcessTrackerParts, options: TrackerOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
-    this.#waitedFor = options.short_lived ? new WaitedFor() : undefined
+    this.#reapedChildren = options.short_lived ? new ReapedChildren() : undefined
     this.#previous = created
   }
 
-  async take(time: HrTime): Promise<void> {
+  async collect(time: HrTime): Promise<void> {
     this.#parts.slice.begin()
     const { tasks } = this.#parts
     try {
       const { pids, reader } = await tasks.begin()
-      await this.#takeAll(time, pids, reader)
+      await this.#collectAll(time, pids, reader)
     } finally {
       tasks.end()
     }
   }
 
-  async #takeAll(time: HrTime, pids: readonly number[], reader: TaskReader): Promise<void> {
+  async #collectAll(time: HrTime, pids: readonly number[], reader: TaskReader): Promise<void> {
     this.#first ??= time
     const pass: Pass = { number: ++this.#number, since: this.#previous, reader }
     for (const group of this.groups.values()) group.beginPass()
-    this.#parts.placement.tallies.beginPass()
+    this.#parts.ownership.counter.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
 
     // So that a program that isn't running is said to have no processes.
     for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
 
     const titles = await this.#readTitles()
-    const unjudged: KnownProcess[] = []
+    const unclassified: KnownProcess[] = []
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      await this.#visit(pid, pass, titles, unjudged)
+      await this.#visit(pid, pass, titles, unclassified)
     }
     this.#forgetEnded(pass)
-    const unmatched = await this.#judgeAll(unjudged, pass)
+    const unmatched = await this.#classifyAll(unclassified, pass)
     for (const process of unmatched) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       await this.#inherit(process, unmatched, pass)
     }
     await this.#readMemory()
-    this.#waitedFor?.settle(this.#processes, reader)
+    this.#reapedChildren?.flush(this.#processes, reader)
     endPass(this.groups, this.#options)
-    await this.#parts.placement.settle()
-    this.#parts.placement.endPass(this.groups)
+    await this.#parts.ownership.requestNames()
+    this.#parts.ownership.endPass(this.groups)
     this.#previous = time
   }
 
@@ -119,15 +119,15 @@ export class Census implements GroupCensus {
     pid: number,
     pass: Pass,
     titles: ReadonlyMap<KnownProcess, number>,
-    unjudged: KnownProcess[],
+    unclassified: KnownProcess[],
   ): Pending {
     const known = this.#processes.get(pid)
     if (known !== undefined) known.pass = pass.number
     const process = known ?? { pid, directory: this.#parts.procfs.directory(pid) }
     const ahead = pass.reader.readAhead(process)
     return ahead === undefined
-      ? this.#visitAhead(process, known, pass, titles, unjudged)
-      : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unjudged))
+      ? this.#visitAhead(process, known, pass, titles, unclassified)
+      : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unclassified))
   }
 
   /** Goes on when a process can be read without blocking, or leaves it out when that takes too long. */
@@ -144,37 +144,41 @@ export class Census implements GroupCensus {
     known: KnownProcess | undefined,
     pass: Pass,
     titles: ReadonlyMap<KnownProcess, number>,
-    unjudged: KnownProcess[],
+    unclassified: KnownProcess[],
   ): Pending {
-    const { placement } = this.#parts
+    const { ownership } = this.#parts
     const { reader } = pass
     const { pid, directory } = identity
     const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
     if (!hasStat) return undefined
     const isKnown = known !== undefined && known.start === reader.stat.starttime
-    if (!isKnown && known !== undefined) this.#bury(known)
+    if (!isKnown && known !== undefined) this.#markExited(known)
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
-    this.#waitedFor?.look(process, reader.stat, isKnown || this.#startedLater(process))
+    this.#reapedChildren?.update(process, reader.stat, isKnown || this.#startedLater(process))
     const { threads } = reader.stat
-    const isJudged =
-      this.#isSettled(process) && !this.#isAnother(process, reader, titles.get(process))
-    if (!isJudged) {
-      process.tally = placement.tally(directory)
-      unjudged.push(process)
+    const isClassified =
+      this.#isClassificationFresh(process) && !this.#isAnother(process, reader, titles.get(process))
+    if (!isClassified) {
+      process.workloadCounts = ownership.countsOf(directory)
+      unclassified.push(process)
     }
-    if (process.tally !== undefined) placement.tallies.count(process.tally, threads)
-    return isJudged ? this.#count(process, pass) : undefined
+    if (process.workloadCounts !== undefined)
+      ownership.counter.count(process.workloadCounts, threads)
+    return isClassified ? this.#count(process, pass) : undefined
   }
 
   /** Gives those back that no rule matches. Command lines are read some at a time, for a read may block. */
-  async #judgeAll(unjudged: readonly KnownProcess[], pass: Pass): Promise<Set<KnownProcess>> {
+  async #classifyAll(
+    unclassified: readonly KnownProcess[],
+    pass: Pass,
+  ): Promise<Set<KnownProcess>> {
     const { procfs, slice } = this.#parts
     const unmatched = new Set<KnownProcess>()
-    for await (const [process, argv] of readTogether(unjudged, ({ directory }) =>
+    for await (const [process, argv] of readTogether(unclassified, ({ directory }) =>
       procfs.cmdline(directory),
     )) {
       if (slice.isOver()) await slice.next()
-      const proceed = () => this.#judge(process, argv, pass, unmatched)
+      const proceed = () => this.#classify(process, argv, pass, unmatched)
       const ahead = pass.reader.readAhead(process)
       await (ahead === undefined ? proceed() : this.#proceed(ahead, proceed))
     }
@@ -182,32 +186,32 @@ export class Census implements GroupCensus {
   }
 
   /** Puts a process into the group that the rules say, or among the unmatched. */
-  #judge(
+  #classify(
     process: KnownProcess,
     argv: Settled<string[]>,
     pass: Pass,
     unmatched: Set<KnownProcess>,
   ): Pending {
-    const { placement } = this.#parts
-    process.awaits = undefined
+    const { ownership } = this.#parts
+    process.pendingNames = undefined
     // Until it succeeds: a process that can't be judged now is judged at the next collection.
-    process.judgedBy = undefined
-    let verdict: Verdict
-    const isJudged = this.#attempt('cmdline', () => {
-      verdict = this.#parts.judge(process, resultOf(argv))
+    process.rulesVersion = undefined
+    let match: Match
+    const isClassified = this.#attempt('cmdline', () => {
+      match = this.#parts.classify(process, resultOf(argv))
     })
-    if (!isJudged) return undefined
+    if (!isClassified) return undefined
     this.#processes.set(process.pid, process)
-    process.judgedBy = this.#parts.rules.version
-    if (verdict === undefined) {
+    process.rulesVersion = this.#parts.rules.version
+    if (match === undefined) {
       process.group = undefined
       unmatched.add(process)
       return undefined
     }
     process.group =
-      verdict === 'ignored'
+      match === 'ignored'
         ? undefined
-        : this.#group(placement.place(verdict, process.tally), pass.since)
+        : this.#group(ownership.assignmentOf(match, process.workloadCounts), pass.since)
     return this.#countLater(process, pass)
   }
 
@@ -221,27 +225,28 @@ export class Census implements GroupCensus {
       comm,
       stack: stat.stack,
       title: undefined,
-      judgedBy: undefined,
+      rulesVersion: undefined,
       group: undefined,
       pass: pass.number,
       account: undefined,
-      slow: undefined,
-      look: new LastLook(),
-      ledger: new Ledger(),
+      expensive: undefined,
+      idleCache: new IdleTaskCache(),
+      childUsage: new ChildUsage(),
       threads: undefined,
-      tally: undefined,
-      awaits: undefined,
+      workloadCounts: undefined,
+      pendingNames: undefined,
     }
   }
 
   /** Whether the verdict on the process stands. */
-  #isSettled(process: KnownProcess): boolean {
-    const { rules, placement } = this.#parts
-    if (process.judgedBy !== rules.version) return false
+  #isClassificationFresh(process: KnownProcess): boolean {
+    const { rules, ownership } = this.#parts
+    if (process.rulesVersion !== rules.version) return false
     // Its rules asked for names that were not known then.
-    if (process.awaits !== undefined && process.awaits !== placement.version) return false
+    if (process.pendingNames !== undefined && process.pendingNames !== ownership.version)
+      return false
     if (process.group !== undefined) return true
-    return !isJudgedAgain(this.#options, this.#parts.startTime(process.start))
+    return !isReclassified(this.#options, this.#parts.startTime(process.start))
   }
 
   /** Whether the process has executed another program, or changed its name or title, since it was judged. */
@@ -279,7 +284,7 @@ export class Census implements GroupCensus {
       ? ancestorsGroup(process, this.#processes, unmatched)
       : undefined
     if (ancestors !== undefined) {
-      const own = this.#parts.placement.place(ancestors.assignment, process.tally)
+      const own = this.#parts.ownership.assignmentOf(ancestors.assignment, process.workloadCounts)
       process.group = this.#group(own, pass.since)
     }
     if (process.group === undefined) {
@@ -311,16 +316,16 @@ export class Census implements GroupCensus {
     }
     const { accounting } = this.#parts
     const { reader } = pass
-    process.slow ??= new SlowFigures()
-    const { slow } = process
-    const hasRest = this.#attempt('status', () => reader.readRest(process, slow))
+    process.expensive ??= new ExpensiveStats()
+    const { expensive } = process
+    const hasRest = this.#attempt('status', () => reader.readRest(process, expensive))
     if (!hasRest) return undefined
     if (process.account !== undefined) group.addSurvivor()
     // It may have been forgotten while no member could be read.
     if (group.processes === 0) this.groups.set(group.assignment.key, group)
     this.outcome.grouped++
     if (reader.memoryIsDue) {
-      this.#memoryIsDue.push({ process, group, slow, isWhole: reader.isWhole })
+      this.#memoryIsDue.push({ process, group, expensive, isWhole: reader.isWhole })
     }
     return accounting.add(process, group, pass, this.#startedLater(process))
   }
@@ -332,17 +337,17 @@ export class Census implements GroupCensus {
   async #readMemory(): Promise<void> {
     const { procfs, slice, errors } = this.#parts
     const due = this.#memoryIsDue.splice(0)
-    for await (const [{ process, group, slow, isWhole }, result] of readTogether(due, (one) =>
-      one.slow.readMemory(procfs, one.process.directory),
+    for await (const [{ process, group, expensive, isWhole }, result] of readTogether(due, (one) =>
+      one.expensive.readMemory(procfs, one.process.directory),
     )) {
       if (slice.isOver()) await slice.next()
       if (result.status === 'fulfilled') {
-        group.addMemory(slow)
+        group.addMemory(expensive)
         continue
       }
       errors.count('smaps', result.reason)
       if (isWhole) errors.omissions++
-      process.look.forget()
+      process.idleCache.forget()
     }
   }
 
@@ -356,7 +361,7 @@ export class Census implements GroupCensus {
   #group(assignment: Assignment, since: HrTime): Group {
     let group = this.groups.get(assignment.key)
     if (group === undefined) {
-      group = new Group(assignment, since, this.#parts.placement.attributes(assignment))
+      group = new Group(assignment, since, this.#parts.ownership.attributes(assignment))
       this.groups.set(assignment.key, group)
     }
     return group
@@ -364,15 +369,15 @@ export class Census implements GroupCensus {
 
   #forgetEnded(pass: Pass): void {
     for (const process of this.#processes.values()) {
-      if (process.pass !== pass.number) this.#bury(process)
+      if (process.pass !== pass.number) this.#markExited(process)
     }
   }
 
   /** Counts the end of a process once: a successor of its PID may never become known. */
-  #bury(process: KnownProcess): void {
+  #markExited(process: KnownProcess): void {
     this.#processes.delete(process.pid)
     if (process.group !== undefined) process.group.exits++
-    this.#waitedFor?.end(process)
+    this.#reapedChildren?.markExited(process)
   }
 
   /** Whether `read` succeeded; a process that ended meanwhile is no failure. */

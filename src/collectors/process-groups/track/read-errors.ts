@@ -14,7 +14,7 @@ export type ProcessFile =
   | 'cmdline'
   | 'cgroup'
 
-export class ReadingErrors {
+export class ReadErrors {
   /** Collections, processes and parts of processes that could not be read. */
   collections = 0
   processes = 0

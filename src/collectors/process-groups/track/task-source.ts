@@ -6,8 +6,8 @@
 import type { Stat } from '../../../kernel/procfs/stat.ts'
 import type { Holdings } from '../account/group.ts'
 import type { Usage } from '../account/usage.ts'
-import type { SlowFigures } from './expensive-stats.ts'
-import type { LastLook } from './idle-task-cache.ts'
+import type { ExpensiveStats } from './expensive-stats.ts'
+import type { IdleTaskCache } from './idle-task-cache.ts'
 
 /** Who a task is. */
 export interface TaskIdentity {
@@ -18,7 +18,7 @@ export interface TaskIdentity {
 
 /** A process, and what is remembered of it between two collections. */
 export interface RememberedProcess extends TaskIdentity {
-  readonly look: LastLook
+  readonly idleCache: IdleTaskCache
 }
 
 /** The task that was read last. Everything in it is overwritten by the next reading. */
@@ -52,7 +52,7 @@ export interface TaskReader extends Holdings {
    *
    * @throws NodeJS.ErrnoException when it has ended, or is not to be seen.
    */
-  readRest(process: RememberedProcess, slow: SlowFigures): void
+  readRest(process: RememberedProcess, expensive: ExpensiveStats): void
   /**
    * The ids of all threads of a process.
    *
@@ -60,7 +60,7 @@ export interface TaskReader extends Holdings {
    */
   tids(process: TaskIdentity): readonly number[]
   /** Reads a thread; false when it has ended meanwhile. */
-  readThread(process: TaskIdentity, tid: number, look: LastLook, comm?: string): boolean
+  readThread(process: TaskIdentity, tid: number, idleCache: IdleTaskCache, comm?: string): boolean
   /** Whether a process that was seen in this collection is still there. */
   isThere(process: TaskIdentity & { readonly start: number }): boolean
 }

@@ -1,4 +1,4 @@
-/** What a census of all processes needs, and what it gives. */
+/** What a tracker of all processes needs, and what it gives. */
 import type { HrTime } from '@opentelemetry/api'
 import type { Member } from '../../../entities/group-members.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
@@ -7,19 +7,19 @@ import { now } from '../../../telemetry/clock.ts'
 import { toSeconds } from '../../../telemetry/time.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
 import type { Group } from '../account/group.ts'
-import type { Assignment, Verdict } from '../classify/assignment.ts'
+import type { Assignment, Match } from '../classify/assignment.ts'
 import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
-import type { JudgedProcess } from './known-process.ts'
-import type { ReadingErrors } from './read-errors.ts'
+import type { ClassifiedProcess } from './known-process.ts'
+import type { ReadErrors } from './read-errors.ts'
 
-export type CensusOptions = Pick<
+export type TrackerOptions = Pick<
   Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
   'children' | 'remove_empty' | 'recheck' | 'recheck_time_limit' | 'regroup' | 'short_lived'
 >
 
-export interface CensusSources {
+export interface TrackerSources {
   readonly procfs: Procfs
-  readonly errors: ReadingErrors
+  readonly errors: ReadErrors
   readonly slice: TimeSlice
   /** Which rules are in force. */
   readonly rules: { readonly version: number; readonly constants: readonly Assignment[] }
@@ -28,7 +28,7 @@ export interface CensusSources {
    *
    * @throws NodeJS.ErrnoException when what the rules need can't be read.
    */
-  readonly judge: (process: JudgedProcess, argv: readonly string[]) => Verdict
+  readonly classify: (process: ClassifiedProcess, argv: readonly string[]) => Match
   /** Start of a process in seconds since the epoch, from clock ticks after boot. */
   readonly startTime: (ticks: number) => number
 }
@@ -41,7 +41,7 @@ export interface Outcome {
   failed: number
 }
 
-export interface GroupCensus {
+export interface GroupTracker {
   /** By the keys of their assignments; one without members may be taken out. */
   readonly groups: Map<string, Group>
   readonly outcome: Outcome
@@ -53,19 +53,19 @@ export interface GroupCensus {
    * @param time when the collection began.
    * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
    */
-  take(time: HrTime): Promise<void>
+  collect(time: HrTime): Promise<void>
 }
 
 /** Whether a process of that start, which no rule matched, is judged again. */
-export function isJudgedAgain(
-  { recheck, recheck_time_limit: limit }: CensusOptions,
+export function isReclassified(
+  { recheck, recheck_time_limit: limit }: TrackerOptions,
   startSeconds: number,
 ): boolean {
   return limit === 0 ? recheck : (toSeconds(now()) - startSeconds) * 1000 < limit
 }
 
 /** Forgets groups without members if that is asked for, and closes the pass of the others. */
-export function endPass(groups: Map<string, Group>, { remove_empty }: CensusOptions): void {
+export function endPass(groups: Map<string, Group>, { remove_empty }: TrackerOptions): void {
   for (const [name, group] of groups) {
     if (group.processes === 0 && remove_empty) groups.delete(name)
     else group.endPass()

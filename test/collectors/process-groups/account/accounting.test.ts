@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { SlowFigures } from '../../../../src/collectors/process-groups/track/expensive-stats.ts'
+import { ExpensiveStats } from '../../../../src/collectors/process-groups/track/expensive-stats.ts'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
 import { emptyStat, type Stat } from '../../../../src/kernel/procfs/stat.ts'
 import { processGroups } from '../../../support/process-groups.ts'
@@ -497,17 +497,17 @@ test('proportional memory of a process that has changed none is not read again',
   t.teardown(() => tree.dispose())
   tree.set(1, { pss: 10 })
   const procfs = new Procfs(tree.root, { timeLimit: 30_000 })
-  const figures = new SlowFigures()
+  const stats = new ExpensiveStats()
   const ages = { longest: 1e9, shortest: 0 }
   // Later than what took long, as on a busy machine, may be read again.
   let now = performance.now()
   const isDue = (stat: Stat) => {
     now += 5e6
-    return figures.isMemoryDue(stat, now, ages)
+    return stats.isMemoryDue(stat, now, ages)
   }
   t.true(isDue(emptyStat()))
-  await figures.readMemory(procfs, procfs.directory(1))
-  t.is(figures.pss, 10240)
+  await stats.readMemory(procfs, procfs.directory(1))
+  t.is(stats.pss, 10240)
   t.false(isDue({ ...emptyStat(), utime: 5, cminflt: 1 }))
   const changes: Partial<Stat>[] = [{ minflt: 1 }, { majflt: 1 }, { rss: 7 }, { vsize: 1 }]
   for (const changed of changes) {

@@ -7,7 +7,7 @@ import { FallbackTasks } from '../../../../src/collectors/process-groups/track/f
 import { loadTaskIterator, type TaskIterator } from '../../../../src/kernel/bpf/task-iterator.ts'
 import { PROCESS, TaskRecords, WORD } from '../../../../src/kernel/bpf/task-records.ts'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
-import { readMachine } from '../../../../src/kernel/system-constants.ts'
+import { readSystemConstants } from '../../../../src/kernel/system-constants.ts'
 import { TimeSlice } from '../../../../src/telemetry/time-slice.ts'
 import { processGroups } from '../../../support/process-groups.ts'
 import { skip } from '../../../support/skip.ts'
@@ -43,7 +43,7 @@ function rulesFor(word: string) {
   return [{ name: 'child', cmdline: [`${word}$`] }]
 }
 
-const machine = readMachine()
+const system = readSystemConstants()
 
 /** A collector that reads by the iterator, and why it does not any more. */
 function groupsBy(iterator: TaskIterator, word: string) {
@@ -57,7 +57,7 @@ function groupsBy(iterator: TaskIterator, word: string) {
     children: false,
     taskSource: (tasks, options) =>
       new FallbackTasks(
-        async () => new BpfTasks({ iterator, procfs, slice }, options, machine),
+        async () => new BpfTasks({ iterator, procfs, slice }, options, system),
         tasks,
         (error) => failures.push(error),
       ),
