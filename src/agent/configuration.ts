@@ -1,5 +1,5 @@
 /** The configuration of a command line, with all that is checked before anything is started. */
-import { compileTargets, PatternError } from '../collectors/kubevirt/targets.ts'
+import { compileTargets } from '../collectors/kubevirt/targets.ts'
 import type { UnknownField } from '../collectors/process-groups/classify/matcher.ts'
 import { TEMPLATE_FIELDS } from '../collectors/process-groups/classify/name-template.ts'
 import { RuleError } from '../collectors/process-groups/classify/rule-error.ts'
@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { ConfigError, suggestion } from '../config/problems.ts'
 import { SETTINGS } from '../config/settings.ts'
+import { PatternError } from '../lib/globs/go-glob.ts'
 import { EndpointError, endpointWarning, metricsEndpoint } from '../telemetry/otlp/endpoint.ts'
 
 type ConfigurationSources = Pick<CommandLine, 'config' | 'kubevirtFile' | 'flags'> &

@@ -1,5 +1,6 @@
 /** Which cgroups are measured: containers, pods, the slices of the node, and those that are asked for. */
-import { matchesGlob } from 'node:path'
+import { compilePathGlob } from '../lib/globs/path-glob.ts'
+import type { WholeMatch } from '../lib/re2.ts'
 import { type CgroupOwner, cgroupOwner } from '../workloads/cgroup-path.ts'
 
 /** What a measured cgroup is: the cgroup of a container, that of a pod, or any other one. */
@@ -15,16 +16,23 @@ export interface Selected {
 const NODE_SLICE =
   /^\/(?:[\w-]+\.slice|kubepods|kubepods\/(?:burstable|besteffort)|(?:.*\/)?kubepods\.slice\/kubepods-(?:burstable|besteffort)\.slice)$/
 
+/** Compiles the patterns of `cgroups.include`, such as `system.slice/*`; a slash at their beginning may be left out. */
+export function compileInclude(patterns: readonly string[]): WholeMatch[] {
+  return patterns.map((pattern) => compilePathGlob(pattern.replace(/^\/?/, '/')))
+}
+
 /**
- * @param include patterns of further paths, without the slash at the beginning, such as `system.slice/*`.
+ * Says whether a cgroup is measured, and as what.
+ *
+ * @param path of the cgroup below the root of the hierarchy, with a slash at its beginning; '' for the root.
+ * @param include patterns of further cgroups.
  * @returns undefined for a cgroup that is not measured.
  */
-export function select(path: string, include: readonly string[]): Selected | undefined {
+export function select(path: string, include: readonly WholeMatch[]): Selected | undefined {
   const owner = cgroupOwner(path)
   if (owner.containerPath === path) return { level: 'container', owner }
   if (owner.podPath === path) return { level: 'pod', owner }
   if (owner.scope !== 'host' || path === '') return undefined
-  const isWanted =
-    NODE_SLICE.test(path) || include.some((pattern) => matchesGlob(path.slice(1), pattern))
+  const isWanted = NODE_SLICE.test(path) || include.some((pattern) => pattern.test(path))
   return isWanted ? { level: 'cgroup', owner } : undefined
 }

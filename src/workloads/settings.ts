@@ -5,6 +5,7 @@ import {
   integer,
   listOf,
   oneOf,
+  PATTERN,
   TEXT,
   textLike,
 } from '../lib/settings/formats.ts'
@@ -64,8 +65,8 @@ const cgroups = {
     variables: ['HOST_SYS_FS_CGROUP'],
   }),
   include: setting({
-    doc: 'Further cgroups to measure, by path, such as system.slice/*; * stops at slashes, ** does not.',
-    format: listOf(TEXT),
+    doc: 'Further cgroups to measure, by path, such as system.slice/*.',
+    format: listOf(PATTERN),
     default: [],
   }),
   depth: setting({

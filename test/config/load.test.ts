@@ -319,6 +319,10 @@ test('one mistake in a file is one problem, which says how to mend it', (t) => {
   only('process_names: [{cmdline: [*]}]', star)
   only('process_names:\n- cmdline:\n  - *.jar --port\n', star)
   only('cgroups: {include: [*.slice]}', star)
+  only(
+    'cgroups: {include: ["a/{b,c}"]}',
+    /must be a list of: a pattern of \*, \? and \*\*, without brackets/,
+  )
   only('process_names: [{cmdline: ["\\d+"]}]', /put regular expressions in single quotes/)
   only('process_names: [{name: {{.Comm}}, comm: a}]', /quote a template: "\{\{\.Comm\}\}"/)
   only('log:\n\tlevel: warn\n', /must be indented by blanks, not by tabs/)

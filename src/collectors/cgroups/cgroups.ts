@@ -7,6 +7,7 @@ import type { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
 import { NO_CGROUP_STATS } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { clearPressure } from '../../kernel/psi.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
 import { clock } from '../../telemetry/clock.ts'
 import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
@@ -28,7 +29,7 @@ export interface CgroupParts {
   readonly health: FileHealth
   readonly slice: TimeSlice
   /** Patterns of further cgroups to measure. */
-  readonly include: readonly string[]
+  readonly include: readonly WholeMatch[]
   /** When the node was booted. */
   readonly boot: HrTime
 }

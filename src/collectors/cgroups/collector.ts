@@ -1,5 +1,6 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
 import type { Meter } from '@opentelemetry/api'
+import { compileInclude } from '../../entities/cgroup-selection.ts'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
 import { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
@@ -86,7 +87,7 @@ export function registerCgroups(
     workloads,
     health,
     slice,
-    include: options.include,
+    include: compileInclude(options.include),
     boot,
   })
   const deviceName = blockDeviceNames()

@@ -1,5 +1,5 @@
 /** `pressure.triggers`: thresholds of pressure that the kernel watches. */
-import { duration, type Format, format } from '../../lib/settings/formats.ts'
+import { duration, type Format, format, PATTERN } from '../../lib/settings/formats.ts'
 import type { TriggerOptions } from './triggers.ts'
 
 const RESOURCES = ['cpu', 'memory', 'io'] as const
@@ -49,7 +49,8 @@ function trigger(given: Readonly<Record<string, unknown>>): TriggerOptions | und
   const window = milliseconds(WINDOW, given.window ?? '2s')
   const isKnown = Object.keys(given).every((key) => KEYS.includes(key))
   const patterns = PATTERNS.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]]))
-  if (!isKnown || patterns.some(([, pattern]) => typeof pattern !== 'string')) return undefined
+  if (!isKnown || patterns.some(([, pattern]) => PATTERN.check(pattern) === undefined))
+    return undefined
   if (resource === undefined || type === undefined) return undefined
   if (stall === undefined || window === undefined || stall >= window) return undefined
   return { resource, type, stall, window, ...Object.fromEntries(patterns) }

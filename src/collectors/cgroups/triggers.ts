@@ -1,11 +1,12 @@
 /** Counts stalls of chosen containers that are too short for any scrape to see. */
 import { closeSync } from 'node:fs'
-import { matchesGlob } from 'node:path'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
 import { containerName } from '../../entities/workload-attributes.ts'
 import { loadPoll, type PollForPriority } from '../../kernel/poll.ts'
 import { armTrigger, type Threshold } from '../../kernel/psi-trigger.ts'
+import { compilePathGlob } from '../../lib/globs/path-glob.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
@@ -43,6 +44,7 @@ export class Triggers {
   /** By cgroup and number of the trigger; undefined where it can't be armed. */
   readonly #armed = new Map<KnownCgroup, (Armed | undefined)[]>()
   readonly #created: HrTime
+  readonly #patterns = new Map<string, WholeMatch>()
   #poll: PollForPriority | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -116,12 +118,18 @@ export class Triggers {
   #isWanted({ selected }: KnownCgroup, { namespace, pod, container }: TriggerOptions): boolean {
     const workload = this.#parts.workloads.name(selected.owner)
     const isNamed = (name: string | undefined, pattern: string | undefined) =>
-      pattern === undefined || (name !== undefined && matchesGlob(name, pattern))
+      pattern === undefined || (name !== undefined && this.#pattern(pattern).test(name))
     return (
       isNamed(workload.pod?.namespace, namespace) &&
       isNamed(workload.pod?.name, pod) &&
       isNamed(containerName(workload.container), container)
     )
+  }
+
+  #pattern(pattern: string): WholeMatch {
+    const compiled = this.#patterns.get(pattern) ?? compilePathGlob(pattern)
+    this.#patterns.set(pattern, compiled)
+    return compiled
   }
 
   #arm(cgroup: KnownCgroup, options: TriggerOptions): Armed | undefined {

@@ -2,7 +2,7 @@
 
 import { BOOLEAN, oneOf } from '../../lib/settings/formats.ts'
 import { setting } from '../../lib/settings/setting.ts'
-import { KUBEVIRT_TARGETS } from './target-format.ts'
+import { KUBEVIRT_TARGETS } from './targets.ts'
 
 const kubevirt = {
   enabled: setting({

@@ -1,16 +1,13 @@
 /** Chooses processes by their arguments, as kubevirt-metrics-collector does. */
-import { compileWhole, type WholeMatch } from '../../lib/re2.ts'
+import { compileGoGlob } from '../../lib/globs/go-glob.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
+import { type Format, format } from '../../lib/settings/formats.ts'
 
 export interface Target {
   /** For people; it reaches no metric. */
   readonly name: string
   /** A pattern for each argument, in the language of Go's path/filepath.Match. */
   readonly argv: readonly string[]
-}
-
-/** A malformed pattern. */
-export class PatternError extends Error {
-  override name = 'PatternError'
 }
 
 /** Whether a target's patterns, as far as there are arguments for them, match one by one. */
@@ -23,7 +20,7 @@ export type ArgvMatcher = (argv: readonly string[]) => boolean
  * @throws PatternError for a malformed pattern.
  */
 export function compileTargets(targets: readonly Target[]): ArgvMatcher {
-  const compiled = targets.map(({ argv }) => argv.map(compilePattern))
+  const compiled = targets.map(({ argv }) => argv.map(compileGoGlob))
   return (given) => {
     const argv = given.filter((argument) => argument !== '')
     const matches = (patterns: readonly WholeMatch[]) =>
@@ -32,56 +29,30 @@ export function compileTargets(targets: readonly Target[]): ArgvMatcher {
   }
 }
 
-/**
- * `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, a backslash takes the next character as it is.
- *
- * @throws PatternError when a class or an escape has no end, or a class ends before it begins.
- */
-export function compilePattern(pattern: string): WholeMatch {
-  let source = ''
-  for (let at = 0; at < pattern.length; at++) {
-    const character = pattern[at]
-    if (character === '*') source += '[^/]*'
-    else if (character === '?') source += '[^/]'
-    else if (character === '[') {
-      const { text, end } = compileClass(pattern, at)
-      source += text
-      at = end
-    } else {
-      if (character === '\\') at++
-      if (at === pattern.length)
-        throw new PatternError(`${JSON.stringify(pattern)} ends in a backslash`)
-      source += quote(pattern[at])
+/** `kubevirt.targets`: which processes of virtual machines are measured. */
+export const KUBEVIRT_TARGETS: Format<readonly Target[]> = format({
+  allowed: 'a list such as [{"name": "qemu", "argv": ["/usr/*/qemu*"]}], in text as JSON',
+  parse: (text) => {
+    try {
+      return targets(JSON.parse(text))
+    } catch {
+      return undefined
     }
-  }
-  try {
-    return compileWhole(source)
-  } catch (error) {
-    throw new PatternError(`${JSON.stringify(pattern)}: ${(error as Error).message}`)
-  }
+  },
+  check: targets,
+  show: (list) => (list.length === 0 ? 'none' : JSON.stringify(list)),
+})
+
+function targets(value: unknown): Target[] | undefined {
+  const entries: unknown[] = Array.isArray(value) ? value : [value]
+  const list = entries.map(target)
+  return list.includes(undefined) ? undefined : (list as Target[])
 }
 
-/** @param start where the bracket stands. */
-function compileClass(pattern: string, start: number): { text: string; end: number } {
-  let at = start + 1
-  const isNegated = pattern[at] === '^'
-  if (isNegated) at++
-  let text = ''
-  const first = at
-  for (; at < pattern.length; at++) {
-    const character = pattern[at]
-    if (character === ']' && at > first) {
-      return { text: `[${isNegated ? '^' : ''}${text}]`, end: at }
-    }
-    if (character === '-' && at > first) text += '-'
-    else {
-      if (character === '\\') at++
-      text += quote(pattern[at] ?? '')
-    }
-  }
-  throw new PatternError(`${JSON.stringify(pattern)} has a class without an end`)
-}
-
-function quote(character: string): string {
-  return /[\\^$.*+?()[\]{}|/-]/.test(character) ? `\\${character}` : character
+function target(value: unknown): Target | undefined {
+  const { name = '', argv: given } = (value ?? {}) as { name?: unknown; argv?: unknown }
+  const argv: unknown = typeof given === 'string' ? [given] : given
+  const isText = (word: unknown) => typeof word === 'string'
+  if (typeof name !== 'string' || !Array.isArray(argv)) return undefined
+  return argv.length > 0 && argv.every(isText) ? { name, argv } : undefined
 }

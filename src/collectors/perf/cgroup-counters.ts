@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { HrTime } from '@opentelemetry/api'
 import type { Level } from '../../entities/cgroup-selection.ts'
-import { select } from '../../entities/cgroup-selection.ts'
+import { compileInclude, select } from '../../entities/cgroup-selection.ts'
 import { KnownCgroup } from '../../entities/known-cgroup.ts'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type Counts,
   countCgroup,
 } from '../../kernel/perf-events/counters.ts'
+import type { WholeMatch } from '../../lib/re2.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { FIRST_PROCESS } from './definitions.ts'
@@ -47,12 +48,14 @@ export class CgroupCounters {
   omitted = 0
   errors = 0
   readonly #options: CgroupCountersOptions
+  readonly #include: readonly WholeMatch[]
   readonly #open = new Map<string, Open>()
   #version = 0
   #hasNotified = false
 
   constructor(options: CgroupCountersOptions) {
     this.#options = options
+    this.#include = compileInclude(options.options.include)
   }
 
   /**
@@ -99,7 +102,7 @@ export class CgroupCounters {
 
   #add(path: string, inode: number, start: HrTime): void {
     const { root, parts, workloads, options, budget } = this.#options
-    const selected = select(path, options.include)
+    const selected = select(path, this.#include)
     if (selected === undefined || !options.scopes.includes(selected.level)) return
     const first = selected.level === 'container' ? firstProcess(`${root}${path}`) : undefined
     const own = first === undefined ? {} : { [FIRST_PROCESS]: first }

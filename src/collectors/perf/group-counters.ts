@@ -13,7 +13,7 @@ import {
   countThreads,
 } from '../../kernel/perf-events/counters.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
-import { compileGlob } from '../../lib/glob.ts'
+import { compilePathGlob } from '../../lib/globs/path-glob.ts'
 import type { WholeMatch } from '../../lib/re2.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
@@ -58,7 +58,7 @@ export class GroupCounters {
 
   constructor(options: GroupCountersOptions) {
     this.#options = options
-    this.#patterns = options.patterns.map(compileGlob)
+    this.#patterns = options.patterns.map(compilePathGlob)
   }
 
   /**

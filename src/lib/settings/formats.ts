@@ -1,5 +1,6 @@
 /** Formats of settings: what is allowed, how text becomes a value, how a value is checked. */
 import { resolve } from 'node:path'
+import { hasForeignSyntax } from '../globs/path-glob.ts'
 
 /** A format of convict's, which is a function that throws for what is not allowed, and more. */
 export interface Format<T> {
@@ -50,6 +51,12 @@ export const BOOLEAN_OR_AUTO: Format<boolean | 'auto'> = format({
 })
 
 export const TEXT: Format<string> = textLike('a text', () => true)
+
+/** A pattern of paths or names that hold no brackets and braces, so that patterns of another dialect are refused. */
+export const PATTERN: Format<string> = textLike(
+  'a pattern of *, ? and **, without brackets and braces',
+  (text) => !hasForeignSyntax(text),
+)
 
 /** The path of a directory, absolute and without a slash at its end. */
 export const DIRECTORY: Format<string> = format({

@@ -6,7 +6,7 @@ import { emptyResource } from '@opentelemetry/resources'
 import test, { type ExecutionContext } from 'ava'
 import { type CgroupsOptions, registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
 import { CGROUP_TABLES } from '../../../src/collectors/cgroups/definitions.ts'
-import { select } from '../../../src/entities/cgroup-selection.ts'
+import { compileInclude, select } from '../../../src/entities/cgroup-selection.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { now } from '../../../src/telemetry/clock.ts'
 import type { Naming } from '../../../src/telemetry/definitions.ts'
@@ -256,6 +256,8 @@ const SELECTIONS: [path: string, level: string | undefined][] = [
 
 for (const [path, level] of SELECTIONS) {
   test(`${path || 'the root'} is measured as ${level ?? 'nothing'}`, (t) => {
-    t.is(select(path, ['system.slice/*'])?.level, level as never)
+    for (const pattern of ['system.slice/*', '/system.slice/*']) {
+      t.is(select(path, compileInclude([pattern]))?.level, level as never)
+    }
   })
 }

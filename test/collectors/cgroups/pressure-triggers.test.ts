@@ -32,6 +32,7 @@ test('what the kernel would refuse, or nobody can mean', (t) => {
     { resource: 'cpu', stall: '100ms', window: '1m' },
     { resource: 'cpu', stall: '100ms', pods: 'x' },
     { resource: 'cpu', stall: '100ms', pod: 5 },
+    { resource: 'cpu', stall: '100ms', pod: 'db-[01]' },
   ]) {
     t.is(PRESSURE_TRIGGERS.check([entry]), undefined, JSON.stringify(entry))
   }

@@ -1,7 +1,7 @@
 /** What a rule may ask of a process; each selector is one condition. */
 
 import { containerName } from '../../../entities/workload-attributes.ts'
-import { compileGlob } from '../../../lib/glob.ts'
+import { compilePathGlob } from '../../../lib/globs/path-glob.ts'
 import { compilePattern } from '../../../lib/re2.ts'
 import { baseName, type ProcessFacts } from './facts.ts'
 
@@ -123,7 +123,7 @@ function globSelector(
   entries: readonly string[],
   of: (facts: ProcessFacts) => string | undefined,
 ): Holds {
-  const globs = entries.map(compileGlob)
+  const globs = entries.map(compilePathGlob)
   return (facts) => {
     const text = of(facts)
     return text !== undefined && globs.some((glob) => glob.test(text))
