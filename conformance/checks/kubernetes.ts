@@ -27,8 +27,9 @@ const COVERED = 'base with containerd-1'
 const UNPRIVILEGED = 'base with without-capabilities'
 /** The builds of deploy/ one after the other; the chart through a day of a cluster. */
 const ALL_PARTS = ['builds', 'day']
+const BY_BPF = 'base with bpf'
 /** Builds without a source of names. */
-const NAMELESS = new Set([UNPRIVILEGED, 'base with without-runtime-sockets'])
+const NAMELESS = new Set([UNPRIVILEGED, BY_BPF, 'base with without-runtime-sockets'])
 /** A build whose page has no series by container: its file says what is a group. */
 const BY_OWN_RULES = 'process-exporter'
 
@@ -121,6 +122,12 @@ async function checkBuild(
   if (name !== BY_OWN_RULES) {
     const named = await build.untilNamed(!NAMELESS.has(name))
     parts.push(`${NAMELESS.has(name) ? 'ids' : 'names'} right after ${named.toFixed(1)} s`)
+  }
+  if (name === BY_BPF) {
+    const source = (await build.samples()).find(({ name }) => name === 'procgroup_source_active')
+    require(source?.labels.procgroup_source ===
+      'bpf', `processes are read by ${source?.labels.procgroup_source}`)
+    parts.push('by the iterator that its init container has pinned')
   }
   if (gateway !== undefined) {
     const { containers, pods } = await gateway.untilAttributed()

@@ -10,6 +10,7 @@ export const CHART = fileURLToPath(new URL('../../deploy/chart', import.meta.url
 const RELEASE = 'otel-interrogator'
 /** What makes the chart the same as a component on the base; overlays have a file of values of their name. */
 const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
+  bpf: ['capabilities.enabled=false', 'bpf.enabled=true'],
   'containerd-1': ['containerd1=true'],
   dashboards: ['dashboards.enabled=true'],
   'dashboards-otel': ['dashboards.enabled=true', 'dashboards.naming=otel'],

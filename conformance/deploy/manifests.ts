@@ -51,6 +51,7 @@ export interface PodTemplate {
   readonly spec: {
     readonly serviceAccountName: string
     readonly containers: readonly Container[]
+    readonly initContainers?: readonly Container[]
     readonly volumes: readonly Volume[]
   }
 }
@@ -153,6 +154,12 @@ export function podsOf(objects: readonly KubeObject[]): PodTemplate[] {
 /** The agent's containers among the objects. */
 export function agentsOf(objects: readonly KubeObject[]): Container[] {
   const containers = podsOf(objects).flatMap(({ spec }) => spec.containers)
+  return containers.filter(({ image }) => AGENT_IMAGE.test(image))
+}
+
+/** The agent's containers that run before it. */
+export function initContainersOf(objects: readonly KubeObject[]): Container[] {
+  const containers = podsOf(objects).flatMap(({ spec }) => spec.initContainers ?? [])
   return containers.filter(({ image }) => AGENT_IMAGE.test(image))
 }
 

@@ -1,7 +1,7 @@
 /** Holds what the manifests ask for against the page that has to say why: docs/security.md. */
 import { readFileSync } from 'node:fs'
 import type { Container, KubeObject } from './manifests.ts'
-import { agentsOf, podsOf } from './manifests.ts'
+import { agentsOf, initContainersOf, podsOf } from './manifests.ts'
 
 const PAGE = new URL('../../docs/security.md', import.meta.url)
 
@@ -16,7 +16,7 @@ export function unexplainedRights(objects: readonly KubeObject[]): string[] {
       resources.map((resource) => `${verbs.join(', ')} ${resource}`),
     ),
   )
-  const rights = [...agentsOf(objects).flatMap(capabilitiesOf), ...paths, ...api]
+  const rights = [...capabilitiesIn(objects), ...paths, ...api]
   return [...new Set(rights)]
     .filter((right) => !page.includes(`\`${right}\``))
     .map((right) => `docs/security.md doesn't say what \`${right}\` is for`)
@@ -26,11 +26,15 @@ export function unexplainedRights(objects: readonly KubeObject[]): string[] {
 export function refusedRights(objects: readonly KubeObject[]): string[] {
   const constraints = objects.find(({ kind }) => kind === 'SecurityContextConstraints')
   if (constraints === undefined) return []
-  const wanted = new Set(agentsOf(objects).flatMap(capabilitiesOf))
+  const wanted = new Set(capabilitiesIn(objects))
   const allowed = new Set(constraints.allowedCapabilities)
   return [...wanted.symmetricDifference(allowed)].map(
     (name) => `${name} is in only one of the DaemonSet and its SecurityContextConstraints`,
   )
+}
+
+function capabilitiesIn(objects: readonly KubeObject[]): string[] {
+  return [...agentsOf(objects), ...initContainersOf(objects)].flatMap(capabilitiesOf)
 }
 
 function capabilitiesOf({ securityContext }: Container): readonly string[] {

@@ -37,14 +37,20 @@ const APPLETS = [
  * Packs the initial file system of a guest of this machine's architecture.
  *
  * @param script what the guest runs, as a shell script; it is switched off afterwards.
+ * @param files further files and directories of the repository, which stand below /app.
  * @returns the path of the archive.
  */
-export async function makeImage(directory: string, script: string): Promise<string> {
+export async function makeImage(
+  directory: string,
+  script: string,
+  files: readonly string[] = [],
+): Promise<string> {
   const root = join(directory, 'root')
   startImage(root, '/bin/busybox', script)
   await copyProgram(root, process.execPath, 'node')
   await copyProgram(root, '/usr/bin/unshare', 'unshare')
   await copyAgent(join(root, 'app'))
+  copyFiles(join(root, 'app'), files)
   return packImage(directory, root)
 }
 
@@ -57,6 +63,7 @@ export async function makeArm64Image(
   directory: string,
   unpacked: string,
   script: string,
+  files: readonly string[] = [],
 ): Promise<string> {
   const root = join(directory, 'root')
   startImage(root, join(unpacked, 'bin', 'busybox'), script)
@@ -68,6 +75,7 @@ export async function makeArm64Image(
     )
   }
   await copyAgent(join(root, 'app'))
+  copyFiles(join(root, 'app'), files)
   const version = (name: string) =>
     (
       JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8')) as {
@@ -151,6 +159,10 @@ async function copyProgram(root: string, program: string, name: string): Promise
     mkdirSync(join(root, dirname(path)), { recursive: true })
     copyFileSync(path, join(root, path))
   }
+}
+
+function copyFiles(target: string, files: readonly string[]): void {
+  for (const path of files) cpSync(join(ROOT, path), join(target, path), { recursive: true })
 }
 
 /** The build, and the packages that it needs at run time. */

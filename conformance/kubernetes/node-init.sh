@@ -35,6 +35,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
 
 # As systemd mounts it: what is written to its file `register` runs as root.
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc 2> /dev/null || :
+# As systemd mounts it.
+mount -t bpf -o mode=700 bpf /sys/fs/bpf
 
 ip link set lo up
 ip link add node0 type veth peer name node0-peer

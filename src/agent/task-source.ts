@@ -4,6 +4,7 @@ import type { ProcessGroupsSources } from '../collectors/process-groups/collecto
 import { BpfTasks } from '../collectors/process-groups/track/bpf-tasks.ts'
 import { FallbackTasks } from '../collectors/process-groups/track/fallback-tasks.ts'
 import type { Config } from '../config/config.ts'
+import { explainRefusal } from '../kernel/bpf/refusals.ts'
 import {
   loadTaskIterator,
   pinnedTaskIterator,
@@ -30,7 +31,7 @@ export function taskSource(
   return (tasks, options) => {
     const open = async () => {
       const iterator = await openIterator(pin, threads)
-      const bpf = new BpfTasks({ iterator, procfs, slice }, options, system)
+      const bpf = new BpfTasks({ iterator, procfs, slice, threads }, options, system)
       try {
         const missing = await notShown(bpf, procfs)
         if (missing === undefined) return bpf
@@ -43,7 +44,11 @@ export function taskSource(
         throw error
       }
     }
-    return new FallbackTasks(open, tasks, (error) => notify(explain(error)))
+    return new FallbackTasks(open, tasks, {
+      onFallback: (error) =>
+        notify(`processes are read from procfs, not by BPF: ${explainRefusal(error)}`),
+      onReturn: () => notify('processes are read by BPF again'),
+    })
   }
 }
 
@@ -60,19 +65,4 @@ async function notShown(bpf: BpfTasks, procfs: Procfs): Promise<number | undefin
   const shown = new Set(pids)
   const after = new Set(procfs.pids())
   return before.find((pid) => after.has(pid) && !shown.has(pid))
-}
-
-/** What to do about the kernel's codes. */
-const HINTS: Readonly<Record<string, string>> = {
-  EPERM: 'it needs CAP_BPF and CAP_PERFMON, or root, and no seccomp filter or lockdown against it',
-  EACCES: 'the iterator is not readable, or the kernel verifies the program in another way',
-  ENOENT: 'the kernel has no BTF (CONFIG_DEBUG_INFO_BTF), or the pinned iterator is gone',
-  ENOTSUPP: 'the kernel lacks something that the program reads',
-  EINVAL: 'the kernel is older than 5.19, or lacks something that the program reads',
-  ERR_MODULE_NOT_FOUND: 'the optional package koffi is not installed',
-}
-
-function explain(error: NodeJS.ErrnoException): string {
-  const hint = HINTS[error.code ?? '']
-  return `processes are read from procfs, not by BPF: ${error.message}${hint === undefined ? '' : ` (${hint})`}`
 }

@@ -13,6 +13,7 @@ import { listMetrics } from './list-metrics.ts'
 import { listSettings } from './list-settings.ts'
 import { once } from './once.ts'
 import { OutputError, print, printError } from './output.ts'
+import { pinBpf } from './pin-bpf.ts'
 import { run } from './run.ts'
 import type { Signals } from './signals.ts'
 
@@ -71,6 +72,7 @@ async function printAnswer(commandLine: CommandLine): Promise<number> {
     await print(await listMetrics(commandLine, version))
   } else if (commandLine.command === 'explain') return await explain(commandLine)
   else if (commandLine.command === 'check-config') await checkConfig(commandLine)
+  else if (commandLine.command === 'pin-bpf') await pinBpf(commandLine)
   else await once(commandLine, version)
   return 0
 }

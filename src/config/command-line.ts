@@ -13,6 +13,8 @@ export const COMMANDS = {
   run: 'run the agent (the default)',
   'check-config': 'say whether the configuration is right, and what is wrong with it',
   explain: 'say why a process (explain PID), or each (explain --all), is in its group or in none',
+  'pin-bpf':
+    'load the task iterator and pin it at process_groups.bpf_pin, for an agent without the right to load it',
   'list-metrics': 'print the metrics that this configuration gives, with examples (--format)',
   'list-settings': 'print all settings, with their variables and flags, as Markdown',
 } as const

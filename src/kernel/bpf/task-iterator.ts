@@ -1,5 +1,15 @@
 /** Opens the iterator over all tasks: our own, or one that somebody with the rights has pinned in a bpffs. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
 import { closeProgram, type LoadedProgram, loadSkeleton } from './skeleton.ts'
 import { type Bpf, BpfCommand, loadBpf } from './syscall.ts'
 import type { TaskRecords } from './task-records.ts'
@@ -18,6 +28,9 @@ const WANT_THREADS = 1
 const WANT_WCHAN = 2
 /** The kernel fills no more at once. */
 const CHUNK = 32 * 1024
+const BPF_FS_MAGIC = 0xcafe4a11
+/** By the user and the group that have pinned it. */
+const READABLE = 0o440
 
 /** Gives all tasks, again and again. */
 export interface TaskIterator {
@@ -103,19 +116,30 @@ export function pinnedTaskIterator(path: string): TaskIterator {
 }
 
 /**
- * Loads the program and pins its iterator, for others to read.
+ * Loads the program and pins its iterator, in the place of one that is pinned there. The file belongs to the user and the
+ * group of this process, who may read it, and nobody else.
  *
- * @param path in a bpffs, where nothing is yet.
- * @throws NodeJS.ErrnoException
+ * @param path in a bpffs; its directory is made where it is missing.
+ * @throws Error when it is in no bpffs; NodeJS.ErrnoException as loadSkeleton does.
  */
 export async function pinTaskIterator(path: string, options: TaskIteratorOptions): Promise<void> {
+  const directory = dirname(path)
+  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  if (statfsSync(directory).type !== BPF_FS_MAGIC) {
+    throw new Error(`${directory} is in no bpffs: mount one there (mount -t bpf bpf ${directory})`)
+  }
   const bpf = await loadBpf()
   const { program, link } = linkTasks(bpf, options)
+  // A bpffs takes no names with a dot.
+  const fresh = `${path}-new`
   try {
+    rmSync(fresh, { force: true })
     bpf.call(BpfCommand.pin, 16, [
-      [0, 8, Buffer.from(`${path}\0`)],
+      [0, 8, Buffer.from(`${fresh}\0`)],
       [8, 4, link],
     ])
+    chmodSync(fresh, READABLE)
+    renameSync(fresh, path)
   } finally {
     closeSync(link)
     closeProgram(program)

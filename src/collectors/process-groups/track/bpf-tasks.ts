@@ -22,6 +22,8 @@ export interface BpfTasksParts {
   /** Of the same PID namespace. */
   readonly procfs: Procfs
   readonly slice: TimeSlice
+  /** Whether records of threads are needed. */
+  readonly threads: boolean
 }
 
 /** What is remembered of a task: its CPU times never fall. */
@@ -291,6 +293,11 @@ export class BpfTasks implements TaskSource, TaskReader {
     const own = { pid: process.pid, directory: this.#parts.procfs.directory(process.pid) }
     if (!this.#offsets.has(own.pid)) {
       throw new Error('the iterator does not show the agent itself: it is in another PID namespace')
+    }
+    if (this.#parts.threads && !this.#threads.has(own.pid)) {
+      throw new Error(
+        'the pinned iterator gives no threads: pin it again with process_groups.threads, or set that to false',
+      )
     }
     this.#ownStart ??= this.#startByProcfs(own.directory)
     this.readStat(own)

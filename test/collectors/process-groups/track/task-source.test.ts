@@ -4,6 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { BpfTasks } from '../../../../src/collectors/process-groups/track/bpf-tasks.ts'
 import { FallbackTasks } from '../../../../src/collectors/process-groups/track/fallback-tasks.ts'
+import type {
+  TaskPass,
+  TaskReader,
+  TaskSource,
+} from '../../../../src/collectors/process-groups/track/task-source.ts'
 import { loadTaskIterator, type TaskIterator } from '../../../../src/kernel/bpf/task-iterator.ts'
 import { PROCESS, TaskRecords, WORD } from '../../../../src/kernel/bpf/task-records.ts'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
@@ -57,9 +62,9 @@ function groupsBy(iterator: TaskIterator, word: string) {
     children: false,
     taskSource: (tasks, options) =>
       new FallbackTasks(
-        async () => new BpfTasks({ iterator, procfs, slice }, options, system),
+        async () => new BpfTasks({ iterator, procfs, slice, threads: true }, options, system),
         tasks,
-        (error) => failures.push(error),
+        { onFallback: (error) => failures.push(error) },
       ),
   })
   return { groups, failures }
@@ -169,10 +174,27 @@ const DAMAGES: Readonly<Record<string, { readonly damage: Damage; readonly says:
     },
     says: /CPU time of the agent/,
   },
+  'a pinned iterator without threads': {
+    damage: (bytes) => withoutThreads(bytes),
+    says: /gives no threads/,
+  },
   'another PID namespace': {
     damage: (bytes, own) => Buffer.concat([bytes.subarray(0, own), bytes.subarray(own + 408)]),
     says: /PID namespace/,
   },
+}
+
+function withoutThreads(bytes: Buffer): Buffer {
+  const records = new TaskRecords()
+  records.room(bytes.length).set(bytes)
+  records.length = bytes.length
+  const leaders: Buffer[] = []
+  records.scan(0, (offset) => {
+    if (records.isLeader) {
+      leaders.push(bytes.subarray(offset, offset + records.word(WORD.size)))
+    }
+  })
+  return Buffer.concat(leaders)
 }
 
 for (const [what, { damage, says }] of Object.entries(DAMAGES)) {
@@ -239,7 +261,7 @@ test.serial(
         new FallbackTasks(
           () => Promise.reject(Object.assign(new Error('bpf(2)'), { code: 'EPERM' })),
           tasks,
-          ({ message }) => failures.push(message),
+          { onFallback: ({ message }) => failures.push(message) },
         ),
     })
     for (let round = 0; round < 3; round++) {
@@ -250,3 +272,61 @@ test.serial(
     t.deepEqual(failures, ['bpf(2)'])
   },
 )
+
+/** A source of no processes that does what it is told. */
+class Switchable implements TaskSource {
+  readonly name: string
+  isBroken = false
+  passes = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  begin(): Promise<TaskPass> {
+    if (this.isBroken) return Promise.reject(new Error('broken'))
+    this.passes++
+    return Promise.resolve({ pids: [], reader: {} as TaskReader })
+  }
+
+  end(): void {}
+  close(): void {}
+}
+
+test('a source that works again is used again, after a while that grows', async (t) => {
+  const [wanted, fallback] = [new Switchable('bpf'), new Switchable('procfs')]
+  let now = 0
+  let opened = 0
+  const said: string[] = []
+  const tasks = new FallbackTasks(
+    () => {
+      opened++
+      return Promise.resolve(wanted)
+    },
+    fallback,
+    {
+      onFallback: ({ message }) => said.push(message),
+      onReturn: () => said.push('returned'),
+      retryAfter: 100,
+      now: () => now,
+    },
+  )
+  const namesUntil = async (end: number): Promise<Record<string, number>> => {
+    const first: Record<string, number> = {}
+    for (; now < end; now += 10) {
+      await tasks.begin()
+      tasks.end()
+      first[tasks.name] ??= now
+    }
+    return first
+  }
+  t.deepEqual(await namesUntil(50), { bpf: 0 })
+  wanted.isBroken = true
+  t.deepEqual(await namesUntil(160), { procfs: 50 })
+  t.is(opened, 2)
+  wanted.isBroken = false
+  // The second failure was at 150; the third attempt is 200 later.
+  t.deepEqual(await namesUntil(400), { procfs: 160, bpf: 350 })
+  t.is(opened, 3)
+  t.deepEqual(said, ['broken', 'returned'])
+})
