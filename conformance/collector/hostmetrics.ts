@@ -7,6 +7,7 @@ import {
   attributesOf,
   pointsOf,
   pointValue,
+  type ReceivedRequest,
   type Receiver,
   startReceiver,
 } from '../../test/support/receiver.ts'
@@ -15,10 +16,15 @@ import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
 import { Collector } from './collector.ts'
 
-/** Each is the only process of its group, and does a bit of everything: computes, writes, allocates; it never forks. */
-const NAMES = ['lonely-a', 'lonely-b', 'lonely-c']
+/**
+ * Each is the only process of its group, and does a bit of everything: computes, writes, allocates; it never forks.
+ * The PID keeps the groups of two runs at once apart.
+ */
+const NAMES = ['a', 'b', 'c'].map((name) => `lone-${name}${process.pid}`)
 const SCRIPT = 'while :; do printf -v text "%*s" 100000 ""; echo "$text" > "$1"; done'
 const RUNS = 3
+/** Readings of theirs that may leave out a process, for their scraper is told to pass over what it fails to read. */
+const MOST_READINGS = 10
 
 /** Their metric and attribute, and our classic sample of the same. Counters are compared by their differences. */
 const SAME: readonly {
@@ -77,6 +83,7 @@ export async function checkHostmetrics(
   let compared = 0
   for (let run = 0; run < RUNS; run++) {
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    await untilStopped(pids)
     const theirs = await untilRead(backend, pids)
     const ours = parseSamples(await get(`${agent.url}/metrics`))
     const now = new Map<string, number>()
@@ -119,23 +126,41 @@ export async function checkHostmetrics(
   )
 }
 
-/** What it reads of a process once all of them stand still, by PID, metric and attribute. */
+/** SIGSTOP takes effect when the process next gets a CPU. */
+async function untilStopped(pids: readonly number[]): Promise<void> {
+  const isStopped = (pid: number) => /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  while (!pids.every(isStopped)) await delay(10)
+}
+
+/** What it reads of the processes once all of them are stopped, by PID, metric and attribute. */
 async function untilRead(
   backend: Receiver,
   pids: readonly number[],
 ): Promise<ReadonlyMap<string, number>> {
   // One reading may be under way that began before.
   const from = backend.requests.length + 1
-  await backend.received(from + 1)
+  const isComplete = (values: ReadonlyMap<string, number>) =>
+    pids.every((pid) =>
+      SAME.every(({ theirs, attribute }) => values.has(`${pid} ${theirs} ${attribute ?? ''}`)),
+    )
+  for (let reading = from; ; reading++) {
+    await backend.received(reading + 1)
+    const values = valuesOf(backend.requests[reading], pids)
+    if (isComplete(values) || reading === from + MOST_READINGS) return values
+  }
+}
+
+function valuesOf(
+  { resourceMetrics }: ReceivedRequest,
+  pids: readonly number[],
+): ReadonlyMap<string, number> {
   const values = new Map<string, number>()
-  for (const { resourceMetrics } of backend.requests.slice(from)) {
-    for (const resource of resourceMetrics) {
-      const pid = Number(attributesOf(resource.resource as never)['process.pid'])
-      if (!pids.includes(pid)) continue
-      for (const { metric, point } of pointsOf([{ resourceMetrics: [resource] }])) {
-        const [attribute] = Object.values(attributesOf(point))
-        values.set(`${pid} ${metric.name} ${attribute ?? ''}`, pointValue(point))
-      }
+  for (const resource of resourceMetrics) {
+    const pid = Number(attributesOf(resource.resource as never)['process.pid'])
+    if (!pids.includes(pid)) continue
+    for (const { metric, point } of pointsOf([{ resourceMetrics: [resource] }])) {
+      const [attribute] = Object.values(attributesOf(point))
+      values.set(`${pid} ${metric.name} ${attribute ?? ''}`, pointValue(point))
     }
   }
   return values
