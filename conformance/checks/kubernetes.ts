@@ -30,6 +30,8 @@ const ALL_PARTS = ['builds', 'day']
 const BY_BPF = 'base with bpf'
 /** Builds without a source of names. */
 const NAMELESS = new Set([UNPRIVILEGED, BY_BPF, 'base with without-runtime-sockets'])
+/** Builds whose pods differ in what makes them Ready. */
+const STOPPING = new Set(['base', SIDECAR])
 /** A build whose page has no series by container: its file says what is a group. */
 const BY_OWN_RULES = 'process-exporter'
 
@@ -132,6 +134,11 @@ async function checkBuild(
   if (gateway !== undefined) {
     const { containers, pods } = await gateway.untilAttributed()
     parts.push(`Resources of ${containers} containers and ${pods} pods attributed`)
+  }
+  if (STOPPING.has(name)) {
+    const rolledOut = await build.brokenRollOuts()
+    require(rolledOut.length === 0, `rolled out although broken: ${rolledOut.join(', ')}`)
+    parts.push('a broken configuration stops at the first node')
   }
   await build.remove()
   if (name === UNPRIVILEGED) {

@@ -49,13 +49,14 @@ export async function buildImage(scope: Scope, name: string): Promise<BuiltImage
   await copyLibraries(libraries)
   const tools = join(directory, 'tools')
   await copyTools(tools)
-  for (const [base, parts] of [
-    [RUN_BASE, [libraries]],
-    [BUILD_BASE, [libraries, tools]],
+  // npm needs to know who vouches for its registry; the agent doesn't.
+  const path = 'PATH=/usr/local/bin:/bin'
+  for (const [base, parts, environment] of [
+    [RUN_BASE, [libraries], [path]],
+    [BUILD_BASE, [libraries, tools], [path, `NODE_EXTRA_CA_CERTS=${CERTIFICATES}`]],
   ] as const) {
     const container = await buildah('from', '--quiet', 'scratch')
     for (const part of parts) await buildah('copy', '--quiet', container, part, '/')
-    const environment = ['PATH=/usr/local/bin:/bin', `NODE_EXTRA_CA_CERTS=${CERTIFICATES}`]
     await buildah('config', ...environment.flatMap((one) => ['--env', one]), container)
     await buildah('commit', '--quiet', '--rm', container, base)
   }

@@ -17,6 +17,9 @@ const PROBE = readFileSync(new URL('probe.cjs', import.meta.url), 'utf8')
 const OF_EVERYBODY = /^(?:selfsubject\w+\.|\s|\[)/
 /** A name may take this long. */
 const NAMING_SECONDS = 30
+/** A container that can't start is started again after 10 s. */
+const RESTART_SECONDS = 90
+const BROKEN = '{ nothing that anybody could read'
 
 /** What the probe could do in the agent's container. */
 export interface Probed {
@@ -24,6 +27,15 @@ export interface Probed {
   readonly writable: readonly string[]
   readonly roots: { readonly tried: number; readonly reached: number; readonly written: number }
   readonly sockets: Readonly<Record<string, string>>
+}
+
+interface DaemonSet {
+  readonly spec: {
+    readonly updateStrategy: {
+      readonly rollingUpdate?: { readonly maxUnavailable: number | string }
+    }
+  }
+  readonly status: { readonly numberAvailable?: number }
 }
 
 export class AppliedBuild {
@@ -52,6 +64,61 @@ export class AppliedBuild {
     const changed = again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))
     const { code, output } = await this.#node.tryKubectl(this.#yaml, 'diff', '-f', '-')
     return code === 0 ? changed : [...changed, output]
+  }
+
+  /**
+   * Rolls out each configuration broken, in a ConfigMap of another name as kustomize does, until the container that reads it
+   * has been restarted; then the right one again.
+   *
+   * @returns which broken configurations would have been rolled out to the next node.
+   */
+  async brokenRollOuts(): Promise<string[]> {
+    const rolledOut: string[] = []
+    for (const { kind, metadata, data = {} } of this.objects) {
+      if (kind !== 'ConfigMap') continue
+      for (const key of Object.keys(data)) {
+        await this.#applyBroken(metadata.name, key)
+        await this.#untilRestarted()
+        const { spec, status } = await this.#node.get<DaemonSet>(
+          '-n',
+          NAMESPACE,
+          `daemonset/${AGENT}`,
+        )
+        // With one pod missing at most, the controller goes on to the next node when this one's is available.
+        const isOneAtATime = spec.updateStrategy.rollingUpdate?.maxUnavailable === 1
+        if (!isOneAtATime || status.numberAvailable !== undefined) rolledOut.push(key)
+      }
+    }
+    await this.apply()
+    return rolledOut
+  }
+
+  async #applyBroken(configMap: string, key: string): Promise<void> {
+    const broken = this.objects.map((object) =>
+      object.kind === 'ConfigMap' && object.metadata.name === configMap
+        ? { ...object, data: { ...object.data, [key]: BROKEN } }
+        : object,
+    )
+    const yaml = broken.map((object) => stringify(object)).join('---\n')
+    const other = `${configMap}-${key.replaceAll('.', '-')}`
+    const text = yaml.replaceAll(new RegExp(`\\b${configMap}$`, 'gm'), other)
+    await this.#node.kubectlWith(text, 'apply', '-f', '-')
+  }
+
+  /** Waits until a container of the newest pod has ended and was started again. */
+  async #untilRestarted(): Promise<void> {
+    const deadline = Date.now() + RESTART_SECONDS * 1000
+    for (;;) {
+      const { items } = await this.#node.get<{ items: ApiPod[] }>(
+        ...['pods', '-n', NAMESPACE, `--selector=${SELECTOR}`],
+        '--sort-by=.metadata.creationTimestamp',
+      )
+      const containers = items.at(-1)?.status.containerStatuses ?? []
+      if (containers.some(({ restartCount = 0 }) => restartCount > 0)) return
+      require(Date.now() <
+        deadline, `${this.name}: a broken configuration does not end what reads it`)
+      await delay(500)
+    }
   }
 
   /** Removes everything but the namespace. */
@@ -138,7 +205,10 @@ async function untilNamed(
   const began = Date.now()
   for (;;) {
     const { items } = await node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
-    const problems = wrongNames(items, await samples(), hasNames)
+    const problems = await samples().then(
+      (found) => wrongNames(items, found, hasNames),
+      (error: Error) => [error.message],
+    )
     const seconds = (Date.now() - began) / 1000
     if (problems.length === 0) return seconds
     require(seconds < NAMING_SECONDS, problems.join('; '))

@@ -24,6 +24,8 @@ interface ApiContainer {
   readonly name: string
   readonly containerID?: string
   readonly image: string
+  readonly ready?: boolean
+  readonly restartCount?: number
   readonly state?: { readonly running?: { readonly startedAt: string } }
 }
 
