@@ -7,13 +7,13 @@ import { metricTable } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { EntityResources } from '../../src/telemetry/otlp/entities.ts'
 import { RequestLimit, Requests } from '../../src/telemetry/otlp/requests.ts'
 import { REQUEST_SERIALIZER } from '../../src/telemetry/otlp/transport.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 import { median } from '../support/median.ts'
 
 const ROUNDS = 40
@@ -105,10 +105,10 @@ function createPipeline(series: number) {
     for (const entity of entities) for (const row of rows) row.observe(result, entity, round * 1.5)
   }, observables)
   const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
-  const vocabulary = new Vocabulary([table])
+  const translation = new NameTranslation()
   const readers = (['classic', 'otel'] as const).map(
     (naming) =>
-      new BareReader({ metricProducers: [snapshotProducer(sampler, vocabulary, [naming])] }),
+      new BareReader({ metricProducers: [snapshotProducer(sampler, translation, [naming])] }),
   )
   new MeterProvider({ resource: resourceFromAttributes({ 'service.name': 'bench' }), readers })
   const serializer = new PrometheusSerializer({ target_info: true, scope_labels: false })

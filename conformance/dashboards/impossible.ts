@@ -5,7 +5,7 @@ import { FILE_METRICS, LEVELS, rowKey } from '../../src/collectors/cgroups/defin
 import { PERF_EVENTS, PERF_TABLES } from '../../src/collectors/perf/definitions.ts'
 import { EVENTS } from '../../src/kernel/perf-events/events.ts'
 import type { Naming } from '../../src/telemetry/definitions.ts'
-import { shownLabel, shownName } from '../../src/telemetry/shown-names.ts'
+import { expositionLabel, expositionName } from '../../src/telemetry/exposition-names.ts'
 import { type Prometheus, query } from '../support/prometheus.ts'
 
 interface Excuse {
@@ -47,11 +47,11 @@ export async function excusedFamilies(
 ): Promise<Map<string, string>> {
   const excused = new Map<string, string>()
   for (const { measured, evidence, attribute, value, says } of EXCUSES) {
-    const { family } = shownName(evidence.definition, [naming])
-    const label = shownLabel(evidence.table, attribute, naming)
+    const { family } = expositionName(evidence.definition, [naming])
+    const label = expositionLabel(evidence.table, attribute, naming)
     const proof = `${family}{${label}="${value}"} ${says}`
     if ((await query(prometheus, proof)).length === 0) continue
-    excused.set(shownName(measured.definition, [naming]).family, proof)
+    excused.set(expositionName(measured.definition, [naming]).family, proof)
   }
   return excused
 }

@@ -84,7 +84,7 @@ export function openCollection(
   })
   cleanup.add(() => directory.close())
   const recording = new Recording(config, logger)
-  const { meters, vocabulary, sampled, members, close } = createCollectors(
+  const { meters, translation, sampled, members, close } = createCollectors(
     config,
     rules,
     procfs,
@@ -121,7 +121,7 @@ export function openCollection(
     members,
     workloads,
     nameSources: directory.sources,
-    producer: (namings, sharedAge) => snapshotProducer(sampler, vocabulary, namings, sharedAge),
+    producer: (namings, sharedAge) => snapshotProducer(sampler, translation, namings, sharedAge),
     begin: async () => {
       await waitForNames(directory, NAMES_MILLISECONDS)
       await sampler.snapshot()

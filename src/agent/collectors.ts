@@ -8,8 +8,8 @@ import type { Procfs } from '../kernel/procfs/procfs.ts'
 import { readSystemConstants } from '../kernel/system-constants.ts'
 import { now } from '../telemetry/clock.ts'
 import { ObservableMeter } from '../telemetry/meter.ts'
+import { NameTranslation } from '../telemetry/name-translation.ts'
 import { TimeSlice } from '../telemetry/time-slice.ts'
-import { Vocabulary } from '../telemetry/vocabulary.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 import { Cleanup } from './cleanup.ts'
@@ -26,7 +26,7 @@ export function createCollectors(
   observed: Omit<AgentSources, 'system'> & Pick<CollectorSources, 'notify' | 'peaks'>,
 ): {
   meters: ObservableMeter[]
-  vocabulary: Vocabulary
+  translation: NameTranslation
   /** Names of those that take part in samples. */
   sampled: ReadonlySet<string>
   /** Where the processes of the groups are found. */
@@ -58,13 +58,10 @@ export function createCollectors(
     if (close !== undefined) cleanup.add(close)
     return meter
   })
-  const vocabulary = new Vocabulary(
-    enabled.flatMap(({ tables }) => tables(config)),
-    daemonsetNames(config.classic.psi_prefix),
-  )
+  const translation = new NameTranslation(daemonsetNames(config.classic.psi_prefix))
   const sampled = enabled.filter(({ isSampled }) => isSampled === true).map(({ name }) => name)
   return {
-    ...{ meters, vocabulary, members: sources.members },
+    ...{ meters, translation, members: sources.members },
     sampled: new Set(sampled),
     close: () => cleanup.run(0),
   }

@@ -55,12 +55,12 @@ export class KnownCgroup {
     this.inode = inode
     this.selected = selected
     this.#own = own
-    this.entity = new Entity(this.#attributes(workloads), start)
+    this.entity = new Entity(this.#attributes(), start, this.#workload(workloads))
   }
 
   /** Takes the names that are known now. */
   rename(workloads: Workloads): void {
-    this.entity.rename(this.#attributes(workloads))
+    this.entity.rename(this.#attributes(), this.#workload(workloads))
   }
 
   /** Puts counters that don't fall in the place of those that the kernel gives. */
@@ -112,10 +112,13 @@ export class KnownCgroup {
     this.#missing.set(file, this.pass)
   }
 
-  #attributes(workloads: Workloads): Attributes {
+  #attributes(): Attributes {
+    const { level } = this.selected
+    return level === 'cgroup' ? { 'cgroup.path': this.path, ...this.#own } : this.#own
+  }
+
+  #workload(workloads: Workloads): Attributes | undefined {
     const { level, owner } = this.selected
-    const attributes =
-      level === 'cgroup' ? { 'cgroup.path': this.path } : workloadAttributes(workloads.name(owner))
-    return { ...attributes, ...this.#own }
+    return level === 'cgroup' ? undefined : workloadAttributes(workloads.name(owner))
   }
 }

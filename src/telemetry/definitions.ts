@@ -65,6 +65,12 @@ export interface AttributeDefinition {
   readonly cadvisor?: string | false
 }
 
+/** A measurement together with the table that it stands in: what an observed point carries as its meaning. */
+export interface Row {
+  readonly table: MetricTable
+  readonly definition: MetricDefinition
+}
+
 /** Gives a table its type; says nothing at run time. */
 export function metricTable<Key extends string>(table: MetricTable<Key>): MetricTable<Key> {
   return table

@@ -1,6 +1,6 @@
 /** Metrics with an example each, found in the Prometheus text of a collection. */
 import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
-import { namesOf, type ShownName, shownName } from './shown-names.ts'
+import { type ExpositionName, expositionName, namesOf } from './exposition-names.ts'
 
 /** A measurement, as programs read of it. */
 export interface CatalogueEntry {
@@ -37,7 +37,7 @@ export class Examples {
 
   /** A line of the measurement; undefined where there is none. */
   of(definition: MetricDefinition): string | undefined {
-    const { family, labels } = shownName(definition, this.#namings)
+    const { family, labels } = expositionName(definition, this.#namings)
     return this.#lines
       .get(family)
       ?.find((line) => labels.every(([label, value]) => line.includes(`${label}="${value}"`)))
@@ -47,7 +47,7 @@ export class Examples {
   withOthers(tables: readonly MetricTable[]): string {
     const missing = new Map<string, string>()
     for (const definition of tables.flatMap(({ metrics }) => Object.values(metrics))) {
-      const name = shownName(definition, this.#namings)
+      const name = expositionName(definition, this.#namings)
       const { family } = name
       if (this.#lines.has(family) || missing.has(family)) continue
       const type = kindOf(definition, name) === 'counter' ? 'counter' : 'gauge'
@@ -79,6 +79,6 @@ export class Examples {
   }
 }
 
-function kindOf({ kind, classic }: MetricDefinition, { naming }: ShownName) {
+function kindOf({ kind, classic }: MetricDefinition, { naming }: ExpositionName) {
   return naming === 'classic' ? (classic?.kind ?? kind) : kind
 }

@@ -6,7 +6,7 @@ import {
   type Observable,
   ValueType,
 } from '@opentelemetry/api'
-import type { MetricDefinition, MetricKind, MetricTable } from './definitions.ts'
+import type { MetricDefinition, MetricKind, MetricTable, Row } from './definitions.ts'
 import type { Entity } from './entity.ts'
 
 /** One measurement of a collector: observes a value for an entity. */
@@ -21,21 +21,32 @@ export interface Instruments<Key extends string> {
   readonly observables: Observable[]
 }
 
+/** Options of an instrument that is made of a table; a meter that does not know of rows ignores them. */
+export interface TableMetricOptions extends MetricOptions {
+  /** The rows that the instrument stands for, told apart by their fixed attributes. */
+  readonly rows?: readonly Row[]
+}
+
 /** Creates the table's instruments; rows with the same otel name share one. */
 export function createInstruments<Key extends string>(
   meter: Meter,
   table: MetricTable<Key>,
 ): Instruments<Key> {
+  const definitions = Object.entries(table.metrics) as [Key, MetricDefinition][]
+  const rows = Map.groupBy(
+    definitions.map(([, definition]): Row => ({ table, definition })),
+    ({ definition }) => definition.otel.name,
+  )
   const observables = new Map<string, Observable>()
   const measurements: Partial<Record<Key, Measurement>> = {}
-  for (const key of Object.keys(table.metrics) as Key[]) {
-    const definition = table.metrics[key]
+  for (const [key, definition] of definitions) {
     const { name, attributes } = definition.otel
-    const observable = observables.get(name) ?? createObservable(meter, definition)
+    const observable =
+      observables.get(name) ?? createObservable(meter, definition, rows.get(name) ?? [])
     observables.set(name, observable)
     measurements[key] = {
       observe: (result, entity, value) =>
-        result.observe(observable, value, entity.with(attributes)),
+        result.observe(observable, value, entity.series(attributes).attributes),
     }
   }
   return {
@@ -44,11 +55,16 @@ export function createInstruments<Key extends string>(
   }
 }
 
-function createObservable(meter: Meter, definition: MetricDefinition): Observable {
-  const options: MetricOptions = {
+function createObservable(
+  meter: Meter,
+  definition: MetricDefinition,
+  rows: readonly Row[],
+): Observable {
+  const options: TableMetricOptions = {
     description: definition.description,
     unit: definition.otel.unit,
     valueType: definition.valueType === 'int' ? ValueType.INT : ValueType.DOUBLE,
+    rows,
   }
   return CREATE[definition.kind](meter, definition.otel.name, options)
 }

@@ -10,7 +10,6 @@ import type {
   BatchObservableResult,
   HrTime,
   Meter,
-  MetricOptions,
   Observable,
   ObservableCallback,
   Attributes as PointAttributes,
@@ -20,8 +19,9 @@ import type { InstrumentationScope } from '@opentelemetry/core'
 import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics'
 import { clock, now } from './clock.ts'
-import type { MetricKind } from './definitions.ts'
-import { seriesOf } from './entity.ts'
+import type { MetricKind, Row } from './definitions.ts'
+import { type Series, seriesOf } from './entity.ts'
+import type { TableMetricOptions } from './instruments.ts'
 import { limitSeries } from './series-limit.ts'
 
 /**
@@ -33,6 +33,14 @@ export type Detail = 'full' | 'usage' | 'cpu'
 /** How much the collection that a callback runs for reads. */
 export function detailOf(result: BatchObservableResult): Detail {
   return result instanceof CollectionResult ? result.detail : 'full'
+}
+
+/** A point with what was known when it was observed. */
+export interface ObservedPoint extends DataPoint<number> {
+  /** Undefined for attributes that no entity made. */
+  readonly series: Series | undefined
+  /** Undefined for instruments that are not made of a table. */
+  readonly row: Row | undefined
 }
 
 /** What one scope observed in one collection. */
@@ -92,15 +100,15 @@ export class ObservableMeter implements Meter {
     return { scopeMetrics: { scope: this.scope, metrics }, errors, dropped }
   }
 
-  createObservableCounter(name: string, options?: MetricOptions): Observable {
+  createObservableCounter(name: string, options?: TableMetricOptions): Observable {
     return this.#create('counter', name, options)
   }
 
-  createObservableUpDownCounter(name: string, options?: MetricOptions): Observable {
+  createObservableUpDownCounter(name: string, options?: TableMetricOptions): Observable {
     return this.#create('updowncounter', name, options)
   }
 
-  createObservableGauge(name: string, options?: MetricOptions): Observable {
+  createObservableGauge(name: string, options?: TableMetricOptions): Observable {
     return this.#create('gauge', name, options)
   }
 
@@ -123,7 +131,7 @@ export class ObservableMeter implements Meter {
   createGauge = this.createCounter
   createHistogram = this.createCounter
 
-  #create(kind: MetricKind, name: string, options: MetricOptions = {}): Observable {
+  #create(kind: MetricKind, name: string, options: TableMetricOptions = {}): Observable {
     const instrument = new Instrument(this, kind, name, options)
     this.#instruments.push(instrument)
     return instrument
@@ -148,14 +156,19 @@ interface Callback {
 class Instrument implements Observable {
   readonly kind: MetricKind
   readonly descriptor: MetricData['descriptor']
-  points: DataPoint<number>[] = []
+  points: ObservedPoint[] = []
   readonly #meter: ObservableMeter
+  readonly #rows: readonly Row[]
+  /** The rows by their fixed attributes, where there are several. */
+  readonly #byFixed: ReadonlyMap<PointAttributes | undefined, Row>
   readonly #callbacks = new Map<ObservableCallback, BatchObservableCallback>()
   #time: HrTime = [0, 0]
   #start: HrTime = [0, 0]
 
-  constructor(meter: ObservableMeter, kind: MetricKind, name: string, options: MetricOptions) {
+  constructor(meter: ObservableMeter, kind: MetricKind, name: string, options: TableMetricOptions) {
     this.#meter = meter
+    this.#rows = options.rows ?? []
+    this.#byFixed = new Map(this.#rows.map((row) => [row.definition.otel.attributes, row]))
     this.kind = kind
     this.descriptor = {
       name,
@@ -172,12 +185,27 @@ class Instrument implements Observable {
   }
 
   observe(value: number, attributes: PointAttributes): void {
+    const series = seriesOf(attributes)
     this.points.push({
-      startTime: clock.shown(seriesOf(attributes)?.start ?? this.#start),
+      startTime: clock.shown(series?.entity.start ?? this.#start),
       endTime: this.#time,
       attributes,
       value,
+      series,
+      row: this.#rowOf(attributes, series),
     })
+  }
+
+  /** Attributes that no entity made tell rows apart by their values. */
+  #rowOf(attributes: PointAttributes, series: Series | undefined): Row | undefined {
+    const rows = this.#rows
+    if (rows.length < 2) return rows[0]
+    if (series !== undefined) return this.#byFixed.get(series.fixed)
+    return rows.find(({ definition }) =>
+      Object.entries(definition.otel.attributes ?? {}).every(
+        ([key, value]) => attributes[key] === value,
+      ),
+    )
   }
 
   addCallback(callback: ObservableCallback): void {

@@ -2,9 +2,9 @@
 import { emptyResource } from '@opentelemetry/resources'
 import type { MetricProducer, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { Naming } from './definitions.ts'
+import type { NameTranslation } from './name-translation.ts'
 import type { Sampler, Snapshot } from './sampler.ts'
 import { doInSlices } from './time-slice.ts'
-import type { Vocabulary } from './vocabulary.ts'
 
 /**
  * @param namings the vocabularies that the reader wants.
@@ -14,7 +14,7 @@ import type { Vocabulary } from './vocabulary.ts'
  */
 export function snapshotProducer(
   sampler: Sampler,
-  vocabulary: Vocabulary,
+  translation: NameTranslation,
   namings: readonly Naming[],
   sharedAge?: () => number,
 ): MetricProducer {
@@ -29,7 +29,7 @@ export function snapshotProducer(
     async collect() {
       const snapshot = await sampler.snapshot(maxAge())
       if (translated?.of !== snapshot) {
-        const work = vocabulary.translating(snapshot.scopes, namings)
+        const work = translation.translating(snapshot.scopes, namings)
         translated = { of: snapshot, scopeMetrics: doInSlices(work) }
       }
       const scopeMetrics = await translated.scopeMetrics

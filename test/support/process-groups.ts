@@ -15,10 +15,10 @@ import { Members } from '../../src/entities/group-members.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { doInSlices, TimeSlice } from '../../src/telemetry/time-slice.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 import { Directory } from '../../src/workloads/directory.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { parseSamples } from './exposition.ts'
@@ -110,12 +110,12 @@ export function processGroups(
     maxAge: 0,
     onRun: (run) => errors.push(...run.errors),
   })
-  const vocabulary = new Vocabulary(PROCESS_GROUP_TABLES)
+  const translation = new NameTranslation()
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   /** One collection, as Prometheus text in the classic vocabulary. */
   const text = async () => {
     const { scopes } = await sampler.snapshot()
-    const scopeMetrics = await doInSlices(vocabulary.translating(scopes, ['classic']))
+    const scopeMetrics = await doInSlices(translation.translating(scopes, ['classic']))
     return doInSlices(serializer.serializing({ resource: emptyResource(), scopeMetrics }))
   }
   return {

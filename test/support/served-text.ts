@@ -4,9 +4,9 @@ import { emptyResource } from '@opentelemetry/resources'
 import { now } from '../../src/telemetry/clock.ts'
 import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 /** @returns what collects and gives the text. */
 export function servedText(
@@ -18,13 +18,13 @@ export function servedText(
   const meter = new ObservableMeter({ name }, now())
   register(meter)
   const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
-  const vocabulary = new Vocabulary(tables)
+  const translation = new NameTranslation()
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   return async () => {
     const { scopes } = await sampler.snapshot()
     return serializer.serialize({
       resource: emptyResource(),
-      scopeMetrics: vocabulary.translate(scopes, namings),
+      scopeMetrics: translation.translate(scopes, namings),
     })
   }
 }

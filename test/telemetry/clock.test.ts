@@ -6,11 +6,11 @@ import fc from 'fast-check'
 import { Clock, now } from '../../src/telemetry/clock.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { type DeltaPoint, Deltas } from '../../src/telemetry/otlp/deltas.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
 import { compareTimes, toSeconds } from '../../src/telemetry/time.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 /** A clock that a test sets; both in milliseconds. */
 function settable() {
@@ -87,7 +87,7 @@ test.serial('a step back of an hour: no start after its time, and deltas go on',
     [counter],
   )
   const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
-  const producer = snapshotProducer(sampler, new Vocabulary([]), ['otel'], () => 60_000)
+  const producer = snapshotProducer(sampler, new NameTranslation(), ['otel'], () => 60_000)
   const deltas = new Deltas()
   const push = async () => {
     const { resourceMetrics } = await producer.collect()

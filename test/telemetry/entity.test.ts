@@ -6,8 +6,8 @@ import { metricTable } from '../../src/telemetry/definitions.ts'
 import { Entity, seriesOf } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { type DeltaPoint, Deltas } from '../../src/telemetry/otlp/deltas.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 const START: HrTime = [100, 0]
 const FIXED = { mode: 'user' }
@@ -56,11 +56,11 @@ for (const naming of ['otel', 'classic'] as const) {
       measurements.time.observe(result, entity, value)
     }, observables)
     const deltas = new Deltas()
-    const vocabulary = new Vocabulary([TABLE])
+    const translation = new NameTranslation()
     const push = async (time: number) => {
       value += 5
       const { scopeMetrics } = await meter.collect([time, 0])
-      const translated = vocabulary.translate([scopeMetrics], [naming])
+      const translated = translation.translate([scopeMetrics], [naming])
       const converted = deltas.convert({ resource: emptyResource(), scopeMetrics: translated })
       const [point] = converted.scopeMetrics[0].metrics[0].dataPoints as DeltaPoint[]
       point.accept()

@@ -3,9 +3,9 @@ import { emptyResource } from '@opentelemetry/resources'
 import test from 'ava'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import type { Work } from '../../src/telemetry/time-slice.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 const SERIES = 100_000
 const MOST_AT_ONCE = 1000
@@ -20,8 +20,8 @@ test('translation and text yield again and again', async (t) => {
     [gauge],
   )
   const { scopeMetrics } = await meter.collect(now())
-  const vocabulary = new Vocabulary([])
-  const [translated, pieces] = count(vocabulary.translating([scopeMetrics], ['classic']))
+  const translation = new NameTranslation()
+  const [translated, pieces] = count(translation.translating([scopeMetrics], ['classic']))
   t.true(pieces >= SERIES / MOST_AT_ONCE)
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   const metrics = { resource: emptyResource(), scopeMetrics: translated }

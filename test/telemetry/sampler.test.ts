@@ -1,9 +1,9 @@
 import test from 'ava'
 import { type Detail, detailOf, ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { type CollectorRun, Sampler, type Snapshot } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
 import { doAtOnce, doInSlices, TimeSlice, type Work } from '../../src/telemetry/time-slice.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 function sampler(maxAge: number, wait: () => Promise<void> = async () => {}) {
   const meter = new ObservableMeter({ name: 'test' }, [1, 0])
@@ -101,7 +101,7 @@ test('a young snapshot serves again, an old one does not', async (t) => {
 test('a reader that shares snapshots gets none of them twice, however young it is', async (t) => {
   const { sampler: one, counts } = sampler(3_600_000)
   const times: string[] = []
-  const pushes = snapshotProducer(one, new Vocabulary([]), ['otel'], () => 60_000)
+  const pushes = snapshotProducer(one, new NameTranslation(), ['otel'], () => 60_000)
   const push = async () => {
     const { resourceMetrics } = await pushes.collect()
     const [point] = resourceMetrics.scopeMetrics[0].metrics[0].dataPoints
@@ -111,7 +111,7 @@ test('a reader that shares snapshots gets none of them twice, however young it i
   for (let count = 0; count < 3; count++) await push()
   t.is(new Set(times).size, 3)
   t.is(counts.collections, 3)
-  const scrapes = snapshotProducer(one, new Vocabulary([]), ['otel'])
+  const scrapes = snapshotProducer(one, new NameTranslation(), ['otel'])
   for (let count = 0; count < 3; count++) await scrapes.collect()
   t.is(counts.collections, 3)
 })

@@ -1,9 +1,9 @@
 /** Readers that are not in step share collections. */
 import test from 'ava'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
-import { Vocabulary } from '../../src/telemetry/vocabulary.ts'
 
 function readers(sharedAge: number) {
   const meter = new ObservableMeter({ name: 'test' }, [1, 0])
@@ -11,11 +11,11 @@ function readers(sharedAge: number) {
   const counts = { collections: 0 }
   meter.addBatchObservableCallback((result) => result.observe(gauge, ++counts.collections), [gauge])
   const sampler = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
-  const vocabulary = new Vocabulary([])
+  const translation = new NameTranslation()
   return {
     counts,
-    scrape: () => snapshotProducer(sampler, vocabulary, ['otel']).collect(),
-    push: snapshotProducer(sampler, vocabulary, ['otel'], () => sharedAge),
+    scrape: () => snapshotProducer(sampler, translation, ['otel']).collect(),
+    push: snapshotProducer(sampler, translation, ['otel'], () => sharedAge),
   }
 }
 

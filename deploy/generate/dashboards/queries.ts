@@ -1,6 +1,6 @@
 /** PromQL of measurements: their names, labels and units come from their definitions, in one vocabulary. */
 import type { MetricDefinition, MetricTable, Naming } from '../../../src/telemetry/definitions.ts'
-import { shownLabel, shownName } from '../../../src/telemetry/shown-names.ts'
+import { expositionLabel, expositionName } from '../../../src/telemetry/exposition-names.ts'
 
 /** A row of a table. */
 export interface Measure {
@@ -117,7 +117,7 @@ export class Queries {
     which: 0 | 1,
   ): Expression {
     const [{ definition }] = measures
-    const { scale } = shownName(definition, [this.naming])
+    const { scale } = expositionName(definition, [this.naming])
     const text = calculate(this.#series(measures))
     const unit = (UNITS[definition.otel.unit] ?? COUNT)[which]
     return { text: scale === 1 ? text : `${text} / ${scale}`, measures, unit }
@@ -125,7 +125,7 @@ export class Queries {
 
   /** Selects them together: they are of one family, and differ in a label. */
   #series(measures: readonly [Measure, ...Measure[]]): string {
-    const names = measures.map(({ definition }) => shownName(definition, [this.naming]))
+    const names = measures.map(({ definition }) => expositionName(definition, [this.naming]))
     const [{ family, labels }] = names
     if (names.some((name) => name.family !== family)) throw new Error(`not only ${family}`)
     const fixed = labels.map(([label], index) => {
@@ -148,8 +148,8 @@ export class Queries {
   }
 
   #label({ table, definition }: Measure, attribute: string): string {
-    const { naming } = shownName(definition, [this.naming])
-    const label = shownLabel(table, attribute, naming)
+    const { naming } = expositionName(definition, [this.naming])
+    const label = expositionLabel(table, attribute, naming)
     if (label === undefined) throw new Error(`${naming} has no ${attribute}`)
     return label
   }

@@ -63,9 +63,13 @@ export class Sums {
       vm.identity.name === undefined ? `${name} ${process.name}` : this.#key(vm, process.name)
     let sum = this.#sums.get(key)
     if (sum === undefined) {
-      const attributes = this.#attributes(vm, name, process.name)
+      const start = this.#startOf(process.start)
       sum = {
-        entity: new Entity(attributes, this.#startOf(process.start)),
+        entity: new Entity(
+          this.#attributes(vm, name, process.name),
+          start,
+          this.#workload(vm),
+        ),
         used: { user: 0, system: 0 },
         memory: emptyStatm(),
         processes: 0,
@@ -76,7 +80,7 @@ export class Sums {
     if (sum.pass === this.#pass) return sum
     clear(sum, this.#pass)
     // Names may have become known.
-    sum.entity.rename(this.#attributes(vm, name, process.name))
+    sum.entity.rename(this.#attributes(vm, name, process.name), this.#workload(vm))
     return sum
   }
 
@@ -84,17 +88,21 @@ export class Sums {
     return JSON.stringify(this.#strict ? [identity.name, process] : [key, process])
   }
 
-  #attributes({ owner, identity, pod }: VirtualMachine, name: string, process: string): Attributes {
-    const attributes: Attributes = { 'vm.name': name, 'process.executable.name': process }
-    if (this.#strict) return attributes
-    const set = (key: string, value: string | undefined) => {
-      if (value !== undefined) attributes[key] = value
+  #attributes({ identity }: VirtualMachine, name: string, process: string): Attributes {
+    const attributes = { 'vm.name': name, 'process.executable.name': process }
+    return this.#strict || identity.uid === undefined
+      ? attributes
+      : { ...attributes, 'vm.uid': identity.uid }
+  }
+
+  /** What identifies the pod of the machine, as far as it is known; nothing in strict mode. */
+  #workload({ owner, identity, pod }: VirtualMachine): Attributes | undefined {
+    if (this.#strict) return undefined
+    return {
+      ...(identity.namespace !== undefined && { 'k8s.namespace.name': identity.namespace }),
+      ...(pod !== undefined && { 'k8s.pod.name': pod }),
+      ...(owner.podUid !== undefined && { 'k8s.pod.uid': owner.podUid }),
     }
-    set('vm.uid', identity.uid)
-    set('k8s.namespace.name', identity.namespace)
-    set('k8s.pod.name', pod)
-    set('k8s.pod.uid', owner.podUid)
-    return attributes
   }
 }
 

@@ -8,12 +8,12 @@
 import type { HrTime } from '@opentelemetry/api'
 import {
   AggregationTemporality,
-  type DataPoint,
   DataPointType,
   type MetricData,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
-import { type Series, seriesOf } from '../entity.ts'
+import type { Series } from '../entity.ts'
+import type { ObservedPoint } from '../meter.ts'
 import { compareTimes, shiftTime } from '../time.ts'
 
 /** What the receiver knows of a series. */
@@ -25,7 +25,7 @@ interface Taken {
 }
 
 /** A point that is to be told when the receiver has taken it. */
-export interface DeltaPoint extends DataPoint<number> {
+export interface DeltaPoint extends ObservedPoint {
   readonly accept: () => void
 }
 
@@ -62,7 +62,7 @@ export class Deltas {
   #convert(metric: MetricData): MetricData {
     if (metric.dataPointType !== DataPointType.SUM || !metric.isMonotonic) return metric
     const dataPoints: DeltaPoint[] = []
-    for (const point of metric.dataPoints) {
+    for (const point of metric.dataPoints as ObservedPoint[]) {
       const delta = this.#delta(metric.descriptor.name, point)
       if (delta !== undefined) dataPoints.push(delta)
     }
@@ -70,8 +70,8 @@ export class Deltas {
   }
 
   /** Undefined where there is no interval since the receiver last took the counter, or none that is known. */
-  #delta(name: string, point: DataPoint<number>): DeltaPoint | undefined {
-    const { attributes, startTime, endTime, value } = point
+  #delta(name: string, point: ObservedPoint): DeltaPoint | undefined {
+    const { startTime, endTime, value } = point
     const slot = this.#slot(name, point)
     const last = slot.taken
     const accept = () => {
@@ -87,11 +87,10 @@ export class Deltas {
     // One that falls has begun anew without saying when.
     const isRise = last !== undefined && last.value <= value
     const increase = isRise ? value - last.value : value
-    return { attributes, startTime: since, endTime, value: increase, accept }
+    return { ...point, startTime: since, value: increase, accept }
   }
 
-  #slot(name: string, { attributes, startTime }: DataPoint<number>): Slot {
-    const series = seriesOf(attributes)
+  #slot(name: string, { attributes, startTime, series }: ObservedPoint): Slot {
     if (series === undefined) {
       const sorted = Object.entries(attributes).sort(([one], [other]) => (one < other ? -1 : 1))
       const key = JSON.stringify([name, startTime, sorted])

@@ -1,6 +1,8 @@
 /**
  * One Resource for each container or pod, and one for the node with the agent: processors of a Collector, such as
- * k8s_attributes, look at Resources only, and back ends tell whose a series is by them.
+ * k8s_attributes, look at Resources only, and back ends tell by them what a series belongs to.
+ *
+ * A point's entity knows the attributes that identify its container or pod (`Entity.workload`): the division looks them up.
  */
 import type { Attributes } from '@opentelemetry/api'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
@@ -10,20 +12,12 @@ import type {
   ResourceMetrics,
   ScopeMetrics,
 } from '@opentelemetry/sdk-metrics'
-import { ENTITY_KEYS } from '../entity-keys.ts'
+import type { ObservedPoint } from '../meter.ts'
 
-/** What of the agent's own Resource holds for everything on its node. */
+/** Attributes of the agent's own Resource that hold for everything on its node. */
 const OF_NODE = /^(?:host|os|cloud|k8s\.cluster|k8s\.node|deployment\.environment)\b/
 const NODE_NAME = 'k8s.node.name'
 const INSTANCE = 'service.instance.id'
-
-/** Where a series goes. */
-interface Place {
-  /** Undefined for the node and the agent. */
-  readonly entity: EntityPart | undefined
-  /** What is left of its attributes. */
-  readonly own: Attributes
-}
 
 /** The points of one Resource, while they are gathered. */
 interface Part {
@@ -33,44 +27,43 @@ interface Part {
   points: DataPoint<number>[]
 }
 
-interface EntityPart {
+/** The Resource of a container or pod. */
+interface WorkloadPart {
   readonly resource: Resource
   part: Part
   /** The division that the part is of. */
-  pass: number
-  /** It had no points in a division since; its series are placed again. */
+  division: number
+  /** It had no points in a division since. */
   isForgotten: boolean
 }
 
-/** The series of a metric in their order of the last time, which is mostly theirs again. */
-interface Order {
-  readonly attributes: Attributes[]
-  readonly places: Place[]
-}
-
 export class EntityResources {
-  readonly #places = new WeakMap<Attributes, Place>()
-  readonly #orders = new WeakMap<MetricData['descriptor'], Order>()
-  /** By all that identifies them. */
-  readonly #entities = new Map<string, EntityPart>()
-  #pass = 0
+  /** By the entity's own object, which is replaced when its names change. */
+  readonly #byWorkload = new WeakMap<Attributes, WorkloadPart>()
+  /** By value: the entities of several collectors may be of one container. */
+  readonly #parts = new Map<string, WorkloadPart>()
+  /** How many divisions there were. */
+  #division = 0
 
-  /** Divides the points among the Resources they belong to; those of nobody stay on the given one, which comes first. */
+  /**
+   * Divides points by the container or pod that they belong to. All others stay on the given Resource, which comes
+   * first.
+   */
   divide({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics[] {
-    this.#pass++
+    this.#division++
     const node = emptyPart()
     for (const { scope, metrics } of scopeMetrics) {
       for (const metric of metrics) this.#divide(resource, node, scope, metric)
     }
     const parts: ResourceMetrics[] = []
     if (node.scopeMetrics.length > 0) parts.push({ resource, scopeMetrics: node.scopeMetrics })
-    for (const [key, entity] of this.#entities) {
-      const { pass, resource, part } = entity
-      if (pass === this.#pass) {
+    for (const [key, known] of this.#parts) {
+      const { division, resource, part } = known
+      if (division === this.#division) {
         parts.push({ resource, scopeMetrics: part.scopeMetrics })
       } else {
-        this.#entities.delete(key)
-        entity.isForgotten = true
+        this.#parts.delete(key)
+        known.isForgotten = true
       }
     }
     return parts
@@ -78,56 +71,46 @@ export class EntityResources {
 
   #divide(agent: Resource, node: Part, scope: ScopeMetrics['scope'], metric: MetricData): void {
     const { descriptor } = metric
-    const points = metric.dataPoints as DataPoint<number>[]
-    const order = this.#orders.get(descriptor) ?? { attributes: [], places: [] }
-    this.#orders.set(descriptor, order)
-    for (let index = 0; index < points.length; index++) {
-      const point = points[index]
-      const { attributes } = point
-      const isKnown = order.attributes[index] === attributes
-      if (!isKnown || order.places[index].entity?.isForgotten) {
-        order.attributes[index] = attributes
-        order.places[index] = this.#place(agent, attributes)
-      }
-      const { entity, own } = order.places[index]
-      if (entity !== undefined && entity.pass !== this.#pass) {
-        entity.part = emptyPart()
-        entity.pass = this.#pass
-      }
-      const part = entity?.part ?? node
+    for (const point of metric.dataPoints as ObservedPoint[]) {
+      const workload = workloadOf(point)
+      const part = workload === undefined ? node : this.#part(agent, workload)
       if (part.metric !== descriptor) beginMetric(part, scope, metric)
-      part.points.push(own === attributes ? point : { ...point, attributes: own })
+      const attributes = workload === undefined ? undefined : point.series?.unidentified
+      part.points.push(attributes === undefined ? point : { ...point, attributes })
     }
-    order.attributes.length = points.length
-    order.places.length = points.length
   }
 
-  #place(agent: Resource, attributes: Attributes): Place {
-    const known = this.#places.get(attributes)
-    if (known !== undefined && !known.entity?.isForgotten) return known
-    const identity = ENTITY_KEYS.filter((key) => attributes[key] !== undefined)
-    const place =
-      identity.length === 0
-        ? { entity: undefined, own: attributes }
-        : {
-            entity: this.#entity(agent, attributes, identity),
-            own: Object.fromEntries(
-              Object.entries(attributes).filter(([key]) => !ENTITY_KEYS.includes(key)),
-            ),
-          }
-    this.#places.set(attributes, place)
-    return place
+  #part(agent: Resource, workload: Attributes): Part {
+    let known = this.#byWorkload.get(workload)
+    if (known === undefined || known.isForgotten) {
+      const key = JSON.stringify(
+        Object.entries(workload).sort(([one], [other]) => (one < other ? -1 : 1)),
+      )
+      known = this.#parts.get(key) ?? createPart(agent, workload)
+      this.#parts.set(key, known)
+      this.#byWorkload.set(workload, known)
+    }
+    if (known.division !== this.#division) {
+      known.part = emptyPart()
+      known.division = this.#division
+    }
+    return known.part
   }
+}
 
-  #entity(agent: Resource, attributes: Attributes, identity: readonly string[]): EntityPart {
-    const key = JSON.stringify(identity.map((name) => [name, attributes[name]]))
-    const known = this.#entities.get(key)
-    if (known !== undefined) return known
-    const resource = entityResource(agent, attributes)
-    const entity = { resource, part: emptyPart(), pass: 0, isForgotten: false }
-    this.#entities.set(key, entity)
-    return entity
-  }
+/**
+ * What identifies the container or pod of a point; undefined for those of the node and the agent, and for a point whose
+ * identity has names of another vocabulary: it stays on the point.
+ */
+function workloadOf({ attributes, series }: ObservedPoint): Attributes | undefined {
+  return series !== undefined && series.attributes === attributes
+    ? series.entity.workload
+    : undefined
+}
+
+function createPart(agent: Resource, workload: Attributes): WorkloadPart {
+  const resource = workloadResource(agent, workload)
+  return { resource, part: emptyPart(), division: 0, isForgotten: false }
 }
 
 function emptyPart(): Part {
@@ -146,22 +129,19 @@ function beginMetric(part: Part, scope: ScopeMetrics['scope'], metric: MetricDat
   last.metrics.push({ ...metric, dataPoints: part.points } as MetricData)
 }
 
-/** What is said of the node, and who it is; never who the agent is. */
-function entityResource(agent: Resource, attributes: Attributes): Resource {
+/** What holds for the node, and what identifies the container or pod; nothing of the agent itself. */
+function workloadResource(agent: Resource, workload: Attributes): Resource {
   const node = Object.fromEntries(
     Object.entries(agent.attributes).filter(([key]) => OF_NODE.test(key)),
   )
-  const { 'container.image.name': image, ...rest } = attributes
-  const identity = Object.fromEntries(
-    ENTITY_KEYS.flatMap((key) => (rest[key] === undefined ? [] : [[key, rest[key]]])),
-  )
-  const isOfPod = attributes['k8s.pod.uid'] !== undefined
+  const { 'container.image.name': image, ...identity } = workload
+  const isOfPod = workload['k8s.pod.uid'] !== undefined
   return resourceFromAttributes({
     ...node,
     ...(isOfPod && { [NODE_NAME]: node[NODE_NAME] ?? node['host.name'] }),
     ...identity,
     ...imageAttributes(image),
-    [INSTANCE]: instanceOf(attributes),
+    [INSTANCE]: instanceOf(workload),
   })
 }
 
@@ -184,10 +164,8 @@ function imageAttributes(reference: Attributes[string]): Attributes {
 }
 
 /** Different for each Resource, so that back ends that look at nothing else keep them apart. */
-function instanceOf(attributes: Attributes): string {
-  const keys = ['container.id', 'k8s.pod.uid', 'k8s.pod.name']
-  const key = keys.find((candidate) => attributes[candidate] !== undefined)
-  return String(
-    attributes[key ?? (ENTITY_KEYS.find((one) => attributes[one] !== undefined) as string)],
-  )
+function instanceOf(workload: Attributes): string {
+  const keys = ['container.id', 'k8s.pod.uid', 'k8s.pod.name', ...Object.keys(workload)]
+  const key = keys.find((candidate) => workload[candidate] !== undefined) as string
+  return String(workload[key])
 }

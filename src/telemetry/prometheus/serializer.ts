@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { MetricKind } from '../definitions.ts'
-import type { ClassicDescriptor } from '../renaming.ts'
+import type { ClassicDescriptor } from '../name-translation.ts'
 import { toSeconds } from '../time.ts'
 import { doAtOnce, inPieces, type Work } from '../time-slice.ts'
 import { type FamilyType, type Format, TEXT } from './formats.ts'

@@ -11,9 +11,9 @@ import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { now } from '../../../src/telemetry/clock.ts'
 import type { Naming } from '../../../src/telemetry/definitions.ts'
 import { type Detail, ObservableMeter } from '../../../src/telemetry/meter.ts'
+import { NameTranslation } from '../../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
-import { Vocabulary } from '../../../src/telemetry/vocabulary.ts'
 import { Directory } from '../../../src/workloads/directory.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../../support/cgroup2.ts'
@@ -47,14 +47,14 @@ async function collector(
       notify: (message) => said.push(message),
     },
   )
-  const vocabulary = new Vocabulary(CGROUP_TABLES)
+  const translation = new NameTranslation()
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   const samples = async (...namings: Naming[]) => {
     const { scopeMetrics, errors } = await meter.collect(now())
     if (errors.length > 0) throw errors[0]
     const text = serializer.serialize({
       resource: emptyResource(),
-      scopeMetrics: vocabulary.translate([scopeMetrics], namings),
+      scopeMetrics: translation.translate([scopeMetrics], namings),
     })
     return parseSamples(text)
   }

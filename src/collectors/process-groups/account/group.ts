@@ -77,12 +77,12 @@ export class Group {
 
   /**
    * @param start since when its counters count.
-   * @param workload attributes of its owner.
+   * @param workload attributes that identify its container or pod.
    */
-  constructor(assignment: Assignment, start: HrTime, workload: Attributes = {}) {
+  constructor(assignment: Assignment, start: HrTime, workload?: Attributes) {
     this.assignment = assignment
     this.shown = assignment.limit === undefined ? this.total : noUsage()
-    this.entity = new Entity(groupAttributes(assignment, workload), start)
+    this.entity = new Entity(groupAttributes(assignment), start, workload)
   }
 
   /** Name of the group, without the labels of its rule. */
@@ -90,9 +90,9 @@ export class Group {
     return this.assignment.name
   }
 
-  /** Gives it, and its threads, the attributes of its owner that are known now. */
-  rename(workload: Attributes): void {
-    this.entity.rename(groupAttributes(this.assignment, workload))
+  /** Gives it, and its threads, the names of its container or pod that are known now. */
+  rename(workload: Attributes | undefined): void {
+    this.entity.rename(groupAttributes(this.assignment), workload)
   }
 
   /** Forgets what members hold; what they used stays. */
@@ -231,8 +231,8 @@ export class Group {
 const THREAD = 'procgroup.thread.name'
 const CHANNEL = 'procgroup.wait.channel'
 
-function groupAttributes({ name, labels }: Assignment, workload: Attributes): Attributes {
-  return { ...labels, ...workload, 'procgroup.name': name }
+function groupAttributes({ name, labels }: Assignment): Attributes {
+  return { ...labels, 'procgroup.name': name }
 }
 
 const SUMMED = [

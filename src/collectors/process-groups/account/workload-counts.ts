@@ -13,12 +13,12 @@ export interface WorkloadCounts {
 
 export class WorkloadCounter {
   readonly #counts = new Map<string, WorkloadCounts>()
-  readonly #attributes: (owner: CgroupOwner) => Attributes
+  readonly #workload: (owner: CgroupOwner) => Attributes
   readonly #created: HrTime
 
-  /** @param attributes what names an owner, as far as it is known now. */
-  constructor(attributes: (owner: CgroupOwner) => Attributes, created: HrTime) {
-    this.#attributes = attributes
+  /** @param workload gives what identifies an owner, as far as it is known now. */
+  constructor(workload: (owner: CgroupOwner) => Attributes, created: HrTime) {
+    this.#workload = workload
     this.#created = created
   }
 
@@ -32,7 +32,7 @@ export class WorkloadCounter {
     const key = ownerKey(owner)
     let counts = this.#counts.get(key)
     if (counts === undefined) {
-      const entity = new Entity(this.#attributes(owner), this.#created)
+      const entity = new Entity(scopeOf(owner), this.#created, this.#workload(owner))
       counts = { key, owner, entity, processes: 0, threads: 0 }
       this.#counts.set(key, counts)
     }
@@ -60,11 +60,17 @@ export class WorkloadCounter {
 
   /** Gives everybody the names that are known now. */
   rename(): void {
-    for (const { entity, owner } of this.#counts.values()) entity.rename(this.#attributes(owner))
+    for (const { entity, owner } of this.#counts.values()) {
+      entity.rename(scopeOf(owner), this.#workload(owner))
+    }
   }
 
   /** Whether the owner has processes. */
   has(key: string): boolean {
     return this.#counts.has(key)
   }
+}
+
+function scopeOf({ scope }: CgroupOwner): Attributes {
+  return { 'workload.scope': scope }
 }

@@ -34,10 +34,7 @@ export class WorkloadOwnership {
     this.#workloads = workloads
     this.#errors = errors
     this.#options = options
-    this.counter = new WorkloadCounter(
-      (owner) => ({ 'workload.scope': owner.scope, ...this.#ownerAttributes(owner) }),
-      now(),
-    )
+    this.counter = new WorkloadCounter((owner) => this.#ownerAttributes(owner), now())
   }
 
   /** Rises whenever names change. */
@@ -66,8 +63,8 @@ export class WorkloadOwnership {
     return ofOwner(assignment, workloadCounts.owner)
   }
 
-  attributes({ owner }: Assignment): Attributes {
-    return owner === undefined ? {} : this.#ownerAttributes(owner)
+  attributes({ owner }: Assignment): Attributes | undefined {
+    return owner === undefined ? undefined : this.#ownerAttributes(owner)
   }
 
   /** Asks for the names of owners, and waits a moment for those of new ones. */

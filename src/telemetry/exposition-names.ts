@@ -2,7 +2,7 @@
 import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
 import { labelName, prometheusName } from './prometheus/names.ts'
 
-export interface ShownName {
+export interface ExpositionName {
   readonly naming: Naming
   readonly family: string
   /** Labels that every sample has. */
@@ -12,8 +12,8 @@ export interface ShownName {
 }
 
 /** Its names, OpenTelemetry's last. */
-export function namesOf({ otel, classic, cadvisor, kind }: MetricDefinition): ShownName[] {
-  const names: ShownName[] = []
+export function namesOf({ otel, classic, cadvisor, kind }: MetricDefinition): ExpositionName[] {
+  const names: ExpositionName[] = []
   const add = (naming: Naming, family: string, attributes: object = {}, scale = 1) => {
     const labels = Object.entries(attributes).map(([key, value]): [string, string] => [
       labelName(key),
@@ -28,13 +28,16 @@ export function namesOf({ otel, classic, cadvisor, kind }: MetricDefinition): Sh
 }
 
 /** As it appears when these are served: without a name in any of them, under that of OpenTelemetry. */
-export function shownName(definition: MetricDefinition, namings: readonly Naming[]): ShownName {
+export function expositionName(
+  definition: MetricDefinition,
+  namings: readonly Naming[],
+): ExpositionName {
   const names = namesOf(definition)
-  return names.find(({ naming }) => namings.includes(naming)) ?? (names.at(-1) as ShownName)
+  return names.find(({ naming }) => namings.includes(naming)) ?? (names.at(-1) as ExpositionName)
 }
 
 /** The label of an attribute in a vocabulary; undefined where that leaves the attribute out. */
-export function shownLabel(
+export function expositionLabel(
   { keys }: MetricTable,
   attribute: string,
   naming: Naming,

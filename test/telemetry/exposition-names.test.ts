@@ -3,8 +3,8 @@ import { COLLECTORS } from '../../src/collectors/registry.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import type { MetricDefinition, Naming } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
+import { expositionLabel, expositionName } from '../../src/telemetry/exposition-names.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
-import { shownLabel, shownName } from '../../src/telemetry/shown-names.ts'
 import { parseSamples } from '../support/exposition.ts'
 import { servedText } from '../support/served-text.ts'
 
@@ -24,10 +24,10 @@ for (const naming of ['otel', 'classic', 'cadvisor'] as const satisfies readonly
           )
         }
         const served = parseSamples(await servedText(table.scope, tables, register, [naming])())
-        const { naming: shownIn, family, labels, scale } = shownName(definition, [naming])
+        const { naming: shownIn, family, labels, scale } = expositionName(definition, [naming])
         const identified = Object.keys(table.keys)
           .filter((attribute) => !(attribute in (definition.otel.attributes ?? {})))
-          .flatMap((attribute) => shownLabel(table, attribute, shownIn) ?? [])
+          .flatMap((attribute) => expositionLabel(table, attribute, shownIn) ?? [])
           .map((label) => [label, 'x'])
         t.deepEqual(
           served.map(({ name, value }) => ({ name, value })),
