@@ -97,7 +97,7 @@ function createPipeline(series: number) {
   const rows = Object.values(measurements)
   const entities = Array.from(
     { length: Math.ceil(series / METRICS) },
-    (_, index) => new Entity(attributes(index), start),
+    (_, index) => new Entity({ 'bench.name': `group-${index}` }, start, workload(index)),
   )
   let round = 0
   meter.addBatchObservableCallback((result) => {
@@ -116,12 +116,9 @@ function createPipeline(series: number) {
 }
 
 /** Every second entity is a container's. */
-function attributes(index: number) {
+function workload(index: number) {
   const id = index.toString(16).padStart(64, '0')
-  return {
-    'bench.name': `group-${index}`,
-    ...(index % 2 === 0 && { 'container.id': id, 'k8s.pod.name': `pod-${index >> 2}` }),
-  }
+  return index % 2 === 0 ? { 'container.id': id, 'k8s.pod.name': `pod-${index >> 2}` } : undefined
 }
 
 function definition(index: number) {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ENTITY_KEYS } from '../../src/telemetry/entity-keys.ts'
+import { WORKLOAD_KEYS } from '../../src/entities/workload-attributes.ts'
 import { prometheusName } from '../../src/telemetry/prometheus/names.ts'
 import { parseSamples } from '../../test/support/exposition.ts'
 import {
@@ -215,7 +215,7 @@ function ownKeys(point: ReceivedPoint, container: string): string[] {
   const attributes = attributesOf(point)
   const isMine = Object.values(attributes).includes(container)
   // Those that `pointsOf` has taken from the Resource have its spelling.
-  return isMine ? Object.keys(attributes).filter((key) => !ENTITY_KEYS.includes(key)) : []
+  return isMine ? Object.keys(attributes).filter((key) => !(key in WORKLOAD_KEYS)) : []
 }
 
 /** Keys of the Resource under which a container's points are. */

@@ -1,6 +1,5 @@
 /** What may go wrong with an agent itself. */
 import { registerAgent } from '../../src/collectors/agent/collector.ts'
-import { AGENT_TABLES } from '../../src/collectors/agent/definitions.ts'
 import { LoopDelay } from '../../src/collectors/agent/loop-delay.ts'
 import { SELF_METRICS } from '../../src/collectors/process-groups/definitions.ts'
 import { readSystemConstants } from '../../src/kernel/system-constants.ts'
@@ -25,7 +24,7 @@ class Node {
   /** Collections without any process. */
   unread = 0
   readonly #cache = new SourceCache(this.source, 0)
-  readonly #text = servedText('agent', [...AGENT_TABLES, SELF_METRICS], (meter) => {
+  readonly #text = servedText('agent', (meter) => {
     registerAgent(meter, {
       version: '1.0.0',
       runs: () => [this.#run()],

@@ -1,10 +1,5 @@
 /** Containers, pods and a node whose tasks wait for longer than the alerts allow. */
-import {
-  CGROUP_TABLES,
-  LEVELS,
-  NODE_METRICS,
-  rowKey,
-} from '../../src/collectors/cgroups/definitions.ts'
+import { LEVELS, NODE_METRICS, rowKey } from '../../src/collectors/cgroups/definitions.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
@@ -79,7 +74,6 @@ function pressed(
   }))
   const text = servedText(
     'cgroups',
-    CGROUP_TABLES,
     (meter) => {
       const { measurements, observables } = createInstruments(meter, TABLES[subject])
       meter.addBatchObservableCallback((result) => {

@@ -106,11 +106,11 @@ export class Recording {
     const { recorder } = this
     if (recorder === undefined) return
     for (const entity of recorder.entities()) {
-      const { kind, attributes, lastSeen, peaks } = entity
+      const { kind, attributes, workload, lastSeen, peaks } = entity
       if (peaks === undefined || recorder.isOthers(entity)) continue
       if (kind === 'node' || kind === 'cgroup') continue
       if (entity.hasEnded && lastSeen + PEAK_WINDOW / 1000 < recorder.at) continue
-      yield { kind, attributes, peak: (figure) => entity.peak(figure, recorder.at) }
+      yield { kind, attributes, workload, peak: (figure) => entity.peak(figure, recorder.at) }
     }
   }
 

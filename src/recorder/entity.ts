@@ -47,8 +47,10 @@ export class RecordedEntity {
   /** The same after a restart of the agent. */
   readonly key: string
   readonly layout: Layout
-  /** What the entity's points carry, but for what they measure; replaced when names become known. */
+  /** Attributes that name it; replaced when names become known. */
   attributes: Attributes
+  /** Those of them that identify its container or pod; undefined without one. */
+  workload: Attributes | undefined
   /** Sums of the points of the pass under way, by place. */
   readonly sums: Float64Array
   /** Bits of the places that the pass has seen. */

@@ -1,8 +1,10 @@
-/** What is recorded of each kind of entity, and which metrics of the snapshot it comes from. */
+/** What is recorded of each kind of entity. Which points it comes from is said by their definitions (`Role`). */
 import type { Attributes } from '@opentelemetry/api'
+import type { Subject } from '../telemetry/definitions.ts'
+import type { Entity } from '../telemetry/entity.ts'
 
-/** What an entity is: the node itself, a process group, or a cgroup by whose it is. */
-export type Kind = 'node' | 'group' | 'container' | 'pod' | 'cgroup'
+/** What an entity is: the node itself, a process group, or a cgroup. */
+export type Kind = Subject
 
 /** Kinds that samples have at a finer resolution than complete collections. */
 export const CGROUP_KINDS: ReadonlySet<Kind> = new Set(['container', 'pod', 'cgroup'])
@@ -84,115 +86,27 @@ export type Extra = 'exits' | 'restarts' | 'cpuLimit' | 'memoryLimit'
 
 export const EXTRAS: readonly Extra[] = ['exits', 'restarts', 'cpuLimit', 'memoryLimit']
 
-/** Where a figure comes from: the points of a metric that have the attribute, added up for each entity. */
-export interface FigureSource {
-  readonly kind: Kind
-  readonly figure: FigureName | Extra
-  readonly metric: string
-  readonly attribute?: readonly [key: string, value: string]
-}
-
-export const FIGURE_SOURCES: readonly FigureSource[] = [
-  ...groupSources(),
-  ...cgroupSources('container', 'container'),
-  ...cgroupSources('pod', 'k8s.pod'),
-  ...cgroupSources('cgroup', 'cgroup'),
-  ...pressureSources('node', (resource) => `system.${resource}.linux.pressure.time`),
-]
-
-function groupSources(): FigureSource[] {
-  const source = (
-    figure: FigureName | Extra,
-    metric: string,
-    attribute?: readonly [string, string],
-  ): FigureSource => ({ kind: 'group', figure, metric, ...(attribute && { attribute }) })
-  return [
-    source('cpu', 'procgroup.cpu.time'),
-    source('memory', 'procgroup.memory.usage'),
-    source('read', 'procgroup.disk.io', ['disk.io.direction', 'read']),
-    source('write', 'procgroup.disk.io', ['disk.io.direction', 'write']),
-    source('faults', 'procgroup.paging.faults', ['system.paging.fault.type', 'major']),
-    source('switches', 'procgroup.context_switches'),
-    source('runDelay', 'procgroup.cpu.run_delay'),
-    source('processes', 'procgroup.process.count'),
-    source('exits', 'procgroup.process.exits'),
-    source('restarts', 'procgroup.restarts'),
-  ]
-}
-
-function cgroupSources(kind: Kind, root: string): FigureSource[] {
-  return [
-    { kind, figure: 'cpu', metric: `${root}.cpu.usage.time` },
-    { kind, figure: 'memory', metric: `${root}.memory.usage` },
-    { kind, figure: 'read', metric: `${root}.disk.io`, attribute: ['disk.io.direction', 'read'] },
-    { kind, figure: 'write', metric: `${root}.disk.io`, attribute: ['disk.io.direction', 'write'] },
-    {
-      kind,
-      figure: 'faults',
-      metric: `${root}.paging.faults`,
-      attribute: ['system.paging.fault.type', 'major'],
-    },
-    { kind, figure: 'cpuLimit', metric: `${root}.cpu.limit` },
-    { kind, figure: 'memoryLimit', metric: `${root}.memory.limit` },
-    ...pressureSources(kind, (resource) => `${root}.${resource}.pressure.time`),
-  ]
-}
-
-function pressureSources(kind: Kind, metric: (resource: string) => string): FigureSource[] {
-  const source = (figure: FigureName, resource: string, type: string): FigureSource => ({
-    kind,
-    figure,
-    metric: metric(resource),
-    attribute: ['psi.type', type],
-  })
-  return [
-    source('cpuSome', 'cpu', 'some'),
-    source('cpuFull', 'cpu', 'full'),
-    source('memorySome', 'memory', 'some'),
-    source('memoryFull', 'memory', 'full'),
-    source('ioSome', 'io', 'some'),
-    source('ioFull', 'io', 'full'),
-  ]
-}
-
-/** Attributes that say what a point measures, not whose it is. */
-const DIMENSIONS: ReadonlySet<string> = new Set([
-  'cpu.mode',
-  'disk.io.direction',
-  'system.device',
-  'system.paging.fault.type',
-  'process.context_switch.type',
-  'psi.type',
-  'psi.window',
-])
-
-/** Attributes that become known, or change, while the entity stays the same. */
-const NAMES: ReadonlySet<string> = new Set([
-  'k8s.namespace.name',
-  'k8s.pod.name',
-  'k8s.container.name',
-  'container.name',
-  'container.image.name',
-  'container.runtime.name',
-])
-
-/** The attributes of an entity, of those of one of its points. */
-export function entityAttributes(attributes: Attributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([key]) => !DIMENSIONS.has(key)))
-}
-
-/** The same text as long as the entity is the same; it holds when names become known. */
-export function entityKey(kind: Kind, attributes: Attributes): string {
-  const { 'container.id': container, 'k8s.pod.uid': pod, 'cgroup.path': path } = attributes
+/**
+ * What identifies an entity in the recorder: the same text as long as the entity is the same, also when its names become
+ * known, and after a restart of the agent.
+ */
+export function entityKey(kind: Kind, { own, workload = {} }: Entity): string {
+  const { 'container.id': container, 'k8s.pod.uid': pod } = workload
+  const path = own['cgroup.path']
   if (kind === 'container' && container !== undefined) return `container:${container}`
   if (kind === 'pod' && pod !== undefined) return `pod:${pod}`
   if (kind === 'cgroup' && path !== undefined) return `cgroup:${path}`
-  const isNamed = container !== undefined || pod !== undefined
-  const identity = Object.entries(attributes)
-    .filter(
-      ([key]) =>
-        !isNamed || (!NAMES.has(key) && !(container !== undefined && key === 'k8s.pod.uid')),
-    )
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+  const identity = Object.entries({ ...own, ...ownerOf(workload) })
+  identity.sort(([a], [b]) => (a < b ? -1 : 1))
   return `${kind}:${JSON.stringify(Object.fromEntries(identity))}`
+}
+
+/** What of a workload never changes; its names become known later. */
+function ownerOf({
+  'container.id': container,
+  'k8s.pod.uid': pod,
+  ...names
+}: Attributes): Attributes {
+  if (container !== undefined) return { 'container.id': container }
+  return pod !== undefined ? { 'k8s.pod.uid': pod } : names
 }

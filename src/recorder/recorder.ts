@@ -3,20 +3,19 @@
  * them by tick for the largest entities; all others of a kind are kept together.
  */
 import type { Attributes } from '@opentelemetry/api'
-import type { DataPoint } from '@opentelemetry/sdk-metrics'
-import type { Detail } from '../telemetry/meter.ts'
+import type { Role } from '../telemetry/definitions.ts'
+import { type Entity, isEqual } from '../telemetry/entity.ts'
+import type { Detail, ObservedPoint } from '../telemetry/meter.ts'
 import type { Snapshot } from '../telemetry/sampler.ts'
 import { toSeconds } from '../telemetry/time.ts'
 import { ENTITY_BYTES, RecordedEntity } from './entity.ts'
 import { type EventType, RecordedEvents } from './events.ts'
 import {
   CGROUP_KINDS,
-  entityAttributes,
+  type Extra,
   entityKey,
-  FIGURE_SOURCES,
   type Figure,
   type FigureName,
-  type FigureSource,
   type Kind,
 } from './figures.ts'
 import { Series } from './series.ts'
@@ -55,21 +54,16 @@ const MOST_EVICTIONS = 8
 /** More CPUs than the node has come from counters that began before they were seen. */
 const PLAUSIBLE_CPUS = 1.2
 
-/** A metric, with what its points are looked up by. */
-interface Metric {
-  readonly sources: readonly FigureSource[]
-  /** By the attributes object of a point, which lives as long as what it is about; null for what is not recorded. */
-  readonly targets: WeakMap<Attributes, Target | null>
-}
-
 interface Scored {
   readonly entity: RecordedEntity
   readonly score: number
 }
 
+/** Where the points of an entity go. */
 interface Target {
-  readonly entity: RecordedEntity
-  readonly place: number
+  readonly recorded: RecordedEntity
+  /** The names that the entity had when it was looked up. */
+  readonly attributes: Attributes
 }
 
 export class Recorder {
@@ -82,7 +76,7 @@ export class Recorder {
   readonly events: RecordedEvents
   /** When the last pass was, in seconds since the epoch. */
   at = 0
-  readonly #metrics = new Map<string, Metric>()
+  readonly #targets = new WeakMap<Entity, Target>()
   readonly #entities = new Map<string, RecordedEntity>()
   readonly #byId = new Map<number, RecordedEntity>()
   readonly #others = new Map<Kind, RecordedEntity>()
@@ -102,14 +96,6 @@ export class Recorder {
     this.options = options
     this.ticks = Math.max(2, Math.round(options.window / options.interval))
     this.events = new RecordedEvents(options.window / 1000)
-    for (const source of FIGURE_SOURCES) {
-      const metric = this.#metrics.get(source.metric)
-      if (metric === undefined) {
-        this.#metrics.set(source.metric, { sources: [source], targets: new WeakMap() })
-      } else {
-        ;(metric.sources as FigureSource[]).push(source)
-      }
-    }
     this.#node = this.#create('node', 'node', {}, 0)
     this.#giveSeries(this.#node)
   }
@@ -157,13 +143,13 @@ export class Recorder {
     this.omitted = 0
     if (usage !== undefined) this.#takeNode(usage)
     for (const { metrics } of scopes) {
-      for (const { descriptor, dataPoints } of metrics) {
-        const metric = this.#metrics.get(descriptor.name)
-        if (descriptor.name === CGROUPS_FOUND) found.add('node')
-        if (metric === undefined) continue
-        found.add(metric.sources[0].kind)
-        for (const point of dataPoints as readonly DataPoint<number>[])
-          this.#take(metric, point, at)
+      for (const { dataPoints } of metrics) {
+        for (const point of dataPoints as ObservedPoint[]) {
+          const role = point.row?.definition.role
+          if (role === undefined) continue
+          found.add(role.subject)
+          this.#take(role, point, at)
+        }
       }
     }
     if (detail === 'cpu') this.#finishCpu(at)
@@ -177,37 +163,36 @@ export class Recorder {
     }
   }
 
-  #take({ sources, targets }: Metric, { attributes, value }: DataPoint<number>, at: number): void {
-    let target = targets.get(attributes)
-    if (target === null) return
-    if (target === undefined || this.#byId.get(target.entity.id) !== target.entity) {
-      const source = sources.find(
-        ({ attribute }) => attribute === undefined || attributes[attribute[0]] === attribute[1],
-      )
-      target = source && this.#find(source, attributes, at)
-      if (source === undefined) targets.set(attributes, null)
-      if (target === undefined) return
-      targets.set(attributes, target)
-    }
-    this.#add(target.entity, target.place, value)
+  #take({ subject, figure }: Role, { series, value }: ObservedPoint, at: number): void {
+    if (figure === undefined || series === undefined) return
+    const recorded = subject === 'node' ? this.#node : this.#find(subject, series.entity, at)
+    const place = recorded?.layout.places.get(figure as FigureName | Extra)
+    if (recorded !== undefined && place !== undefined) this.#add(recorded, place, value)
   }
 
-  /** Undefined where there are too many entities. */
-  #find({ kind, figure }: FigureSource, attributes: Attributes, at: number): Target | undefined {
-    const own = kind === 'node' ? {} : entityAttributes(attributes)
-    const key = kind === 'node' ? 'node' : entityKey(kind, own)
-    let entity = this.#entities.get(key)
-    if (entity === undefined) {
+  /** What is recorded of the entity, or of the one that it is a part of; undefined where there are too many. */
+  #find(kind: Kind, part: Entity, at: number): RecordedEntity | undefined {
+    const entity = part.whole ?? part
+    const { attributes, workload } = entity
+    const known = this.#targets.get(entity)
+    if (known?.attributes === attributes && this.#byId.get(known.recorded.id) === known.recorded) {
+      return known.recorded
+    }
+    const key = entityKey(kind, entity)
+    let recorded = this.#entities.get(key)
+    if (recorded === undefined) {
       if (this.#entities.size >= MOST_ENTITIES) {
         this.omitted++
         return undefined
       }
-      entity = this.#create(kind, key, own, at)
-    } else if (kind !== 'node' && !isSame(entity.attributes, own)) {
-      entity.attributes = own
-      entity.described = this.revision + 1
+      recorded = this.#create(kind, key, attributes, at)
+    } else if (!isEqual(recorded.attributes, attributes)) {
+      recorded.attributes = attributes
+      recorded.described = this.revision + 1
     }
-    return { entity, place: entity.layout.places.get(figure) as number }
+    recorded.workload = workload
+    this.#targets.set(entity, { recorded, attributes })
+    return recorded
   }
 
   #create(kind: Kind, key: string, attributes: Attributes, at: number): RecordedEntity {
@@ -523,14 +508,6 @@ export class Recorder {
       entity.counted.fill(Number.NaN)
     }
   }
-}
-
-/** The metric that every complete collection of cgroups has, also where there is none. */
-const CGROUPS_FOUND = 'cgroup.collection.cgroups'
-
-function isSame(one: Attributes, other: Attributes): boolean {
-  const keys = Object.keys(one)
-  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
 }
 
 /** Bytes a second that make storage as busy as a node's CPUs and memory, when entities are compared. */

@@ -33,6 +33,24 @@ export interface MetricDefinition {
   readonly classic?: OtherName
   /** Absent where cAdvisor doesn't have it. */
   readonly cadvisor?: OtherName
+  /** What it is to the parts of the agent that show things rather than metrics: the recorder and its page. */
+  readonly role?: Role
+}
+
+/** A kind of thing that the recorder and the pressure page know: the node, a process group, or a cgroup. */
+export type Subject = 'node' | 'group' | 'container' | 'pod' | 'cgroup'
+
+export interface Role {
+  readonly subject: Subject
+  /** The figure of the recorder that its points are added up to; see `recorder/figures.ts`. */
+  readonly figure?: string
+  /** Of pressure stall information: the resource, the line of its file and the field of the line. */
+  readonly pressure?: {
+    readonly resource: string
+    readonly type: 'some' | 'full'
+    /** Averages are parts of the time from 0 to 1, `total` is in seconds. */
+    readonly field: 'avg10' | 'avg60' | 'avg300' | 'total'
+  }
 }
 
 /** What another system calls a measurement. */

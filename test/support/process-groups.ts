@@ -10,7 +10,6 @@ import {
   type ProcessGroupsSources,
   registerProcessGroups,
 } from '../../src/collectors/process-groups/collector.ts'
-import { PROCESS_GROUP_TABLES } from '../../src/collectors/process-groups/definitions.ts'
 import { Members } from '../../src/entities/group-members.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { now } from '../../src/telemetry/clock.ts'

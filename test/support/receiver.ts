@@ -11,7 +11,7 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import { ENTITY_KEYS } from '../../src/telemetry/entity-keys.ts'
+import { WORKLOAD_KEYS } from '../../src/entities/workload-attributes.ts'
 
 export interface ReceivedPoint {
   readonly attributes: readonly { readonly key: string; readonly value: Record<string, unknown> }[]
@@ -142,7 +142,7 @@ export function pointsOf(
 ): { metric: ReceivedMetric; point: ReceivedPoint }[] {
   return requests.flatMap(({ resourceMetrics }) =>
     resourceMetrics.flatMap(({ resource, scopeMetrics }) => {
-      const identity = resource.attributes.filter(({ key }) => ENTITY_KEYS.includes(key))
+      const identity = resource.attributes.filter(({ key }) => key in WORKLOAD_KEYS)
       const identified = (point: ReceivedPoint) =>
         identity.length === 0 ? point : { ...point, attributes: [...identity, ...point.attributes] }
       return scopeMetrics.flatMap(({ metrics }) =>

@@ -2,7 +2,7 @@
 import type { Meter } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import { now } from '../../src/telemetry/clock.ts'
-import type { MetricTable, Naming } from '../../src/telemetry/definitions.ts'
+import type { Naming } from '../../src/telemetry/definitions.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
@@ -11,7 +11,6 @@ import { Sampler } from '../../src/telemetry/sampler.ts'
 /** @returns what collects and gives the text. */
 export function servedText(
   name: string,
-  tables: readonly MetricTable[],
   register: (meter: Meter) => void,
   namings: readonly Naming[] = ['classic'],
 ): () => Promise<string> {

@@ -82,7 +82,7 @@ test.serial('a step back of an hour: no start after its time, and deltas go on',
   meter.addBatchObservableCallback(
     (result) => {
       value += 10
-      result.observe(counter, value, entity.with(undefined))
+      result.observe(counter, value, entity.series(undefined).attributes)
     },
     [counter],
   )

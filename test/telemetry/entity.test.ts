@@ -1,5 +1,5 @@
 /** Names of entities that change, and what does not change with them. */
-import type { HrTime } from '@opentelemetry/api'
+import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import test from 'ava'
 import { metricTable } from '../../src/telemetry/definitions.ts'
@@ -13,23 +13,48 @@ const START: HrTime = [100, 0]
 const FIXED = { mode: 'user' }
 
 test('a rename that changes nothing changes nothing', (t) => {
-  const entity = new Entity({ id: '1', name: 'a', tags: ['x', 'y'] }, START)
-  const attributes = entity.with(FIXED)
-  entity.rename({ name: 'a', tags: ['x', 'y'], id: '1' })
-  t.is(entity.with(FIXED), attributes)
-  t.is(entity.with(FIXED), entity.with(FIXED))
+  const entity = new Entity({ id: '1', tags: ['x', 'y'] }, START, { name: 'a' })
+  const { attributes } = entity.series(FIXED)
+  const { workload } = entity
+  entity.rename({ tags: ['x', 'y'], id: '1' }, { name: 'a' })
+  t.is(entity.series(FIXED).attributes, attributes)
+  t.is(entity.workload, workload)
 })
 
-test('a real rename keeps the series, its start, and parts follow it', (t) => {
+test('a real rename keeps the series and its start, and parts follow it', (t) => {
   const entity = new Entity({ id: '1' }, START)
   const part = entity.part({ thread: 't' }, [150, 0])
-  const [whole, own] = [entity.with(FIXED), part.with(FIXED)]
-  entity.rename({ id: '1', name: 'a' })
-  t.deepEqual({ ...entity.with(FIXED) }, { ...whole, name: 'a' })
-  t.deepEqual({ ...part.with(FIXED) }, { ...own, name: 'a' })
-  t.is(seriesOf(entity.with(FIXED)), seriesOf(whole))
-  t.is(seriesOf(part.with(FIXED)), seriesOf(own))
-  t.deepEqual(seriesOf(part.with(FIXED))?.start, [150, 0])
+  const [whole, own] = [entity.series(FIXED), part.series(FIXED)]
+  const before = [whole.attributes, own.attributes]
+  entity.rename({ id: '1' }, { name: 'a' })
+  t.deepEqual({ ...entity.series(FIXED).attributes }, { ...before[0], name: 'a' })
+  t.deepEqual({ ...part.series(FIXED).attributes }, { ...before[1], name: 'a' })
+  t.is(seriesOf(entity.series(FIXED).attributes), whole)
+  t.is(seriesOf(part.series(FIXED).attributes), own)
+  t.deepEqual(own.entity.start, [150, 0])
+  t.is(part.workload, entity.workload)
+})
+
+test('a series knows which of its attributes identify its container or pod', (t) => {
+  const entity = new Entity({ id: '1', name: 'own' }, START, { name: 'a' })
+  t.like(entity.series(FIXED).attributes, { id: '1', name: 'a', mode: 'user' })
+  t.deepEqual(entity.series(FIXED).unidentified, { id: '1', mode: 'user' })
+  entity.rename({ id: '1' })
+  t.deepEqual(Object.keys(entity.series(FIXED).unidentified), ['id', 'mode'])
+})
+
+test('a rename that another vocabulary does not show keeps its attributes, and text made of them', (t) => {
+  const entity = new Entity({ id: '1' }, START, { image: 'a' })
+  const translation = {
+    translate: ({ id, name }: Attributes): Attributes =>
+      name === undefined ? { id } : { id, name },
+  }
+  const series = entity.series(FIXED)
+  const first = series.translated(translation)
+  entity.rename({ id: '1' }, { image: 'b' })
+  t.is(series.translated(translation), first)
+  entity.rename({ id: '1', name: 'n' }, { image: 'b' })
+  t.deepEqual(series.translated(translation), { id: '1', name: 'n' })
 })
 
 const TABLE = metricTable({

@@ -15,7 +15,7 @@ for (const naming of ['otel', 'classic', 'cadvisor'] as const satisfies readonly
     for (const table of tables) {
       const identity = Object.fromEntries(Object.keys(table.keys).map((key) => [key, 'x']))
       for (const [key, definition] of Object.entries<MetricDefinition>(table.metrics)) {
-        const register: Parameters<typeof servedText>[2] = (meter) => {
+        const register: Parameters<typeof servedText>[1] = (meter) => {
           const { measurements, observables } = createInstruments(meter, table)
           const entity = new Entity(identity, now())
           meter.addBatchObservableCallback(
@@ -23,7 +23,7 @@ for (const naming of ['otel', 'classic', 'cadvisor'] as const satisfies readonly
             observables,
           )
         }
-        const served = parseSamples(await servedText(table.scope, tables, register, [naming])())
+        const served = parseSamples(await servedText(table.scope, register, [naming])())
         const { naming: shownIn, family, labels, scale } = expositionName(definition, [naming])
         const identified = Object.keys(table.keys)
           .filter((attribute) => !(attribute in (definition.otel.attributes ?? {})))

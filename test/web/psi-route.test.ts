@@ -1,4 +1,9 @@
 import test from 'ava'
+import type { Resource } from '../../src/collectors/cgroups/cgroup-files.ts'
+import { LEVELS, NODE_METRICS, rowKey } from '../../src/collectors/cgroups/definitions.ts'
+import type { Stall } from '../../src/kernel/psi.ts'
+import { Entity } from '../../src/telemetry/entity.ts'
+import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { psiRoute } from '../../src/web/psi-route.ts'
 import { startWebServer } from '../../src/web/server.ts'
@@ -7,21 +12,28 @@ import { limitsWith } from '../support/web-limits.ts'
 /** A snapshot of pressures that some containers and the node have. */
 async function snapshot() {
   const meter = new ObservableMeter({ name: 'cgroups' }, [0, 0])
-  const avg = meter.createObservableGauge('container.cpu.pressure.avg')
-  const time = meter.createObservableCounter('container.io.pressure.time')
-  const node = meter.createObservableGauge('system.memory.linux.pressure.avg')
-  meter.createObservableGauge('container.cpu.limit').addCallback((r) => r.observe(1))
+  const containers = createInstruments(meter, LEVELS.container.table)
+  const node = createInstruments(meter, NODE_METRICS)
+  const row = (resource: Resource, type: 'some' | 'full', field: keyof Stall) =>
+    rowKey({ resource, type, field })
   meter.addBatchObservableCallback(
     (result) => {
-      const calm = { 'k8s.namespace.name': 'shop', 'k8s.pod.name': 'web', 'container.id': 'abc' }
-      const busy = { ...calm, 'k8s.container.name': 'main', 'container.id': 'def' }
-      result.observe(avg, 0.01, { ...calm, 'psi.type': 'some', 'psi.window': '10s' })
-      result.observe(avg, 0.5, { ...busy, 'psi.type': 'some', 'psi.window': '10s' })
-      result.observe(avg, 0.25, { ...busy, 'psi.type': 'some', 'psi.window': '300s' })
-      result.observe(time, 12.5, { ...busy, 'psi.type': 'full' })
-      result.observe(node, 0, { 'psi.type': 'some', 'psi.window': '60s' })
+      const pod = { 'k8s.namespace.name': 'shop', 'k8s.pod.name': 'web' }
+      const calm = new Entity({}, [0, 0], { ...pod, 'container.id': 'abc' })
+      const busy = new Entity({}, [0, 0], {
+        ...pod,
+        ...{ 'k8s.container.name': 'main', 'container.id': 'def' },
+      })
+      const { measurements } = containers
+      measurements[row('cpu', 'some', 'avg10')].observe(result, calm, 0.01)
+      measurements[row('cpu', 'some', 'avg10')].observe(result, busy, 0.5)
+      measurements[row('cpu', 'some', 'avg300')].observe(result, busy, 0.25)
+      measurements[row('io', 'full', 'total')].observe(result, busy, 12.5)
+      measurements.cpuLimit.observe(result, busy, 1)
+      const all = new Entity({}, [0, 0])
+      node.measurements[row('memory', 'some', 'avg60')].observe(result, all, 0)
     },
-    [avg, time, node],
+    [...containers.observables, ...node.observables],
   )
   const { scopeMetrics } = await meter.collect([1, 0])
   return { time: [1, 0] as [number, number], scopes: [scopeMetrics] }
@@ -87,10 +99,14 @@ test('nothing is read: it says so', async (t) => {
 test('names are escaped in both forms', async (t) => {
   const named = async () => {
     const meter = new ObservableMeter({ name: 'cgroups' }, [0, 0])
-    const avg = meter.createObservableGauge('container.cpu.pressure.avg')
+    const { measurements, observables } = createInstruments(meter, LEVELS.container.table)
     const name = 'a\x1b[31m\n\u202e\u009b'
-    const attributes = { 'container.name': name, 'container.id': 'abc', 'psi.type': 'some' }
-    avg.addCallback((result) => result.observe(0.5, { ...attributes, 'psi.window': '10s' }))
+    const entity = new Entity({}, [0, 0], { 'container.name': name, 'container.id': 'abc' })
+    const key = rowKey({ resource: 'cpu', type: 'some', field: 'avg10' })
+    meter.addBatchObservableCallback(
+      (result) => measurements[key].observe(result, entity, 0.5),
+      observables,
+    )
     const { scopeMetrics } = await meter.collect([1, 0])
     return { time: [1, 0] as [number, number], scopes: [scopeMetrics] }
   }

@@ -8,6 +8,7 @@ import {
   type MetricDefinition,
   type MetricTable,
   metricTable,
+  type Subject,
 } from '../../telemetry/definitions.ts'
 import { PSI_PREFIX } from '../daemonset-names.ts'
 import { CADVISOR_DEVICES, CADVISOR_STATS, cadvisorPressure } from './cadvisor-names.ts'
@@ -35,11 +36,20 @@ export interface ClassicPressure {
   readonly subject: string
 }
 
+/** The recorder's figures. */
+const RECORDED: Readonly<Partial<Record<keyof CgroupStats, string>>> = {
+  cpuUsage: 'cpu',
+  memoryUsage: 'memory',
+  majorFaults: 'faults',
+  cpuLimit: 'cpuLimit',
+  memoryLimit: 'memoryLimit',
+}
+
 /**
  * @param root of the names, such as `container`.
  * @param hasCadvisor whether cAdvisor measures such cgroups, too.
  */
-function statRows(root: string, of: string, hasCadvisor: boolean): StatRow[] {
+function statRows(subject: Subject, root: string, of: string, hasCadvisor: boolean): StatRow[] {
   const row = (
     field: keyof CgroupStats,
     kind: MetricDefinition['kind'],
@@ -55,6 +65,7 @@ function statRows(root: string, of: string, hasCadvisor: boolean): StatRow[] {
       valueType: unit === 's' || field === 'cpuLimit' ? 'double' : 'int',
       otel: { name: `${root}.${name}`, unit, ...(attributes && { attributes }) },
       ...(hasCadvisor && CADVISOR_STATS[field] && { cadvisor: CADVISOR_STATS[field] }),
+      role: { subject, ...(RECORDED[field] && { figure: RECORDED[field] }) },
     },
   })
   const event = (field: keyof CgroupStats, event: string) =>
@@ -118,6 +129,7 @@ const MICROSECONDS = 1e6
 
 /** @param name gives the name of a resource's metrics, such as `container.cpu.pressure`. */
 function pressureRows(
+  subject: Subject,
   name: (resource: Resource) => string,
   of: string,
   classic?: ClassicPressure,
@@ -126,11 +138,12 @@ function pressureRows(
   return RESOURCES.flatMap((resource) =>
     (['some', 'full'] as const)
       .filter((type) => resource !== 'irq' || type === 'full')
-      .flatMap((type) => rowsOf(resource, type, name(resource), of, classic, hasCadvisor)),
+      .flatMap((type) => rowsOf(subject, resource, type, name(resource), of, classic, hasCadvisor)),
   )
 }
 
 function rowsOf(
+  subject: Subject,
   resource: Resource,
   type: 'some' | 'full',
   name: string,
@@ -165,6 +178,11 @@ function rowsOf(
         otel: { name: `${name}.time`, unit: 's', attributes: { 'psi.type': type } },
         ...named('total', MICROSECONDS),
         ...(cadvisor && { cadvisor }),
+        role: {
+          subject,
+          figure: `${resource}${type === 'some' ? 'Some' : 'Full'}`,
+          pressure: { resource, type, field: 'total' },
+        },
       },
     },
     ...(Object.keys(WINDOWS) as (keyof typeof WINDOWS)[]).map(
@@ -182,6 +200,7 @@ function rowsOf(
             attributes: { 'psi.type': type, 'psi.window': WINDOWS[field] },
           },
           ...named(WINDOWS[field], PERCENT),
+          role: { subject, pressure: { resource, type, field } },
         },
       }),
     ),
@@ -222,6 +241,7 @@ export const LEVELS: Readonly<Record<Level, LevelRows>> = {
 }
 
 export const NODE_PRESSURE = pressureRows(
+  'node',
   (resource) => `system.${resource}.linux.pressure`,
   'of the node',
   { prefix: `${PSI_PREFIX}_monitored_node`, subject: 'monitored node' },
@@ -266,6 +286,8 @@ export const SELF_METRICS = metricTable({
       kind: 'gauge',
       valueType: 'int',
       otel: { name: 'cgroup.collection.cgroups', unit: '{cgroup}' },
+      // It is in every complete collection, also where there is no pressure.
+      role: { subject: 'node' },
     },
     omitted: {
       description: 'Cgroups that lay too deep, were too many, or may not be looked at',
@@ -309,8 +331,9 @@ function levelRows(level: Level): LevelRows {
   const { root, of } = SUBJECTS[level]
   // The kubelet serves the slices above pods under the same names, told apart by a path that we don't have.
   const hasCadvisor = level !== 'cgroup'
-  const stats = statRows(root, of, hasCadvisor)
+  const stats = statRows(level, root, of, hasCadvisor)
   const pressures = pressureRows(
+    level,
     (resource) => `${root}.${resource}.pressure`,
     of,
     level === 'container'
@@ -340,6 +363,7 @@ function levelRows(level: Level): LevelRows {
         attributes: { 'disk.io.direction': direction },
       },
       ...(hasCadvisor && { cadvisor: CADVISOR_DEVICES[field] }),
+      role: { subject: level, ...(unit === 'By' && { figure: direction }) },
     }) as const
   const devices = metricTable({
     scope: SCOPE,

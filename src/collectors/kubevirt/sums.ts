@@ -65,11 +65,7 @@ export class Sums {
     if (sum === undefined) {
       const start = this.#startOf(process.start)
       sum = {
-        entity: new Entity(
-          this.#attributes(vm, name, process.name),
-          start,
-          this.#workload(vm),
-        ),
+        entity: new Entity(this.#attributes(vm, name, process.name), start, this.#workload(vm)),
         used: { user: 0, system: 0 },
         memory: emptyStatm(),
         processes: 0,

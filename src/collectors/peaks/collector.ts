@@ -12,6 +12,8 @@ export interface EntityPeaks {
   readonly kind: 'group' | 'container' | 'pod'
   /** Its attributes; the same object as long as they are the same. */
   readonly attributes: Attributes
+  /** Those of them that identify its container or pod. */
+  readonly workload: Attributes | undefined
   /** The largest value of the last minute; NaN where there is none. */
   peak(name: PeakName): number
 }
@@ -41,8 +43,8 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
   meter.addBatchObservableCallback(
     (result) => {
       for (const recorded of peaks()) {
-        const { kind, attributes } = recorded
-        const entity = entities.get(attributes) ?? new Entity(attributes, created)
+        const { kind, attributes, workload } = recorded
+        const entity = entities.get(attributes) ?? new Entity(attributes, created, workload)
         entities.set(attributes, entity)
         for (const [name, measurement] of kinds[kind].rows) {
           const value = recorded.peak(name)

@@ -27,6 +27,7 @@ export const GROUP_METRICS = metricTable({
       valueType: 'int',
       otel: { name: 'procgroup.process.count', unit: '{process}' },
       classic: { name: `${CLASSIC}num_procs`, kind: 'gauge' },
+      role: recorded('processes'),
     },
     threads: {
       description: 'Threads of the processes in the group',
@@ -43,11 +44,14 @@ export const GROUP_METRICS = metricTable({
     minorFaults: faults('minor'),
     voluntarySwitches: contextSwitches('voluntary', 'voluntary'),
     involuntarySwitches: contextSwitches('involuntary', 'nonvoluntary'),
-    memoryResident: memory(
-      'procgroup.memory.usage',
-      'resident',
-      'Resident memory; pages that members share count once for each',
-    ),
+    memoryResident: {
+      ...memory(
+        'procgroup.memory.usage',
+        'resident',
+        'Resident memory; pages that members share count once for each',
+      ),
+      role: recorded('memory'),
+    },
     memoryVirtual: memory('procgroup.memory.virtual', 'virtual', 'Address space'),
     memorySwapped: memory('procgroup.memory.swap', 'swapped', 'Swapped-out private memory'),
     memoryProportional: memory(
@@ -78,12 +82,14 @@ export const GROUP_METRICS = metricTable({
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'procgroup.process.exits', unit: '{process}' },
+      role: recorded('exits'),
     },
     restarts: {
       description: 'Times that processes came to the group when all earlier ones were gone',
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'procgroup.restarts', unit: '{restart}' },
+      role: recorded('restarts'),
     },
     uptime: {
       description: 'Time since the start of the oldest member',
@@ -256,6 +262,11 @@ export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   SELF_METRICS,
 ]
 
+/** The recorder's figure of a group. */
+function recorded(figure: string) {
+  return { subject: 'group', figure } as const
+}
+
 function cpuTime(mode: 'user' | 'system', of: Level = 'group') {
   return {
     description: `CPU time${OF[of]}, by mode`,
@@ -263,6 +274,7 @@ function cpuTime(mode: 'user' | 'system', of: Level = 'group') {
     valueType: 'double',
     otel: { name: `${ROOT[of]}.cpu.time`, unit: 's', attributes: { 'cpu.mode': mode } },
     classic: { name: `${CLASSIC}${PREFIX[of]}cpu_seconds_total`, attributes: { mode } },
+    ...(of === 'group' && { role: recorded('cpu') }),
   } as const
 }
 
@@ -277,6 +289,7 @@ function diskIo(direction: 'read' | 'write', classic: string, of: Level = 'group
       attributes: { 'disk.io.direction': direction },
     },
     classic: { name: classic, ...(of === 'thread' && { attributes: { iomode: direction } }) },
+    ...(of === 'group' && { role: recorded(direction) }),
   } as const
 }
 
@@ -291,6 +304,7 @@ function faults(type: 'major' | 'minor', of: Level = 'group') {
       attributes: { 'system.paging.fault.type': type },
     },
     classic: { name: `${CLASSIC}${PREFIX[of]}${type}_page_faults_total` },
+    ...(of === 'group' && type === 'major' && { role: recorded('faults') }),
   } as const
 }
 
@@ -312,6 +326,7 @@ function contextSwitches(
       name: `${CLASSIC}${PREFIX[of]}context_switches_total`,
       attributes: { ctxswitchtype },
     },
+    ...(of === 'group' && { role: recorded('switches') }),
   } as const
 }
 

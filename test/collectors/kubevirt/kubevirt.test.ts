@@ -1,7 +1,6 @@
 /** Virtual machines on made-up procfs trees, seen as Prometheus does. */
 import test, { type ExecutionContext } from 'ava'
 import { registerKubevirt } from '../../../src/collectors/kubevirt/collector.ts'
-import { kubevirtTables } from '../../../src/collectors/kubevirt/definitions.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
 import { Directory } from '../../../src/workloads/directory.ts'
@@ -55,7 +54,7 @@ function setUp(
   const source = new TestSource()
   const directory = new Directory({ sources: [source] })
   const naming = { host: 'node-1', strict: options.strict ?? false }
-  const scrape = servedText('kubevirt', kubevirtTables(naming), (meter) =>
+  const scrape = servedText('kubevirt', (meter) =>
     registerKubevirt(
       meter,
       { targets: [], info: false, ...options, ...naming },

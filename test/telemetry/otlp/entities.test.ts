@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
 import { WORKLOAD_KEYS } from '../../../src/entities/workload-attributes.ts'
-import { ENTITY_KEYS } from '../../../src/telemetry/entity-keys.ts'
+import { Entity, type Series } from '../../../src/telemetry/entity.ts'
 import { EntityResources } from '../../../src/telemetry/otlp/entities.ts'
 import { countPoints } from '../../../src/telemetry/otlp/requests.ts'
 
@@ -34,15 +34,26 @@ const points = [
   { ...A, 'cpu.mode': 'system' },
   { ...B },
   { 'container.id': 'c'.repeat(64) },
-]
+].map(seriesOf)
 
-function metrics(attributes: readonly Record<string, string>[]): ResourceMetrics {
+/** The series of an entity of the container or pod that the attributes name. */
+function seriesOf(attributes: Record<string, string>): Series {
+  const pairs = Object.entries(attributes)
+  const workload = pairs.filter(([key]) => key in WORKLOAD_KEYS)
+  const own = pairs.filter(([key]) => !(key in WORKLOAD_KEYS))
+  const entity = new Entity(Object.fromEntries(own), [1, 0], Object.fromEntries(workload))
+  return entity.series(undefined)
+}
+
+function metrics(series: readonly Series[]): ResourceMetrics {
   const metric = (name: string) => ({
     descriptor: { name, description: '', unit: '', valueType: 0 },
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
     dataPointType: DataPointType.GAUGE as const,
-    dataPoints: attributes.map((each, value) => ({
-      attributes: each,
+    dataPoints: series.map((each, value) => ({
+      attributes: each.attributes,
+      series: each,
+      row: undefined,
       value,
       startTime: [1, 0] as [number, number],
       endTime: [2, 0] as [number, number],
@@ -136,7 +147,9 @@ test("an image's reference is divided as the conventions have it", (t) => {
   }
   for (const [reference, parts] of Object.entries(images)) {
     const point = { ...A, 'container.image.name': reference }
-    const [, { resource }] = new EntityResources().divide(metrics([{ a: '' }, point]))
+    const [, { resource }] = new EntityResources().divide(
+      metrics([seriesOf({ a: '' }), seriesOf(point)]),
+    )
     const seen = Object.entries(resource.attributes).flatMap(([key, value]) =>
       key.startsWith('container.image.') ? [[key.slice('container.image.'.length), value]] : [],
     )
@@ -144,6 +157,19 @@ test("an image's reference is divided as the conventions have it", (t) => {
   }
 })
 
-test('whatever collectors say of whose something is tells Resources apart', (t) => {
-  t.deepEqual([...ENTITY_KEYS].sort(), Object.keys(WORKLOAD_KEYS).sort())
+test('identity in the names of another vocabulary, and attributes that no entity made, stay on the point', (t) => {
+  const whole = metrics([seriesOf({ ...A })])
+  const [metric] = whole.scopeMetrics[0].metrics
+  const [point] = metric.dataPoints
+  const others = [
+    { ...point, attributes: { container_id: 'a' } },
+    { ...point, attributes: { ...A }, series: undefined },
+  ]
+  Object.assign(metric, { dataPoints: others })
+  const [agent, ...rest] = new EntityResources().divide({
+    ...whole,
+    scopeMetrics: [{ ...whole.scopeMetrics[0], metrics: [metric] }],
+  })
+  t.deepEqual(agent.scopeMetrics[0].metrics[0].dataPoints as unknown[], others)
+  t.deepEqual(rest, [])
 })
