@@ -7,6 +7,8 @@ import type { MetricTable } from '../telemetry/definitions.ts'
 export type Close = () => void | Promise<void>
 
 /**
+ * A collector: its settings, its metrics, and how it starts.
+ *
  * @typeParam Config the settings that it looks at: its own, and others that it shares.
  * @typeParam Sources what it reads from.
  */

@@ -9,6 +9,7 @@ import { PEAKS } from './peaks/collector.ts'
 import { PERF } from './perf/collector.ts'
 import { PROCESS_GROUPS } from './process-groups/collector.ts'
 
+/** All collectors, in the order in which a collection runs them. */
 export const COLLECTORS = [PROCESS_GROUPS, CGROUPS, PERF, KUBEVIRT, PEAKS, AGENT] as const
 
 /** What collectors read from. */

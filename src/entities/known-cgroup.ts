@@ -24,6 +24,7 @@ interface KnownDevice {
   entity: Entity | undefined
 }
 
+/** A measured cgroup: its entity, its devices, and the files that it lacks. */
 export class KnownCgroup {
   readonly path: string
   readonly inode: number

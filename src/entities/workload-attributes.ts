@@ -59,6 +59,7 @@ export function workloadAttributes({ owner, container, pod }: Workload): Attribu
   return attributes
 }
 
+/** Name of a container as metrics show it: `POD` for the pause container, undefined while it is not known. */
 export function containerName(container: Workload['container']): string | undefined {
   return container?.isSandbox ? SANDBOX : container?.name
 }

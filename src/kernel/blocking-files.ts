@@ -8,6 +8,7 @@
 import { closeSync, open, read } from 'node:fs'
 import type { FileContent } from './file-reader.ts'
 
+/** Limits of reads that may block. */
 export interface BlockingFilesOptions {
   /** Milliseconds that a read may take. */
   readonly timeLimit?: number
@@ -17,6 +18,7 @@ export interface BlockingFilesOptions {
   readonly onBlocked?: (path: string) => void
 }
 
+/** A file to be read, and how. */
 export interface ReadRequest<T> {
   readonly path: string
   /** Bytes that are read at most. */
@@ -77,6 +79,7 @@ export function lateReads(): number {
   return late
 }
 
+/** Reads files in libuv's thread pool, each within a time limit, and skips the owners of files that did not answer. */
 export class BlockingFiles {
   readonly #timeLimit: number
   readonly #places: number

@@ -11,6 +11,7 @@ export class KernelFormatError extends Error {
 }
 
 const NEWLINE = 0x0a
+/** The byte of a blank. */
 export const SPACE = 0x20
 const TAB = 0x09
 const ZERO = 0x30
@@ -18,6 +19,7 @@ const NINE = 0x39
 /** A number of up to 15 digits is exact in a double. */
 const EXACT_DIGITS = 15
 
+/** Reads numbers and keys from the bytes of a kernel file, without making strings. */
 export class ByteScanner {
   bytes: Uint8Array = new Uint8Array(0)
   position = 0

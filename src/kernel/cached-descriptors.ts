@@ -13,6 +13,7 @@ interface CachedFile {
   isUsed: boolean
 }
 
+/** A file reader that keeps descriptors open between collections, up to a limit. */
 export class CachedDescriptorReader extends FileReader {
   /** Files opened so far, and those among them in the place of a kept file that the kernel had removed. */
   opened = 0

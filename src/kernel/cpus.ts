@@ -1,6 +1,11 @@
 /** The CPUs that are online: Documentation/admin-guide/cputopology.rst. */
 import { readFileSync } from 'node:fs'
 
+/**
+ * The numbers of the CPUs that are online.
+ *
+ * @throws NodeJS.ErrnoException when the file can't be read.
+ */
 export function onlineCpus(file = '/sys/devices/system/cpu/online'): number[] {
   return parseCpuList(readFileSync(file, 'utf8'))
 }

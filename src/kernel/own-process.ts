@@ -1,13 +1,18 @@
 /** What this process uses, from `/proc/self`: the same wherever the procfs of the node is mounted. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 
+/** Memory of this process. */
 export interface OwnMemory {
   /** Bytes. */
   readonly virtual: number
   readonly resident: number
 }
 
-/** @param pageSize bytes in a page. */
+/**
+ * Memory of this process, from `/proc/self/statm`.
+ *
+ * @param pageSize bytes in a page.
+ */
 export function ownMemory(pageSize: number): OwnMemory {
   const [virtual, resident] = readFileSync('/proc/self/statm', 'latin1').split(' ').map(Number)
   return { virtual: virtual * pageSize, resident: resident * pageSize }

@@ -17,7 +17,11 @@ export type PollForPriority = (descriptors: readonly number[]) => boolean[]
 
 let loaded: PollForPriority | undefined
 
-/** @throws Error that says that koffi is missing, or has no binary for this platform. */
+/**
+ * Loads koffi, and binds poll(2).
+ *
+ * @throws Error that says that koffi is missing, or has no binary for this platform.
+ */
 export async function loadPoll(): Promise<PollForPriority> {
   loaded ??= await load()
   return loaded

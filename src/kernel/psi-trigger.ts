@@ -1,6 +1,7 @@
 /** Pressure triggers: the kernel watches a threshold between two readings (Documentation/accounting/psi.rst). */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 
+/** When a pressure trigger fires: so much stall within a window. */
 export interface Threshold {
   readonly type: 'some' | 'full'
   /** Milliseconds of stall within a window that make an event. */

@@ -14,6 +14,7 @@ export interface Stall {
   total: number
 }
 
+/** Pressure of one resource. */
 export interface Pressure {
   /** Time in which at least one task waited for the resource. */
   readonly some: Stall
@@ -24,6 +25,7 @@ export interface Pressure {
 const PERCENT = 100
 const MICROSECONDS = 1e6
 
+/** A record to be filled; every value is NaN. */
 export function emptyPressure(): Pressure {
   return { some: noStall(), full: noStall() }
 }

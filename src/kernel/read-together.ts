@@ -18,7 +18,11 @@ export async function* readTogether<Item, T>(
   }
 }
 
-/** @throws why the reading failed. */
+/**
+ * The value of a read that succeeded.
+ *
+ * @throws why the reading failed.
+ */
 export function resultOf<T>(result: Settled<T>): T {
   if (result.status === 'rejected') throw result.reason
   return result.value

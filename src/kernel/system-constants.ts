@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 
+/** Units of the values in procfs. */
 export interface SystemConstants {
   /** Bytes in a page of memory: the unit of `rss`. */
   readonly pageSize: number

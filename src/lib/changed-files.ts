@@ -1,6 +1,7 @@
 /** Whether any of some files is another than before. */
 import { statSync } from 'node:fs'
 
+/** Files whose changes are noticed. */
 export class ChangedFiles {
   readonly #seen = new Map<string, string>()
 

@@ -4,6 +4,7 @@
  */
 import { RE2JS } from 're2js'
 
+/** A compiled regular expression with groups. */
 export interface Pattern {
   /** Names of the groups, by number; '' for the whole match (0) and for groups without a name. */
   readonly names: readonly string[]
@@ -16,13 +17,21 @@ export interface WholeMatch {
   test(text: string): boolean
 }
 
-/** @throws Error that says what is wrong with the expression. */
+/**
+ * Compiles an expression that has to match a text from beginning to end; a dot also matches a newline.
+ *
+ * @throws Error that says what is wrong with the expression.
+ */
 export function compileWhole(source: string): WholeMatch {
   const regex = RE2JS.compile(source, RE2JS.DOTALL)
   return { test: (text) => regex.testExact(text) }
 }
 
-/** @throws Error that says what is wrong with the expression. */
+/**
+ * Compiles an expression that is searched for in texts.
+ *
+ * @throws Error that says what is wrong with the expression.
+ */
 export function compilePattern(source: string): Pattern {
   const { unique, originals } = withUniqueNames(source)
   const regex = RE2JS.compile(unique)

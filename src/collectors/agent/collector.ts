@@ -16,6 +16,7 @@ import type { LoopDelay } from './loop-delay.ts'
 import { registerNameSources } from './name-sources.ts'
 import { registerRuns } from './runs.ts'
 
+/** Where the collector of the agent reads its own state. */
 export interface AgentSources {
   readonly version: string
   /** What each collector before this one did in this collection. */
@@ -28,6 +29,7 @@ export interface AgentSources {
   readonly system: SystemConstants
 }
 
+/** Registers the metrics of the agent itself: its collectors, exports, name sources, process and build. */
 export function registerAgent(meter: Meter, sources: AgentSources): void {
   const { version, runs, exports, nameSources } = sources
   const created = now()
@@ -70,6 +72,7 @@ function registerProcess(
   }, observables)
 }
 
+/** The collector of the agent itself; it is always enabled. */
 export const AGENT = defineCollector({
   name: 'agent',
   settings: {},

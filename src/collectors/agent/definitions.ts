@@ -2,7 +2,9 @@
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
 
 const SCOPE = 'agent'
+/** Attribute key: the name of a collector. */
 export const COLLECTOR_KEY = 'otel_interrogator.collector'
+/** Attribute key: the name of a source of container and pod names. */
 export const NAME_SOURCE_KEY = 'otel_interrogator.name_source'
 
 /** One series for each collector. */
@@ -218,6 +220,7 @@ export const BUILD_METRICS = metricTable({
   },
 })
 
+/** All metrics of the agent itself. */
 export const AGENT_TABLES: readonly MetricTable[] = [
   COLLECTOR_METRICS,
   FAILURE_METRICS,

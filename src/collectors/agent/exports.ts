@@ -10,6 +10,8 @@ const REJECTED = 'rejected'
 const SUPERSEDED = 'superseded'
 
 /**
+ * Registers the counters of exported points, skipped pushes and requests.
+ *
  * @param counts undefined when nothing is pushed: then there are no such metrics.
  * @param created since when exports are counted.
  */

@@ -11,6 +11,7 @@ const RESOLUTION = 50
 /** Milliseconds after the last sign of a collection in which its text and its pushes are made. */
 const WINDOW = 500
 
+/** Measures the delay of the event loop during collections and while they are answered. */
 export class LoopDelay {
   readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
   #timer: NodeJS.Timeout | undefined

@@ -5,7 +5,11 @@ import { createInstruments } from '../../telemetry/instruments.ts'
 import type { SourceCache } from '../../workloads/source-cache.ts'
 import { NAME_SOURCE_KEY, NAME_SOURCE_METRICS } from './definitions.ts'
 
-/** @param created since when questions are counted. */
+/**
+ * Registers the counters of each source of container and pod names.
+ *
+ * @param created since when questions are counted.
+ */
 export function registerNameSources(
   meter: Meter,
   caches: readonly SourceCache[],

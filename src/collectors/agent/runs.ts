@@ -8,7 +8,11 @@ import type { CollectorRun } from '../../telemetry/sampler.ts'
 import { toSeconds } from '../../telemetry/time.ts'
 import { COLLECTOR_KEY, COLLECTOR_METRICS, FAILURE_METRICS } from './definitions.ts'
 
-/** @param created since when failures are counted. */
+/**
+ * Registers duration, success and series of each collector, and a counter of its failures by reason.
+ *
+ * @param created since when failures are counted.
+ */
 export function registerRuns(
   meter: Meter,
   runs: () => Iterable<CollectorRun>,

@@ -33,6 +33,7 @@ export const CADVISOR_STATS: Readonly<Partial<Record<keyof CgroupStats, OtherNam
   tasksLimit: gauge('container_threads_max'),
 }
 
+/** cAdvisor's names of the counters of storage devices. */
 export const CADVISOR_DEVICES: Readonly<Record<Exclude<keyof DeviceIo, 'device'>, OtherName>> = {
   readBytes: { name: 'container_fs_reads_bytes_total' },
   writeBytes: { name: 'container_fs_writes_bytes_total' },

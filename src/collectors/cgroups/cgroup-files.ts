@@ -8,8 +8,11 @@ import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
 import type { FileReader } from '../../kernel/file-reader.ts'
 import { emptyPressure, type Pressure } from '../../kernel/psi.ts'
 
+/** Resources for which the kernel measures pressure; `irq` since Linux 6.1. */
 export const RESOURCES = ['cpu', 'memory', 'io', 'irq'] as const
+/** A resource for which the kernel measures pressure. */
 export type Resource = (typeof RESOURCES)[number]
+/** Pressure of a cgroup or of the node, by resource. */
 export type Pressures = Readonly<Record<Resource, Pressure>>
 
 /** Everything that is read of a cgroup; overwritten by the next one. */
@@ -19,6 +22,7 @@ export interface CgroupReading {
   devices: readonly DeviceIo[]
 }
 
+/** A record without any pressure: every value is NaN. */
 export function emptyPressures(): Pressures {
   return {
     cpu: emptyPressure(),

@@ -16,6 +16,7 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import { type CgroupFile, type CgroupReading, emptyPressures } from './cgroup-files.ts'
 import type { FileHealth } from './file-health.ts'
 
+/** What `Cgroups` reads from and reports to. */
 export interface CgroupParts {
   readonly tree: CgroupTree
   readonly files: readonly CgroupFile[]
@@ -34,6 +35,7 @@ export interface CgroupParts {
   readonly boot: HrTime
 }
 
+/** The measured cgroups of the node, followed from one collection to the next. */
 export class Cgroups {
   readonly #parts: CgroupParts
   /** By path; undefined for cgroups that are not measured. */

@@ -38,8 +38,10 @@ import { Triggers } from './triggers.ts'
 
 type CgroupsConfig = Values<typeof CGROUP_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 
+/** Settings of the collector of cgroups. */
 export type CgroupsOptions = Omit<CgroupsConfig['cgroups'], 'enabled'> & CgroupsConfig['pressure']
 
+/** What the collector of cgroups reads from. */
 export interface CgroupsSources {
   readonly procfs: Procfs
   readonly system: SystemConstants
@@ -174,6 +176,7 @@ function readNode(
 
 const NO_STALL = { ...emptyPressures().cpu.full }
 
+/** The collector of cgroups. */
 export const CGROUPS = defineCollector({
   name: 'cgroups',
   settings: CGROUP_SETTINGS,

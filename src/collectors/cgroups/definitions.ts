@@ -16,11 +16,13 @@ import { RESOURCES, type Resource } from './cgroup-files.ts'
 
 const SCOPE = 'cgroups'
 
+/** One statistic of a cgroup, and its metric. */
 export interface StatRow {
   readonly field: keyof CgroupStats
   readonly definition: MetricDefinition
 }
 
+/** One value of pressure stall information, and its metric. */
 export interface PressureRow {
   readonly resource: Resource
   readonly type: 'some' | 'full'
@@ -209,6 +211,7 @@ function rowsOf(
 
 const HELP: Readonly<Record<Resource, string>> = { cpu: 'CPU', memory: 'Mem', io: 'IO', irq: 'IRQ' }
 
+/** The rows and the tables of metrics of one level. */
 export interface LevelRows {
   readonly stats: readonly StatRow[]
   readonly pressures: readonly PressureRow[]
@@ -234,12 +237,14 @@ const DEVICE_KEYS = {
   },
 }
 
+/** The metrics of containers, pods and other cgroups. */
 export const LEVELS: Readonly<Record<Level, LevelRows>> = {
   container: levelRows('container'),
   pod: levelRows('pod'),
   cgroup: levelRows('cgroup'),
 }
 
+/** The rows of the node's pressure. */
 export const NODE_PRESSURE = pressureRows(
   'node',
   (resource) => `system.${resource}.linux.pressure`,
@@ -247,6 +252,7 @@ export const NODE_PRESSURE = pressureRows(
   { prefix: `${PSI_PREFIX}_monitored_node`, subject: 'monitored node' },
 )
 
+/** The metrics of the node's pressure. */
 export const NODE_METRICS = metricTable({
   scope: SCOPE,
   keys: {},
@@ -319,6 +325,7 @@ export const FILE_METRICS = metricTable({
   },
 })
 
+/** All metrics of the collector of cgroups. */
 export const CGROUP_TABLES: readonly MetricTable[] = [
   ...Object.values(LEVELS).flatMap(({ table, devices }) => [table, devices]),
   NODE_METRICS,

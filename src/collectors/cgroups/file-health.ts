@@ -9,6 +9,7 @@ import { FILE_METRICS } from './definitions.ts'
 /** The file, or what it would say, is not there: no failure, but an omission. */
 const ABSENT = new Set(['ENOENT', 'EOPNOTSUPP', 'ENODEV'])
 
+/** Counts files of cgroups that are missing or could not be read. */
 export class FileHealth {
   readonly #created: HrTime
   readonly #missing = new Map<string, { readonly entity: Entity; count: number }>()

@@ -11,6 +11,7 @@ import type { CgroupReading, Pressures } from './cgroup-files.ts'
 import type { PressureRow } from './definitions.ts'
 import { LEVELS, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 
+/** Observes what was read of the cgroups of one level. */
 export interface Observer {
   /** @param detail what was read; of a sample only the figures that change by the second are observed. */
   readonly observe: (

@@ -10,6 +10,7 @@ const KEYS: readonly string[] = ['resource', 'type', 'stall', 'window', ...PATTE
 const WINDOW = duration(500, 10_000)
 const STALL = duration(1, 10_000)
 
+/** The format of `pressure.triggers`. */
 export const PRESSURE_TRIGGERS: Format<readonly TriggerOptions[]> = format({
   allowed:
     'a list such as [{resource: memory, type: some, stall: 150ms, window: 2s, pod: "db-*"}], in text ' +

@@ -33,6 +33,7 @@ const classic = {
   }),
 }
 
+/** Settings of the collector of cgroups, by section. */
 export const CGROUP_SETTINGS = {
   cgroups,
   pressure,

@@ -13,6 +13,7 @@ import type { Workloads } from '../../workloads/workloads.ts'
 import { EVENT_METRICS } from './definitions.ts'
 import type { FileHealth } from './file-health.ts'
 
+/** A pressure trigger: its threshold, and the containers that it is armed for. */
 export interface TriggerOptions extends Threshold {
   readonly resource: 'cpu' | 'memory' | 'io'
   /** Patterns of names; undefined for every container. */
@@ -27,6 +28,7 @@ interface Armed {
   count: number
 }
 
+/** What `Triggers` needs. */
 export interface TriggerParts {
   /** The mount of cgroup v2. */
   readonly root: string
@@ -38,6 +40,7 @@ export interface TriggerParts {
 /** Looks at the triggers so often in a window: the kernel gives one event for each window at most. */
 const LOOKS = 4
 
+/** Pressure triggers of containers: armed while a container exists, their events counted. */
 export class Triggers {
   readonly #options: readonly TriggerOptions[]
   readonly #parts: TriggerParts

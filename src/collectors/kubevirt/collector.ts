@@ -20,8 +20,10 @@ import { VirtualMachines } from './virtual-machines.ts'
 
 type KubevirtConfig = Values<typeof KUBEVIRT_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 
+/** Settings of the collector of virtual machines. */
 export type KubevirtOptions = KubevirtNaming & Omit<KubevirtConfig['kubevirt'], 'enabled'>
 
+/** What the collector of virtual machines reads from. */
 export interface KubevirtSources {
   readonly procfs: Procfs
   readonly system: SystemConstants
@@ -79,6 +81,7 @@ export function registerKubevirt(
 /** As the metrics reference shows it. */
 const EXAMPLE: KubevirtNaming = { host: 'NODE', strict: false }
 
+/** The collector of KubeVirt's virtual machines. */
 export const KUBEVIRT = defineCollector({
   name: 'kubevirt',
   settings: KUBEVIRT_SETTINGS,

@@ -5,6 +5,7 @@ import {
   metricTable,
 } from '../../telemetry/definitions.ts'
 
+/** What the names and types of the metrics depend on. */
 export interface KubevirtNaming {
   /** Name of the node, the label `host` of the classic names. */
   readonly host: string
@@ -18,6 +19,7 @@ const MEMORY = 'kubevirt_pod_infra_memory_amount_bytes'
 /** Of the set of metrics, not of the program. */
 const VERSION = '1'
 
+/** The metrics of the processes of virtual machines. */
 export function vmTable({ host, strict }: KubevirtNaming) {
   const unlessStrict = (label: string) => (strict ? false : label)
   const classic = (name: string, type: string) => ({ name, attributes: { host, type } })
@@ -78,6 +80,7 @@ export function vmTable({ host, strict }: KubevirtNaming) {
   })
 }
 
+/** What the collector reports of its own reading. */
 export const HEALTH_TABLE = metricTable({
   scope: SCOPE,
   keys: {},
@@ -109,6 +112,7 @@ export const HEALTH_TABLE = metricTable({
   },
 })
 
+/** All metrics of the collector of virtual machines. */
 export function kubevirtTables(naming: KubevirtNaming): MetricTable[] {
   return [vmTable(naming), HEALTH_TABLE]
 }

@@ -10,6 +10,7 @@ export interface VmIdentity {
   readonly uid: string | undefined
 }
 
+/** The identity of a virtual machine of which nothing is known. */
 export const NOBODY: VmIdentity = { name: undefined, namespace: undefined, uid: undefined }
 
 /** Labels and annotations of pods that say which machine they carry. */
@@ -19,6 +20,7 @@ export const KUBEVIRT_LABELS = {
   id: 'vmi.kubevirt.io/id',
   name: 'vm.kubevirt.io/name',
 } as const
+/** Annotation of a pod that names the virtual machine. */
 export const DOMAIN_ANNOTATION = 'kubevirt.io/domain'
 
 const LAUNCHER = 'virt-launcher'

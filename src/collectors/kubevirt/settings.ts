@@ -30,6 +30,7 @@ const compat = {
   }),
 }
 
+/** Settings of the collector of virtual machines, by section. */
 export const KUBEVIRT_SETTINGS = {
   kubevirt,
   compat,

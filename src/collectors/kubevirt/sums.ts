@@ -5,6 +5,7 @@ import { Entity } from '../../telemetry/entity.ts'
 import type { VirtualMachine } from './virtual-machine.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
 
+/** What all processes of one name use, for one virtual machine. CPU time is in clock ticks, memory in pages. */
 export interface Sum {
   readonly entity: Entity
   readonly used: Ticks
@@ -13,6 +14,7 @@ export interface Sum {
   pass: number
 }
 
+/** Sums of the processes of virtual machines, by machine and process name. */
 export class Sums {
   readonly #strict: boolean
   readonly #startOf: (ticks: number) => HrTime

@@ -3,6 +3,7 @@ import { compileGoGlob } from '../../lib/globs/go-glob.ts'
 import type { WholeMatch } from '../../lib/re2.ts'
 import { type Format, format } from '../../lib/settings/formats.ts'
 
+/** A kind of process to be measured, by its arguments. */
 export interface Target {
   /** For people; it reaches no metric. */
   readonly name: string

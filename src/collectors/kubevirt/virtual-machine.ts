@@ -3,6 +3,7 @@ import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
 import { NOBODY, type VmIdentity } from './identity.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
 
+/** A pod, or another owner of processes, that may run a virtual machine. */
 export class VirtualMachine {
   readonly key: string
   readonly owner: CgroupOwner

@@ -16,6 +16,7 @@ import type { ArgvMatcher } from './targets.ts'
 import { VirtualMachine } from './virtual-machine.ts'
 import { VmProcess } from './vm-process.ts'
 
+/** What `VirtualMachines` reads from. */
 export interface VirtualMachinesParts {
   readonly procfs: Procfs
   readonly workloads: Workloads
@@ -36,6 +37,7 @@ const LOOK_AGAIN = 60
 /** Seconds for which a process is young. */
 const YOUNG = 5
 
+/** The virtual machines of the node, found by their processes and followed from one collection to the next. */
 export class VirtualMachines {
   /** Processes that could not be read, though they were there. */
   errors = 0

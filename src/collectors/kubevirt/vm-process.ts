@@ -10,6 +10,7 @@ export interface Ticks {
   system: number
 }
 
+/** A process of a virtual machine: its CPU time under its present name, and its memory. */
 export class VmProcess {
   readonly pid: number
   readonly directory: string

@@ -18,8 +18,10 @@ export interface EntityPeaks {
   peak(name: PeakName): number
 }
 
+/** What a peak is of, such as `cpu`. */
 export type PeakName = keyof (typeof CONTAINER_PEAKS)['metrics']
 
+/** What the collector of peaks reads from. */
 export interface PeaksSources {
   readonly peaks: () => Iterable<EntityPeaks>
 }
@@ -56,10 +58,12 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
   )
 }
 
+/** The setting that enables the collector of peaks. */
 export interface PeaksConfig {
   readonly recorder: { readonly enabled: boolean }
 }
 
+/** The collector of peaks: the largest values of the last minute, from the recorder. */
 export const PEAKS = defineCollector({
   name: 'peaks',
   settings: {},

@@ -44,6 +44,7 @@ export const POD_PEAKS = metricTable({
   metrics: cgroupPeaks('k8s.pod', 'of the pod, from its own cgroup,'),
 })
 
+/** All metrics of the collector of peaks. */
 export const PEAK_TABLES: readonly MetricTable[] = [GROUP_PEAKS, CONTAINER_PEAKS, POD_PEAKS]
 
 function cgroupPeaks(root: string, of: string) {

@@ -16,6 +16,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { FIRST_PROCESS } from './definitions.ts'
 
+/** What `CgroupCounters` needs. */
 export interface CgroupCountersOptions {
   /** The mount of the hierarchy that counts by cgroup. */
   readonly root: string
@@ -42,6 +43,7 @@ function firstProcess(directory: string): number | undefined {
   }
 }
 
+/** Perf counters of cgroups: opened when a cgroup appears, closed when it goes, within a budget of descriptors. */
 export class CgroupCounters {
   descriptors = 0
   /** Cgroups of the last pass for which there were no descriptors left. */

@@ -33,8 +33,10 @@ import { PERF_SETTINGS } from './settings.ts'
 
 type PerfConfig = Values<typeof PERF_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 
+/** Settings of the collector of perf events. */
 export type PerfOptions = Omit<PerfConfig['perf'], 'enabled'> & PerfConfig['cgroups']
 
+/** What the collector of perf events reads from. */
 export interface PerfSources {
   readonly slice: TimeSlice
   readonly workloads: Workloads
@@ -171,6 +173,7 @@ function labelsFor(options: PerfOptions, name: EventClass): readonly string[] {
   return options[name]
 }
 
+/** The collector of perf events. */
 export const PERF = defineCollector({
   name: 'perf',
   settings: PERF_SETTINGS,

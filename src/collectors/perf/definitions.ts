@@ -35,6 +35,7 @@ export const COVERAGE = 'coverage'
 /** Labels that are no events: for how long those that are were to be counted, and were. */
 export const TIMES = { TimeEnabled: 'enabled', TimeRunning: 'running' } as const
 
+/** What perf events are counted for. */
 export type PerfScope = Level | 'group'
 
 const ROOTS: Readonly<Record<PerfScope, string>> = {
@@ -55,6 +56,7 @@ export function isClock({ label }: PerfEvent): boolean {
   return label.endsWith('Clock')
 }
 
+/** The metrics of perf events, by what they are counted for. */
 export const PERF_TABLES: Readonly<Record<PerfScope, MetricTable>> = {
   container: levelTable('container'),
   pod: levelTable('pod'),
@@ -179,6 +181,7 @@ export const PERF_EVENTS = metricTable({
   },
 })
 
+/** All metrics of the collector of perf events. */
 export const ALL_PERF_TABLES: readonly MetricTable[] = [
   ...Object.values(PERF_TABLES),
   PERF_SELF_METRICS,

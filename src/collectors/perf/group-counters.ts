@@ -18,6 +18,7 @@ import type { WholeMatch } from '../../lib/re2.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 
+/** What `GroupCounters` needs. */
 export interface GroupCountersOptions {
   readonly procfs: Procfs
   readonly ticksPerSecond: number
@@ -42,6 +43,7 @@ interface GroupCounts {
   pass: number
 }
 
+/** Perf counters of process groups, opened for each process. */
 export class GroupCounters {
   descriptors = 0
   /** Processes of the last pass for which there were no descriptors left. */

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import type { PerfEvent } from '../../kernel/perf-events/events.ts'
 import type { PerfOpener, PerfTarget } from '../../kernel/perf-events/open.ts'
 
+/** A wanted event, and whether it can be counted. */
 export interface Probed {
   readonly event: PerfEvent
   /** Why it can't be counted; undefined when it can. */
@@ -20,7 +21,11 @@ const HINTS: Readonly<Record<string, string>> = {
   EMFILE: 'there are not descriptors enough',
 }
 
-/** @param directory of a cgroup; undefined when only processes are to be counted. */
+/**
+ * Opens each event once, and says which can be counted.
+ *
+ * @param directory of a cgroup; undefined when only processes are to be counted.
+ */
 export function probeEvents(
   opener: PerfOpener,
   directory: string | undefined,

@@ -52,6 +52,7 @@ const perf = {
   }),
 }
 
+/** Settings of the collector of perf events, by section. */
 export const PERF_SETTINGS = {
   perf,
 }

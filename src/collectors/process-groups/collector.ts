@@ -35,6 +35,7 @@ import type { GroupTracker, TrackerOptions, TrackerSources } from './track/track
 
 type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>['process_groups']
 
+/** Settings of the collector of process groups. */
 export type ProcessGroupsOptions = TrackerOptions &
   Pick<GroupSettings, 'threads' | 'smaps' | 'refresh' | 'smaps_interval'> & {
     readonly rules: ReplaceableRules
@@ -44,6 +45,7 @@ export type ProcessGroupsOptions = TrackerOptions &
     readonly strict: boolean
   }
 
+/** What the collector of process groups reads from. */
 export interface ProcessGroupsSources {
   readonly procfs: Procfs
   readonly system: SystemConstants
@@ -135,10 +137,12 @@ function createTracker(
   return new ProcessTracker({ ...sources, tasks, accounting, ownership }, options, now())
 }
 
+/** The part of the configuration that the collector of process groups looks at. */
 export interface ProcessGroupsConfig extends Values<typeof PROCESS_GROUP_SETTINGS> {
   readonly process_names: readonly unknown[] | undefined
 }
 
+/** The collector of process groups. */
 export const PROCESS_GROUPS = defineCollector({
   name: 'process_groups',
   settings: PROCESS_GROUP_SETTINGS,

@@ -254,6 +254,7 @@ export const SELF_METRICS = metricTable({
   },
 })
 
+/** All metrics of the collector of process groups. */
 export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   GROUP_METRICS,
   WAIT_METRICS,

@@ -123,6 +123,7 @@ const compat = {
   }),
 }
 
+/** Settings of the collector of process groups, by section. */
 export const PROCESS_GROUP_SETTINGS = {
   process_groups,
   compat,

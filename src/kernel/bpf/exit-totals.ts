@@ -23,6 +23,7 @@ export interface ExitUsage {
   readonly writeBytes: number
 }
 
+/** A process: its PID, and its start, which tells it from later processes with that PID. */
 export interface ProcessId {
   readonly pid: number
   /** Nanoseconds since boot. */
@@ -42,12 +43,14 @@ export interface ListedExit extends UnseenExits {
   readonly process: ProcessId
 }
 
+/** How often a process has forked and executed a program since the last `drain`. */
 export interface Starts {
   readonly process: ProcessId
   readonly forks: number
   readonly execs: number
 }
 
+/** What was counted since the last `drain`. */
 export interface Drained {
   readonly listed: readonly ListedExit[]
   readonly unseen: readonly UnseenExits[]
@@ -69,6 +72,7 @@ const NEVER = 0xffff_ffff_ffff_ffffn
 /** What /proc/uptime leaves out. */
 const UPTIME_GRAIN = 10_000_000n
 
+/** The BPF program that counts exits, forks and executions. */
 export class ExitTotals {
   readonly #bpf: Bpf
   readonly #program: LoadedProgram

@@ -18,6 +18,8 @@ const HINTS: Readonly<Record<string, string>> = {
 const LACKING = new Set(['EINVAL', 'ENOENT', 'ENOTSUPP', 'EPERM'])
 
 /**
+ * Explains why the kernel refused a BPF program.
+ *
  * @param btf and `lockdown` are the kernel's files.
  * @returns the error's message, with what causes it where that can be known.
  */

@@ -34,6 +34,8 @@ const PAGE = 4096
 const EAGAIN = constants.errno.EAGAIN
 
 /**
+ * Loads the maps and programs of a light skeleton into the kernel.
+ *
  * @param file of the skeleton, as programs/build.mjs writes it.
  * @param contents that replace the first contents of maps, by name.
  * @throws NodeJS.ErrnoException when the kernel refuses: EPERM without CAP_BPF and CAP_PERFMON, or where a seccomp filter
@@ -68,6 +70,7 @@ export function loadSkeleton(
   }
 }
 
+/** Closes the descriptors of all maps and programs: the kernel unloads what nothing else uses. */
 export function closeProgram({ maps, programs }: LoadedProgram): void {
   for (const descriptor of [...maps.values(), ...programs.values()]) closeSync(descriptor)
 }

@@ -28,6 +28,7 @@ export const BpfCommand = {
 /** A field of `union bpf_attr`: its offset, its size in bytes, and a number or the memory that it points to. */
 export type BpfField = readonly [offset: number, size: 4 | 8, value: number | Uint8Array]
 
+/** bpf(2). */
 export interface Bpf {
   /**
    * Calls bpf(2).
@@ -52,7 +53,11 @@ export interface Bpf {
   address(memory: Uint8Array): bigint
 }
 
-/** @throws Error that says that koffi is missing, or that the platform has no number for the call. */
+/**
+ * Loads koffi, and binds bpf(2).
+ *
+ * @throws Error that says that koffi is missing, or that the platform has no number for the call.
+ */
 export async function loadBpf(): Promise<Bpf> {
   const number = NUMBERS[process.arch]
   if (number === undefined) throw new Error(`bpf(2) is not known on ${process.arch}`)
@@ -89,7 +94,11 @@ export async function loadBpf(): Promise<Bpf> {
   }
 }
 
-/** @param number of the error, as errno(3) has it. */
+/**
+ * The error of a failed call, with the kernel's code and what was tried.
+ *
+ * @param number of the error, as errno(3) has it.
+ */
 export function bpfError(number: number, what: string): NodeJS.ErrnoException {
   const code = NAMES.get(number) ?? UNNAMED.get(number) ?? `E${number}`
   return Object.assign(new Error(`${what}: ${code}`), { code, errno: number, syscall: 'bpf' })

@@ -14,6 +14,7 @@ import { closeProgram, type LoadedProgram, loadSkeleton } from './skeleton.ts'
 import { type Bpf, BpfCommand, loadBpf } from './syscall.ts'
 import type { TaskRecords } from './task-records.ts'
 
+/** What the task iterator reports of each task. */
 export interface TaskIteratorOptions {
   /** Whether there is a record for each thread, not for leaders only. */
   readonly threads: boolean

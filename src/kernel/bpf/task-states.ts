@@ -11,7 +11,11 @@ const TASK_RTLOCK_WAIT = 0x1000
 const TASK_FROZEN = 0x8000
 const UNINTERRUPTIBLE = 0x44
 
-/** @param state `__state` and `exit_state` of the task, together. */
+/**
+ * The byte of the state letter that proc_pid_stat(5) shows.
+ *
+ * @param state `__state` and `exit_state` of the task, together.
+ */
 export function stateLetter(state: number): number {
   if ((state & TASK_IDLE) === TASK_IDLE) return IDLE
   if ((state & (TASK_RTLOCK_WAIT | TASK_FROZEN)) !== 0) return UNINTERRUPTIBLE

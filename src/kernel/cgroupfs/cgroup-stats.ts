@@ -1,5 +1,6 @@
 /** What the kernel says of one cgroup. NaN stands for what it doesn't say, Infinity for no limit. */
 
+/** Statistics of one cgroup. */
 export interface CgroupStats {
   /** Seconds of CPU time; of all CPUs together. */
   cpuUsage: number
@@ -33,6 +34,7 @@ export interface CgroupStats {
   tasksLimit: number
 }
 
+/** Statistics of which none is known: every value is NaN. */
 export const NO_CGROUP_STATS: Readonly<CgroupStats> = {
   cpuUsage: Number.NaN,
   cpuUser: Number.NaN,

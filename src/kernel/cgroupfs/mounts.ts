@@ -1,6 +1,7 @@
 /** Where cgroup hierarchies are mounted: proc_pid_mountinfo(5), cgroups(7). */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
+/** Mount points of cgroup hierarchies. */
 export interface CgroupMounts {
   /** The mount of cgroup v2: alone, or beside those of v1; undefined where there is none. */
   readonly v2: string | undefined
@@ -40,6 +41,7 @@ function findCgroupTrees(root: string): CgroupMounts {
   return { v2, v1 }
 }
 
+/** Finds the mount points of cgroup hierarchies at or below `root` in the text of a `mountinfo` file. */
 export function parseMounts(text: string, root: string): CgroupMounts {
   let v2: string | undefined
   const v1 = new Map<string, string>()

@@ -6,6 +6,7 @@
  */
 import { readdirSync, type Stats, statSync } from 'node:fs'
 
+/** A cgroup that a walk found. */
 export interface CgroupNode {
   /** Below the root, with a slash before each name; empty for the root. */
   readonly path: string
@@ -23,11 +24,13 @@ interface Directory extends CgroupNode {
   children: Map<string, Directory>
 }
 
+/** How many levels below the root, and how many cgroups, a walk visits. */
 export interface TreeLimits {
   readonly depth: number
   readonly count: number
 }
 
+/** The tree of cgroups below a directory, walked once per collection. */
 export class CgroupTree {
   /** Cgroups that the last walk left out, for there were too many, they lay too deep, or are forbidden. */
   omitted = 0

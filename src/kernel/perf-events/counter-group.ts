@@ -15,6 +15,7 @@ export interface Count {
 const HEADER = 3
 const WORD = 8
 
+/** Perf events of one cgroup on one CPU that are counted over the same time, or one event of a thread. */
 export class CounterGroup {
   readonly events: readonly PerfEvent[]
   readonly #descriptors: readonly number[]

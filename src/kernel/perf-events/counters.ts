@@ -4,6 +4,7 @@ import { type Count, CounterGroup } from './counter-group.ts'
 import type { PerfEvent } from './events.ts'
 import type { PerfOpener } from './open.ts'
 
+/** Which events are counted, where and how. */
 export interface CounterParts {
   readonly opener: PerfOpener
   readonly cpus: readonly number[]
@@ -15,6 +16,7 @@ export interface CounterParts {
 /** What was counted since the opening; of events that could be opened. */
 export type Counts = Map<PerfEvent, Count>
 
+/** The counters of one cgroup or process, added up over CPUs or threads. */
 export class Counters {
   readonly #groups: readonly CounterGroup[]
   readonly #counts: Counts

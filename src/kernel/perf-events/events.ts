@@ -2,8 +2,10 @@
  * The events that can be counted, by the labels that users of the perf daemonset know: include/uapi/linux/perf_event.h.
  */
 
+/** The kind of an event: counted by the CPU, by the kernel, or by the CPU's caches. */
 export type EventClass = 'hardware' | 'software' | 'cache'
 
+/** An event that can be counted. */
 export interface PerfEvent {
   readonly label: string
   readonly class: EventClass

@@ -15,6 +15,7 @@ export type PerfTarget =
   | { readonly cgroup: number; readonly cpu: number }
   | { readonly thread: number }
 
+/** What perf_event_open(2) is to open. */
 export interface OpenRequest {
   readonly event: PerfEvent
   readonly target: PerfTarget
@@ -28,7 +29,11 @@ export interface PerfOpener {
   open(request: OpenRequest): number
 }
 
-/** @throws Error that says that koffi is missing, or that the platform has no number for the call. */
+/**
+ * Loads koffi, and binds perf_event_open(2).
+ *
+ * @throws Error that says that koffi is missing, or that the platform has no number for the call.
+ */
 export async function loadPerfOpener(): Promise<PerfOpener> {
   const number = NUMBERS[process.arch]
   if (number === undefined) throw new Error(`perf events are not known on ${process.arch}`)

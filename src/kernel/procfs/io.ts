@@ -12,6 +12,7 @@ export interface Io {
   writeBytes: U64
 }
 
+/** A record to be filled; every counter is 0. */
 export function emptyIo(): Io {
   return { readBytes: 0, writeBytes: 0 }
 }

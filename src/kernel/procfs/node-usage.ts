@@ -18,6 +18,7 @@ export interface NodeUsage {
   readonly switches: number
 }
 
+/** How much of each resource the node has. */
 export interface NodeSize {
   /** Logical CPUs that are online. */
   readonly cpus: number
@@ -28,6 +29,7 @@ export interface NodeSize {
 const KIB = 1024
 const LARGEST = 4 * 1024 * 1024
 
+/** Reads usage and size of the whole node. */
 export class NodeUsageReader {
   readonly #root: string
   readonly #ticksPerSecond: number

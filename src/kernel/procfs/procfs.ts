@@ -48,6 +48,7 @@ const LEFT_PLACES = 1
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
 const MOST_SMAPS = 64 * 1024 * 1024
 
+/** How a procfs is read. */
 export interface ProcfsOptions extends BlockingFilesOptions {
   /** A process that is to be the only one; undefined for all. */
   readonly only?: number
@@ -55,6 +56,7 @@ export interface ProcfsOptions extends BlockingFilesOptions {
   readonly openFiles?: number
 }
 
+/** A mounted procfs. */
 export class Procfs {
   readonly root: string
   /** Whether the kernel says how often a task has run (`CONFIG_SCHED_INFO`). */

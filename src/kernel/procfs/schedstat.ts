@@ -11,11 +11,16 @@ export interface Schedstat {
   runs: U64
 }
 
+/** A record to be filled; every counter is 0. */
 export function emptySchedstat(): Schedstat {
   return { runtime: 0, runs: 0 }
 }
 
-/** @throws KernelFormatError when the file is cut short. */
+/**
+ * Parses the file that the reader holds into `into`.
+ *
+ * @throws KernelFormatError when the file is cut short.
+ */
 export function parseSchedstat(reader: FileContent, scanner: ByteScanner, into: Schedstat): void {
   scanner.reset(reader)
   into.runtime = scanner.u64()

@@ -18,6 +18,7 @@ export interface ProportionalMemory {
   shared: number
 }
 
+/** A record to be filled; every size is 0. */
 export function emptyProportionalMemory(): ProportionalMemory {
   return { pss: 0, swapPss: 0, unique: 0, shared: 0 }
 }

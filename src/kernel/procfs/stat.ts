@@ -43,12 +43,14 @@ export interface Stat {
 /** A task of the kernel itself (`PF_KTHREAD`, include/linux/sched.h): it has no memory map. */
 const PF_KTHREAD = 0x00200000
 
+/** The byte of the state letter `Z`. */
 export const ZOMBIE = 0x5a
 const OPENING = 0x28
 /** The last byte that is a character. */
 const ASCII = 0x7f
 const CLOSING = 0x29
 
+/** A record to be filled; every field is 0. */
 export function emptyStat(): Stat {
   return {
     state: 0,
@@ -70,6 +72,7 @@ export function emptyStat(): Stat {
   }
 }
 
+/** Whether the task is a kernel thread (`PF_KTHREAD`), which has no memory map, no arguments and no executable. */
 export function isKernelThread(stat: Stat): boolean {
   return (stat.flags & PF_KTHREAD) !== 0
 }

@@ -13,6 +13,7 @@ export interface Statm {
   data: number
 }
 
+/** A record to be filled; every size is 0. */
 export function emptyStatm(): Statm {
   return { size: 0, resident: 0, shared: 0, data: 0 }
 }

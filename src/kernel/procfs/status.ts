@@ -22,6 +22,7 @@ export interface Status {
 const KIB = 1024
 const NONVOLUNTARY = 'nonvoluntary_ctxt_switches:'
 
+/** A record to be filled; every counter is 0, and the resident memory is unknown. */
 export function emptyStatus(): Status {
   return { euid: 0, resident: undefined, swap: 0, voluntary: 0, nonvoluntary: 0 }
 }

@@ -1,7 +1,11 @@
 /** Comparisons as Go's text/template has them: only like with like. */
 import { compareBytes, ExecutionError, isObject, typeName, type Value } from './values.ts'
 
-/** @throws ExecutionError when both have a value, and not one of a kind. */
+/**
+ * Whether two values are equal, as the function `eq` has it.
+ *
+ * @throws ExecutionError when both have a value, and not one of a kind.
+ */
 export function isEqual(left: Value, right: Value): boolean {
   const [a, b] = [basic(left), basic(right)]
   if (a === undefined || b === undefined) return a === b
@@ -11,7 +15,11 @@ export function isEqual(left: Value, right: Value): boolean {
   return a.type === b.type && a.toString() === b.toString()
 }
 
-/** @throws ExecutionError unless both are texts, integers or floats. */
+/**
+ * Whether the left value is the lesser one, as the function `lt` has it.
+ *
+ * @throws ExecutionError unless both are texts, integers or floats.
+ */
 export function isLess(left: Value, right: Value): boolean {
   const [a, b] = [basic(left), basic(right)]
   if (typeof a === 'string' && typeof b === 'string') return compareBytes(a, b) < 0

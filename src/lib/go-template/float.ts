@@ -1,6 +1,8 @@
 /** Floats as Go's strconv.FormatFloat writes them. */
 
 /**
+ * A float as Go's strconv.FormatFloat writes it.
+ *
  * @param verb `e` with an exponent, `f` without, `g` as it is shorter.
  * @param precision digits behind the point, in all for `g`; as many as the value needs when undefined.
  */

@@ -3,6 +3,7 @@ import { isEqual, isLess } from './compare.ts'
 import { sprintf } from './printf.ts'
 import { ExecutionError, isList, isMap, isTrue, sprint, typeName, type Value } from './values.ts'
 
+/** A function that templates can call. */
 export interface TemplateFunction {
   /** How many arguments it takes. */
   readonly least: number
@@ -13,6 +14,7 @@ export interface TemplateFunction {
   readonly call: (...args: Value[]) => Value
 }
 
+/** The functions that templates can call, by name. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
   ['and', { ...some(1, (...args) => args.at(-1)), settles: (arg) => !isTrue(arg) }],
   ['or', { ...some(1, (...args) => args.at(-1)), settles: isTrue }],

@@ -21,6 +21,7 @@ const METHODS: ReadonlyMap<string, (date: Date) => Value> = new Map<string, (dat
   ['String', (date) => formatTime(date, DEFAULT_LAYOUT)],
 ])
 
+/** A value of Go's type `time.Time`. */
 export class GoTime implements GoObject {
   readonly type = 'time.Time'
   readonly #date: Date

@@ -1,6 +1,7 @@
 /** Go's text/template, cut into tokens: text, and what stands between `{{` and `}}`. */
 import { TemplateError } from './template-error.ts'
 
+/** The kind of a token. */
 export type TokenType =
   | 'text'
   | 'space'
@@ -13,6 +14,7 @@ export type TokenType =
   /** `{{`, `}}`, `(`, `)`, `|`, `,`, `:=`, `=`, and `.` for the current value. */
   | 'mark'
 
+/** A token of a template. */
 export interface Token {
   readonly type: TokenType
   /** As it is written; of a field without the dot. */
@@ -38,7 +40,11 @@ const PATTERNS: readonly [TokenType, RegExp][] = [
   ['mark', /:=|[()|,=.]/y],
 ]
 
-/** @throws TemplateError */
+/**
+ * Cuts a template into tokens.
+ *
+ * @throws TemplateError for an action without an end, or a sign that is not understood.
+ */
 export function tokenize(source: string): Token[] {
   const tokens: Token[] = []
   const addText = (text: string, at: number) => {

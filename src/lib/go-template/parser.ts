@@ -6,7 +6,11 @@ import { TemplateError } from './template-error.ts'
 import { TokenReader } from './token-reader.ts'
 import type { Branch, BranchType, Node, Pipeline, Tree } from './tree.ts'
 
-/** @throws TemplateError */
+/**
+ * Parses a template.
+ *
+ * @throws TemplateError that says where it is wrong, and why.
+ */
 export function parse(source: string): Tree {
   return new Parser(new TokenReader(tokenize(source))).parse()
 }

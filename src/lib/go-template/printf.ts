@@ -29,6 +29,7 @@ const DIRECTIVE = /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d*))?(.|$)/gsu
 /** Greater widths and precisions are not obeyed. */
 const MOST = 100
 
+/** A text formatted as Go's fmt.Sprintf formats it. Mistakes are shown in the text, as Go does: `%!d(string=a)`. */
 export function sprintf(format: string, args: readonly Value[]): string {
   let used = 0
   const size = (text: string | undefined): number => {

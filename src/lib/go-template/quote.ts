@@ -16,10 +16,12 @@ function isPrintable(character: string): boolean {
   return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u.test(character)
 }
 
+/** A text as a Go string literal, in double quotes. */
 export function quote(text: string): string {
   return `"${[...text].map((character) => quoted(character, '"')).join('')}"`
 }
 
+/** A character as a Go rune literal, in single quotes. */
 export function quoteCharacter(character: string): string {
   return `'${quoted(character, "'")}'`
 }

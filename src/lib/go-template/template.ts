@@ -16,6 +16,7 @@ import {
   type Value,
 } from './values.ts'
 
+/** A compiled template. */
 export interface Template {
   /**
    * The output for `.` as given. An error while executing ends it there, as process-exporter has it: what came
@@ -26,7 +27,11 @@ export interface Template {
   readonly fields: ReadonlySet<string>
 }
 
-/** @throws TemplateError */
+/**
+ * Compiles a template.
+ *
+ * @throws TemplateError that says where it is wrong, and why.
+ */
 export function compileTemplate(source: string): Template {
   const { root, templates } = parse(source)
   return {

@@ -1,5 +1,6 @@
 /** Times written as Go's time.Format does: the layout shows how 2006-01-02 15:04:05 would look. */
 
+/** Names of the months, from January on. */
 export const MONTHS = [
   'January',
   'February',
@@ -15,6 +16,7 @@ export const MONTHS = [
   'December',
 ]
 
+/** Names of the days of the week, from Sunday on. */
 export const WEEKDAYS = [
   'Sunday',
   'Monday',
@@ -64,6 +66,7 @@ const PARTS: readonly [pattern: string, print: (date: Date, part: string) => str
 
 const ANY_PART = new RegExp(PARTS.map(([pattern]) => `(${pattern})`).join('|'), 'g')
 
+/** A time in UTC as Go's time.Format writes it. */
 export function formatTime(date: Date, layout: string): string {
   return layout.replace(ANY_PART, (part, ...groups) => {
     const index = groups.findIndex((group) => group !== undefined)

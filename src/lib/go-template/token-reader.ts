@@ -2,6 +2,7 @@
 import type { Token } from './lexer.ts'
 import { TemplateError } from './template-error.ts'
 
+/** A reader of tokens with one token of look-ahead. */
 export class TokenReader {
   readonly #tokens: readonly Token[]
   #at = 0

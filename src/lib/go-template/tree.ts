@@ -1,6 +1,7 @@
 /** A template, parsed. */
 import type { Value } from './values.ts'
 
+/** What a term begins with. */
 export type Operand =
   | { readonly type: 'dot' }
   /** `nil` has no value. */
@@ -27,8 +28,10 @@ export interface Pipeline {
   readonly commands: readonly Command[]
 }
 
+/** The keyword of an action with a body. */
 export type BranchType = 'if' | 'range' | 'with'
 
+/** An action with a body that depends on the value of a pipeline. */
 export interface Branch {
   readonly type: BranchType
   readonly pipeline: Pipeline
@@ -36,12 +39,14 @@ export interface Branch {
   readonly otherwise: readonly Node[]
 }
 
+/** A part of a template. */
 export type Node =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'action'; readonly pipeline: Pipeline }
   | { readonly type: 'template'; readonly name: string; readonly pipeline: Pipeline | undefined }
   | Branch
 
+/** A parsed template, with the templates that it defines. */
 export interface Tree {
   readonly root: readonly Node[]
   /** What `define` named. */

@@ -19,6 +19,7 @@ export interface GoObject {
   toString(): string
 }
 
+/** A value in a template. */
 export type Value =
   | string
   | Int
@@ -35,14 +36,17 @@ export class ExecutionError extends Error {
   override name = 'ExecutionError'
 }
 
+/** Whether a value is a slice. */
 export function isList(value: Value): value is readonly string[] {
   return Array.isArray(value)
 }
 
+/** Whether a value is a map. */
 export function isMap(value: Value): value is ReadonlyMap<string, string> {
   return value instanceof Map
 }
 
+/** Whether a value has fields or methods. */
 export function isObject(value: Value): value is GoObject {
   return typeof value === 'object' && !isList(value) && !isMap(value)
 }

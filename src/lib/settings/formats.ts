@@ -16,7 +16,11 @@ export interface Format<T> {
   show?(value: T): string
 }
 
-/** @param parts what is to be known of the format, without the function. */
+/**
+ * Makes a format of convict from its parts.
+ *
+ * @param parts what is to be known of the format, without the function.
+ */
 export function format<T>(
   parts: Pick<Format<T>, 'allowed' | 'parse' | 'check' | 'show'>,
 ): Format<T> {
@@ -29,6 +33,7 @@ export function format<T>(
   return Object.assign(validate, parts)
 }
 
+/** `true` or `false`. */
 export const BOOLEAN: Format<boolean> = format({
   allowed: 'true or false',
   parse: (text) => BOOLEAN_WORDS.get(text),
@@ -50,6 +55,7 @@ export const BOOLEAN_OR_AUTO: Format<boolean | 'auto'> = format({
   show: String,
 })
 
+/** Any text. */
 export const TEXT: Format<string> = textLike('a text', () => true)
 
 /** A pattern of paths or names that hold no brackets and braces, so that patterns of another dialect are refused. */
@@ -72,11 +78,13 @@ export function textLike(allowed: string, isAllowed: (text: string) => boolean):
   return format({ allowed, parse: check, check })
 }
 
+/** One of some words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Format<T> {
   const check = (value: unknown) => words.find((word) => word === value)
   return format({ allowed: words.join(', '), parse: check, check })
 }
 
+/** A whole number from `least` to `most`. */
 export function integer(least: number, most: number): Format<number> {
   const check = (value: unknown) =>
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most

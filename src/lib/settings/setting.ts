@@ -68,7 +68,11 @@ type Intersection<U> = (U extends unknown ? (each: U) => void : never) extends (
 /** What sections are together: a section that several of them have has the settings of all. */
 export type Merged<S extends readonly Section[]> = Intersection<S[number]>
 
-/** @throws Error when two sections have the same setting. */
+/**
+ * Puts sections together: settings of the same section in several of them are joined.
+ *
+ * @throws Error when two sections have the same setting.
+ */
 export function mergeSections<S extends readonly Section[]>(...sections: S): Merged<S> {
   return sections.reduce<Section>(merge, {}) as Merged<S>
 }
@@ -84,7 +88,11 @@ function merge(first: Section, second: Section): Section {
   return merged
 }
 
+/** Milliseconds in a second. */
 export const SECOND = 1000
+/** Milliseconds in an hour. */
 export const HOUR = 3600 * SECOND
+/** Bytes in a kibibyte. */
 export const KIB = 1024
+/** Bytes in a mebibyte. */
 export const MIB = 1024 * KIB

@@ -31,6 +31,7 @@ export type AccountingOptions = Pick<
   'threads'
 >
 
+/** Adds the usage of processes and threads to the totals of their groups. */
 export class Accounting {
   readonly #errors: ReadErrors
   readonly #options: AccountingOptions

@@ -37,6 +37,7 @@ export interface ThreadGroup {
   count: number
 }
 
+/** A process group: cumulative usage of its past and present members, and what the present ones hold. */
 export class Group {
   readonly assignment: Assignment
   readonly entity: Entity

@@ -96,6 +96,7 @@ interface Reaper {
   readonly seen: Bytes
 }
 
+/** Usage of children that were reaped between two collections and were not read themselves. */
 export class ReapedChildren {
   /** Of this pass: whose children have ended. */
   readonly #reapers = new Map<number, Reaper>()

@@ -17,6 +17,7 @@ interface Candidate {
   readonly restarts: number
 }
 
+/** Selects the groups that are exported: of rules with a limit the largest ones, and one sum of all others. */
 export class TopGroups {
   readonly #created: HrTime
   /** How much of the usage of a group has been shown, under one name or the other. */

@@ -31,6 +31,7 @@ const COUNTERS = [
   'writeBytes',
 ] as const satisfies (keyof Usage)[]
 
+/** A record in which every counter is 0. */
 export function noUsage(): Usage {
   return {
     utime: 0,

@@ -3,6 +3,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
 
+/** Numbers of processes and threads of one container, one pod or the host. */
 export interface WorkloadCounts {
   readonly key: string
   readonly owner: CgroupOwner
@@ -11,6 +12,7 @@ export interface WorkloadCounts {
   threads: number
 }
 
+/** Counts processes and threads by the container, pod or host that they belong to. */
 export class WorkloadCounter {
   readonly #counts = new Map<string, WorkloadCounts>()
   readonly #workload: (owner: CgroupOwner) => Attributes

@@ -10,11 +10,13 @@ import type { ReadErrors } from '../track/read-errors.ts'
 import type { Group } from './group.ts'
 import { WorkloadCounter, type WorkloadCounts } from './workload-counts.ts'
 
+/** The settings that `WorkloadOwnership` looks at. */
 export interface WorkloadOwnershipOptions {
   /** Whether a group is divided among the containers and pods of its processes. */
   readonly by_workload: boolean
 }
 
+/** Finds the owner of each process, and divides groups by owner where that is wanted. */
 export class WorkloadOwnership {
   readonly counter: WorkloadCounter
   readonly #procfs: Procfs

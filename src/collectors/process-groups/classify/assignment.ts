@@ -26,6 +26,7 @@ export interface Limit {
 /** Undefined when no rule matches; `'ignored'` when one takes the process out. */
 export type Match = Assignment | 'ignored' | undefined
 
+/** Makes the assignment to a group by its name, labels and limit; equal names and labels give equal keys. */
 export function assignment(
   name: string,
   labels: Readonly<Record<string, string>> = {},

@@ -9,6 +9,7 @@ import type { ProcessFacts } from './facts.ts'
 import type { Explanation, Rules } from './matcher.ts'
 import { type FactSources, processFacts } from './process-facts.ts'
 
+/** What explanations are made from. */
 export interface ExplainSources extends FactSources {
   readonly rules: Rules
   /** Whether processes that no rule matches join their nearest ancestor's group. */

@@ -1,6 +1,7 @@
 /** What rules and name templates may ask about a process. */
 import type { Workload } from '../../../workloads/workloads.ts'
 
+/** The facts of a process that rules and name templates use. Functions read a file when they are called. */
 export interface ProcessFacts {
   /** The task's own name, of at most 15 bytes for ordinary programs. */
   readonly comm: string

@@ -14,6 +14,7 @@ import {
 import { RuleError, type RuleProblem } from './rule-error.ts'
 import { type Attempt, type Condition, compileSelectors, type Selectors } from './selectors.ts'
 
+/** A rule, as the configuration file has it. */
 export interface ProcessNameItem extends Selectors {
   readonly name?: string
   /** A process that meets any of these conditions is not selected. */
@@ -27,6 +28,7 @@ export interface ProcessNameItem extends Selectors {
   readonly line: number
 }
 
+/** The rules that assign processes to groups. */
 export interface Rules {
   /** What the first matching rule says; undefined when none matches. */
   match(facts: ProcessFacts): Match
@@ -60,6 +62,8 @@ export interface Explanation {
 const DEFAULT_NAME = '{{.ExeBase}}'
 
 /**
+ * Compiles the rules of `process_names`.
+ *
  * @param options.strict whether of two `exe` entries with one base name only the last counts, as in
  *   process-exporter.
  * @throws RuleError

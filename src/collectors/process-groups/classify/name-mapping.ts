@@ -10,6 +10,8 @@ import type { Rules } from './matcher.ts'
 import { RuleError } from './rule-error.ts'
 
 /**
+ * Compiles the rules of process-exporter's flags `-procnames` and `-namemapping`.
+ *
  * @param names program names (`comm`), separated by commas.
  * @param mapping names and regular expressions in turn, separated by commas. A name that is mapped belongs
  *   to the group `name:capture`, by the first group that captures something, or else to none.

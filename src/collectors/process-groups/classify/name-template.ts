@@ -10,6 +10,7 @@ import { baseName, type ProcessFacts } from './facts.ts'
 /** What the regular expressions of a rule captured, by group name; '' for groups without one. */
 export type Matches = ReadonlyMap<string, string>
 
+/** A compiled name template: gives the name, or a label's value, for a process. */
 export interface NameTemplate {
   (facts: ProcessFacts, matches: Matches): string
   /** Fields that it names and no process has: what it gives ends there. */
@@ -43,7 +44,11 @@ function podUid(workload: Workload | undefined): string {
   return workload?.pod?.uid ?? workload?.owner.podUid ?? ''
 }
 
-/** @throws TemplateError when the template is not understood. */
+/**
+ * Compiles a template of a group's name or of a label.
+ *
+ * @throws TemplateError when the template is not understood.
+ */
 export function compileNameTemplate(source: string): NameTemplate {
   const template = compileTemplate(source)
   const execute = (facts: ProcessFacts, matches: Matches) =>

@@ -9,6 +9,7 @@ import type { WorkloadOwnership } from '../account/workload-ownership.ts'
 import type { ClassifiedProcess } from '../track/known-process.ts'
 import type { ProcessFacts } from './facts.ts'
 
+/** What the facts of a process are read from. */
 export interface FactSources {
   readonly procfs: Procfs
   /** Seconds since the epoch. */
@@ -19,7 +20,11 @@ export interface FactSources {
   readonly ownership?: WorkloadOwnership
 }
 
-/** @param argv the command line, read before. */
+/**
+ * The facts of one process, read from procfs.
+ *
+ * @param argv the command line, read before.
+ */
 export function processFacts(
   sources: FactSources,
   process: ClassifiedProcess,

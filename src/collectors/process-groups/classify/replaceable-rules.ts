@@ -4,6 +4,7 @@ import type { Assignment, Match } from './assignment.ts'
 import type { ProcessFacts } from './facts.ts'
 import type { Explanation, Rules, UnknownField } from './matcher.ts'
 
+/** Rules that a reload replaces as a whole. */
 export class ReplaceableRules implements Rules {
   /** Rises with every replacement: a verdict of an older version doesn't stand any more. */
   version = 1

@@ -1,5 +1,6 @@
 /** What can be wrong with rules. */
 
+/** One mistake in the rules. */
 export interface RuleProblem {
   /** Line in the configuration file, if the rules are from one. */
   readonly line?: number

@@ -7,6 +7,7 @@ import { RuleError } from './rule-error.ts'
 
 type GroupSettings = Values<typeof PROCESS_GROUP_SETTINGS>
 
+/** The settings that rules are made from. */
 export interface RuleSettings extends Pick<GroupSettings, 'compat'> {
   readonly process_names: readonly ProcessNameItem[] | undefined
   readonly process_groups: Pick<
@@ -25,7 +26,11 @@ const DEFAULT_RULES: readonly ProcessNameItem[] = [
   { name: '{{.Comm}}', comm: ['kthreadd'], line: 0 },
 ]
 
-/** @throws RuleError when rules can't be used, or are given in both ways. */
+/**
+ * Compiles the configured rules, or the built-in ones where none are configured.
+ *
+ * @throws RuleError when rules can't be used, or are given in both ways.
+ */
 export function createRules(settings: RuleSettings): Rules {
   const rules = configuredRules(settings)
   return settings.process_groups.zero_rows ? rules : { ...rules, constants: [] }

@@ -49,6 +49,7 @@ export type Attempt = <T>(
   instead: T,
 ) => T
 
+/** Compiles the selectors of a rule, in the order in which they are checked. */
 export function compileSelectors(selectors: Selectors, attempt: Attempt): Condition[] {
   const conditions: Condition[] = []
   for (const key of Object.keys(COMPILERS) as (keyof Selectors)[]) {

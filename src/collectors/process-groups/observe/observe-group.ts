@@ -11,12 +11,14 @@ type MeasurementsOf<Table extends { metrics: object }> = Instruments<
   Extract<keyof Table['metrics'], string>
 >['measurements']
 
+/** The instruments that a group is observed by. */
 export interface GroupMeasurements {
   readonly group: MeasurementsOf<typeof GROUP_METRICS>
   readonly wait: MeasurementsOf<typeof WAIT_METRICS>
   readonly thread: MeasurementsOf<typeof THREAD_METRICS>
 }
 
+/** What turns ticks and pages into seconds and bytes. */
 export interface Units extends SystemConstants {
   /** Boot time in seconds since the epoch. */
   readonly bootTime: number

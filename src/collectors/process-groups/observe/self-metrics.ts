@@ -8,6 +8,7 @@ import type { ReadErrors } from '../track/read-errors.ts'
 import type { TaskSource } from '../track/task-source.ts'
 import type { GroupTracker } from '../track/tracker.ts'
 
+/** What the collector's own metrics are taken from. */
 export interface SelfMetricsParts {
   readonly tracker: GroupTracker
   readonly tasks: TaskSource
@@ -15,7 +16,11 @@ export interface SelfMetricsParts {
   readonly rules: ReplaceableRules
 }
 
-/** @param created since when the errors are counted. */
+/**
+ * Registers the metrics that the collector reports of its own reading.
+ *
+ * @param created since when the errors are counted.
+ */
 export function registerSelfMetrics(
   meter: Meter,
   { tracker, tasks, errors, rules: { reloads } }: SelfMetricsParts,

@@ -33,6 +33,7 @@ export interface ProcessSnapshot extends Holdings {
   readonly isPartial: boolean
 }
 
+/** Reads a process with all its threads at once, as process-exporter does. */
 export class StrictReader {
   readonly #procfs: Procfs
   readonly #hasMemory: boolean

@@ -45,6 +45,7 @@ interface Candidate {
   readonly snapshot: ProcessSnapshot
 }
 
+/** Tracks processes as process-exporter 0.7.10 does, with its mistakes. */
 export class StrictTracker implements GroupTracker {
   readonly groups = new Map<string, Group>()
   outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }

@@ -17,6 +17,7 @@ import type { IdleTaskCache } from './idle-task-cache.ts'
 import type { ProcessReaderOptions } from './process-reader.ts'
 import type { TaskIdentity, TaskPass, TaskReader, TaskSource } from './task-source.ts'
 
+/** What `BpfTasks` reads from. */
 export interface BpfTasksParts {
   readonly iterator: TaskIterator
   /** Of the same PID namespace. */
@@ -38,6 +39,7 @@ const NANOSECONDS = 1e9
 const RESIDENT_FACTOR = 2
 const CPU_SLACK_SECONDS = 0.1
 
+/** The task source that reads the kernel's task iterator (BPF). */
 export class BpfTasks implements TaskSource, TaskReader {
   readonly name = 'bpf'
   readonly stat = emptyStat()

@@ -4,6 +4,7 @@
  */
 import type { TaskPass, TaskSource } from './task-source.ts'
 
+/** When the wanted source is tried again, and who is told. */
 export interface FallbackOptions {
   /** Told why the source is not used: once, until it was used again. */
   readonly onFallback: (error: Error) => void
@@ -15,9 +16,11 @@ export interface FallbackOptions {
   readonly now?: () => number
 }
 
+/** Milliseconds. */
 const RETRY_AFTER = 10 * 60 * 1000
 const LONGEST_RETRY = 24 * 60 * 60 * 1000
 
+/** A task source that is replaced by another one while it fails. */
 export class FallbackTasks implements TaskSource {
   readonly #open: () => Promise<TaskSource>
   readonly #fallback: TaskSource

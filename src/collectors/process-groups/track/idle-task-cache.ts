@@ -23,6 +23,7 @@ export interface TaskDetails {
 
 const RUNNING = 0x52
 
+/** What was read of a task last, and what shows that the task has not run since. */
 export class IdleTaskCache implements TaskDetails {
   resident = 0
   swap = 0
@@ -89,6 +90,7 @@ export class IdleTaskCache implements TaskDetails {
   }
 }
 
+/** Copies every field. */
 export function copyDetails(from: TaskDetails, to: TaskDetails): void {
   to.resident = from.resident
   to.swap = from.swap

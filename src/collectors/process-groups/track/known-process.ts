@@ -43,6 +43,7 @@ export interface KnownProcess extends ClassifiedProcess {
   threads: Map<number, KnownThread> | undefined
 }
 
+/** A thread of a known process. */
 export interface KnownThread {
   readonly start: number
   /** Its name when it was read last. */

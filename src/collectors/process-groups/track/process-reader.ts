@@ -22,6 +22,7 @@ import type {
   TaskSource,
 } from './task-source.ts'
 
+/** Settings of a task source. */
 export type ProcessReaderOptions = Pick<
   Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
   'smaps' | 'refresh' | 'smaps_interval'

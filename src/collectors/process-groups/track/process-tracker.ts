@@ -26,6 +26,7 @@ import {
   type TrackerSources,
 } from './tracker.ts'
 
+/** What `ProcessTracker` needs. */
 export interface ProcessTrackerParts extends TrackerSources {
   readonly tasks: TaskSource
   readonly accounting: Accounting
@@ -46,6 +47,7 @@ type Pending = Promise<void> | undefined
 /** The boot time has whole seconds only, so a start time may be early by as much. */
 const START_TIME_ERROR_SECONDS = 1
 
+/** Tracks the processes of the node: reads them once per collection, assigns them to groups, adds up their usage. */
 export class ProcessTracker implements GroupTracker {
   readonly groups = new Map<string, Group>()
   outcome: Outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }

@@ -14,6 +14,7 @@ export type ProcessFile =
   | 'cmdline'
   | 'cgroup'
 
+/** Counts what could not be read: collections, processes, parts of processes, and files by reason. */
 export class ReadErrors {
   /** Collections, processes and parts of processes that could not be read. */
   collections = 0

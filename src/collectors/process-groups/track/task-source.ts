@@ -71,6 +71,7 @@ export interface TaskPass {
   readonly reader: TaskReader
 }
 
+/** A source of the node's processes and threads. */
 export interface TaskSource {
   /** As metrics and logs name it. */
   readonly name: string

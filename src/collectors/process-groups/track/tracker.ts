@@ -12,11 +12,13 @@ import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
 import type { ClassifiedProcess } from './known-process.ts'
 import type { ReadErrors } from './read-errors.ts'
 
+/** Settings of a tracker. */
 export type TrackerOptions = Pick<
   Values<typeof PROCESS_GROUP_SETTINGS>['process_groups'],
   'children' | 'remove_empty' | 'recheck' | 'recheck_time_limit' | 'regroup' | 'short_lived'
 >
 
+/** What every tracker needs. */
 export interface TrackerSources {
   readonly procfs: Procfs
   readonly errors: ReadErrors
@@ -41,6 +43,7 @@ export interface Outcome {
   failed: number
 }
 
+/** Keeps the process groups from one collection to the next. */
 export interface GroupTracker {
   /** By the keys of their assignments; one without members may be taken out. */
   readonly groups: Map<string, Group>
