@@ -24,6 +24,7 @@ const PROGRAMS = ['churn-a', 'churn-b', 'churn-c', 'churn-d']
 const SERVICES = ['one', 'two']
 const CROWD = fileURLToPath(new URL('../churn/crowd.py', import.meta.url))
 const PER_SECOND = 1e6
+const LOOKS = 10
 
 interface Side {
   readonly temporality: Temporality
@@ -90,7 +91,7 @@ export const check: Check = {
       while (!stop.signal.aborted) {
         await delay(dice.integer(0, KILL_EVERY), undefined, { signal: stop.signal }).catch(() => {})
         if (stop.signal.aborted) break
-        await receiver.kill(dice.integer(0, AWAY))
+        await receiver.kill(dice.integer(0, AWAY), dice.chance(0.5))
         count++
       }
       return count
@@ -106,6 +107,7 @@ export const check: Check = {
     const killed = (await Promise.all(kills)).reduce((sum, count) => sum + count, 0)
     await received()
     print(progress(sides, churn))
+    for (const side of sides) print(await requireAnswered(side))
 
     for (const { oracle } of sides) {
       require(oracle.broken === 0, `${oracle.broken} broken:\n    ${oracle.errors.join('\n    ')}`)
@@ -168,6 +170,30 @@ function progress(sides: readonly Side[], { lives }: Churn): string {
     `${lives} lives; ${said.join('; ')}`,
     ...sides.flatMap(({ oracle }) => oracle.errors),
   ].join('\n    ')
+}
+
+/** @throws Error when the agent has sent something again though it had the answer, by its own count. */
+async function requireAnswered({ temporality, agent, oracle, receiver }: Side): Promise<string> {
+  let lost = Number.POSITIVE_INFINITY
+  let ends = ''
+  // While no request is under way both have counted the same.
+  for (let look = 0; look < LOOKS; look++) {
+    const samples = parseSamples(await (await fetch(`${agent.url}/metrics`)).text())
+    const counts = samples.filter(({ name }) => name === 'otel_interrogator_export_requests_total')
+    const ok = counts.find(({ labels }) => Object.values(labels).includes('OK'))?.value ?? 0
+    lost = Math.min(lost, oracle.requests - ok)
+    ends = counts.map(({ labels, value }) => `${value} ${Object.values(labels)}`).join(', ')
+    await delay(dicedDelay(look))
+  }
+  const { repeats } = oracle
+  require(repeats <=
+    lost, `${temporality}: ${repeats} requests repeat one that was taken, of ${lost} the agent has no answer`)
+  return `${temporality}: requests ${ends}; ${repeats} repeat one whose answer was lost, ${receiver.unanswered} were given up before they were taken`
+}
+
+/** Milliseconds between looks, so that they don't keep in step with the pushes. */
+function dicedDelay(look: number): number {
+  return 200 + 37 * look
 }
 
 /** How many totals are the kernel's on all sides. */

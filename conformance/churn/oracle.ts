@@ -13,12 +13,23 @@ interface Stream {
 }
 
 /** What a counter has counted, by whatever names its stream had. */
-interface CgroupCounters {
+interface Counted {
   /** By start time: the last value. Of cumulative streams. */
   readonly last: Map<bigint, number>
   /** Increases that are not 0, with their times. Of delta streams. */
   readonly increases: { readonly time: bigint; readonly value: number }[]
   time: bigint
+  /** What the last request with it was, and the time before. */
+  latest?: { readonly request: number; readonly start: bigint; readonly before: bigint }
+}
+
+/** What the last request has made of a stream, so that it can be taken back. */
+interface Applied {
+  readonly start: bigint
+  readonly time: bigint
+  readonly value: number
+  /** The stream before; undefined when the request had its first point. */
+  readonly before: Stream | undefined
 }
 
 /** What may be broken. */
@@ -68,12 +79,21 @@ export class Oracle {
   time = 0n
   /** How often anything was broken. */
   broken = 0
+  /**
+   * Requests that say again what the one before them has said. A sender that did not get the answer has to: OTLP delivers
+   * at least once. What the one before said of the same intervals counts no more then.
+   */
+  repeats = 0
   readonly #temporality: Temporality
   readonly #streams = new Map<string, Stream>()
   readonly #descriptions = new Map<string, string>()
-  readonly #counted = new Map<string, CgroupCounters>()
+  readonly #counted = new Map<string, Counted>()
   /** The same by their names on a page of Prometheus. */
-  readonly #byPage = new Map<string, CgroupCounters>()
+  readonly #byPage = new Map<string, Counted>()
+  /** By stream: of the last request, and of the one before it. */
+  #applied = new Map<string, Applied>()
+  #appliedBefore = new Map<string, Applied>()
+  #isRepeat = false
   readonly #broken = new Map<Rule, { count: number; readonly first: string }>()
 
   constructor(temporality: Temporality) {
@@ -93,6 +113,9 @@ export class Oracle {
 
   add({ resourceMetrics }: ExportRequest): void {
     this.requests++
+    this.#appliedBefore = this.#applied
+    this.#applied = new Map()
+    this.#isRepeat = false
     const latest = BigInt(Date.now()) * 1_000_000n + SECOND
     const resources = new Set<string>()
     const times = new Set<string>()
@@ -119,8 +142,10 @@ export class Oracle {
             seen.add(attributes)
             if (BigInt(point.timeUnixNano ?? 0) > latest) this.#fail('a time in the future', name)
             const key = `${resourceKey} ${scope?.name} ${name} ${attributes}`
+            const isCounter = kind.startsWith('counter')
+            this.#takeBack(key, isCounter, point)
             this.#point(key, kind, point)
-            if (kind.startsWith('counter')) {
+            if (isCounter) {
               this.#count(name, metric.unit ?? '', resource?.attributes ?? [], point)
             }
           }
@@ -128,6 +153,22 @@ export class Oracle {
       }
     }
     if (times.size > 1) this.#fail('several times in a request', [...times].join())
+    if (this.#isRepeat) this.repeats++
+  }
+
+  /** Takes back what the request before has made of a stream, when the point says the same again. */
+  #takeBack(key: string, isCounter: boolean, point: Point): void {
+    const applied = this.#appliedBefore.get(key)
+    if (applied === undefined) return
+    const isSame =
+      isCounter && this.#temporality === 'delta'
+        ? BigInt(point.startTimeUnixNano ?? 0) === applied.start
+        : BigInt(point.timeUnixNano ?? 0) === applied.time && numberOf(point) === applied.value
+    if (!isSame) return
+    this.#isRepeat = true
+    const { before } = applied
+    if (before === undefined) this.#streams.delete(key)
+    else this.#streams.set(key, before)
   }
 
   /** What a counter has counted in all, in its unit; undefined when it never came. */
@@ -180,8 +221,8 @@ export class Oracle {
     const pairs = attributes.map(({ key, value }): [string, string] => {
       if (key === '') this.#fail('an attribute without a key', of)
       const text = textOf(value)
-      if (text === undefined || text === '')
-        this.#fail('an attribute without a value', `${of} ${key}`)
+      // An empty text is a value (OpenTelemetry specification, "Attribute"): of a process that has an empty name, say.
+      if (text === undefined) this.#fail('an attribute without a value', `${of} ${key}`)
       return [key, text ?? '']
     })
     if (new Set(pairs.map(([key]) => key)).size < pairs.length) this.#fail('a key twice', of)
@@ -193,7 +234,7 @@ export class Oracle {
     if (time > this.time) this.time = time
     const start = BigInt(point.startTimeUnixNano ?? 0)
     const isInt = point.asInt !== undefined
-    const value = isInt ? Number(point.asInt) : (point.asDouble ?? Number.NaN)
+    const value = numberOf(point)
     if (isInt === (point.asDouble !== undefined)) this.#fail('not exactly one value', key)
     if (time === 0n) this.#fail('no time', key)
     const isCounter = kind.startsWith('counter')
@@ -214,6 +255,7 @@ export class Oracle {
       if (last !== undefined) this.#follow(key, last, { start, value })
     }
     this.#streams.set(key, { kind, type, start, time, value })
+    this.#applied.set(key, { start, time, value, before: last })
   }
 
   /** What a counter may be after what it was. */
@@ -241,8 +283,15 @@ export class Oracle {
     }
     const time = BigInt(point.timeUnixNano ?? 0)
     const start = BigInt(point.startTimeUnixNano ?? 0)
-    const value = point.asInt === undefined ? (point.asDouble ?? 0) : Number(point.asInt)
+    const value = numberOf(point)
     if (this.#temporality === 'delta') {
+      const { latest } = counted
+      if (latest?.request === this.requests - 1 && latest.start === start) {
+        this.#isRepeat = true
+        if (counted.increases.at(-1)?.time === counted.time) counted.increases.pop()
+        counted.time = latest.before
+      }
+      counted.latest = { request: this.requests, start, before: counted.time }
       // Also over another name: what was counted under the one is not counted under the other.
       if (start < counted.time)
         this.#fail(
@@ -276,6 +325,10 @@ function countedKey(metric: string, pairs: readonly (readonly [string, string])[
   const isContainer = named.some(([key]) => key === 'container_id')
   const own = named.filter(([key]) => !NAMES.has(key) && !(isContainer && key === 'k8s_pod_uid'))
   return JSON.stringify([metric, own.sort(([one], [other]) => (one < other ? -1 : 1))])
+}
+
+function numberOf({ asInt, asDouble = Number.NaN }: Point): number {
+  return asInt === undefined ? asDouble : Number(asInt)
 }
 
 function textOf(value: KeyValue['value']): string | undefined {

@@ -59,11 +59,13 @@ const SERVICE = 'opentelemetry/proto/collector/metrics/v1/metrics_service.proto'
 
 export class Receiver {
   readonly endpoint: string
+  /** Requests that were not taken, for their sender had given them up. */
+  unanswered = 0
   readonly #port: number
   readonly #take: (request: ExportRequest) => void
   #server: Server | undefined
   /** Told when a request has come that is not to be answered. */
-  #onLast: (() => void) | undefined
+  #onLast: ((request: ExportRequest) => void) | undefined
 
   private constructor(port: number, take: (request: ExportRequest) => void) {
     this.#port = port
@@ -80,13 +82,18 @@ export class Receiver {
   }
 
   /**
-   * Ends it with all its connections in the middle of a request that it has not taken, and lets it come back. That a
-   * sender has begun this request says that it has the answer to the one before: without it, it could not know whether
-   * that one was taken, and would have to send it again.
+   * Ends it with all its connections in the middle of a request, and lets it come back. That a sender has begun this request
+   * says that it has the answer to the one before.
+   *
+   * @param milliseconds until it is back.
+   * @param takesLast whether it takes the request that it doesn't answer: its sender can't know.
    */
-  async kill(milliseconds: number): Promise<void> {
+  async kill(milliseconds: number, takesLast: boolean): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#onLast = resolve
+      this.#onLast = (request) => {
+        if (takesLast) this.#take(request)
+        resolve()
+      }
     })
     this.#onLast = undefined
     this.#server?.forceShutdown()
@@ -99,7 +106,12 @@ export class Receiver {
     const server = new Server()
     server.addService(metricsService(), {
       Export: (call: ServerUnaryCall<ExportRequest, unknown>, reply: sendUnaryData<unknown>) => {
-        if (this.#onLast !== undefined) return this.#onLast()
+        if (this.#onLast !== undefined) return this.#onLast(call.request)
+        // Its sender has given it up, and can't know whether it was taken.
+        if (call.cancelled) {
+          this.unanswered++
+          return
+        }
         this.#take(call.request)
         reply(null, {})
       },

@@ -22,6 +22,8 @@ export interface HttpAnswer {
   readonly message?: string
   /** The connection ends before the answer, or within it. */
   readonly cut?: 'before' | 'within'
+  /** Whether the receiver takes the request though the connection ends before the answer. */
+  readonly isTaken?: boolean
   /** The answer does not begin, or does not end, before the promise is done. */
   readonly after?: Promise<unknown>
   readonly endAfter?: Promise<unknown>
@@ -70,14 +72,18 @@ export async function startHttpReceiver(options: HttpReceiverOptions = {}): Prom
     const answer = answerTo(bytes)
     await answer.after
     receiver.active--
-    if (answer.cut === 'before') return void request.socket.destroy()
+    const take = () => receiver.requests.push(method.requestDeserialize(bytes) as ReceivedRequest)
+    if (answer.cut === 'before') {
+      if (answer.isTaken === true) take()
+      return void request.socket.destroy()
+    }
     const { status = 200, rejected, message = 'no' } = answer
     const partial =
       rejected === undefined
         ? {}
         : { partialSuccess: { rejectedDataPoints: rejected, errorMessage: message } }
     const body = answer.body ?? (status === 200 ? method.responseSerialize(partial) : '')
-    if (status === 200) receiver.requests.push(method.requestDeserialize(bytes) as ReceivedRequest)
+    if (status === 200) take()
     response.writeHead(status, { ...PROTOBUF, ...answer.headers })
     if (answer.cut === 'within') return void response.write('half', () => request.socket.destroy())
     if (answer.endAfter !== undefined) {

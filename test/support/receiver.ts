@@ -51,7 +51,11 @@ export interface Answer {
   /** Seconds of a google.rpc.RetryInfo. */
   readonly retryAfter?: number
   readonly rejected?: number
+  /** What it says of that; `no` unless it is given. */
+  readonly message?: string
   readonly after?: Promise<unknown>
+  /** The receiver ends with its connections, before it has taken the request or before it answers. */
+  readonly dies?: 'before' | 'after'
 }
 
 export interface Receiver {
@@ -96,6 +100,11 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     const answer = receiver.answers.shift() ?? {}
     await answer.after
     receiver.active--
+    if (answer.dies === 'after') receiver.requests.push(call.request)
+    if (answer.dies !== undefined) {
+      receiver.close()
+      return
+    }
     if (answer.code !== undefined) {
       const details = answer.details ?? 'refused by the test'
       reply({ code: answer.code, details, metadata: retryInfo(answer) })
@@ -104,7 +113,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     receiver.requests.push(call.request)
     const partial = answer.rejected !== undefined && {
       rejectedDataPoints: answer.rejected,
-      errorMessage: 'no',
+      errorMessage: answer.message ?? 'no',
     }
     reply(null, partial ? { partialSuccess: partial } : {})
     for (const { count, resolve } of waiting) if (receiver.requests.length >= count) resolve()

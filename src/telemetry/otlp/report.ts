@@ -15,7 +15,8 @@ export class Report implements RenewalEvents {
   /** Undefined before the first push: that it arrives is worth a line too. */
   #arrives: boolean | undefined
   #isRejected = false
-  #hasWarned = false
+  /** What the receiver has said of metrics that it takes. */
+  readonly #warnings = new Set<string>()
   #isCollected = true
   #hasMiscounted = false
 
@@ -39,12 +40,14 @@ export class Report implements RenewalEvents {
       this.#info('the receiver takes all metrics again')
     }
     this.#isRejected = isRejected
-    // A receiver may warn although it rejects nothing (OTLP, "Partial Success").
-    const hasWarned = !isRejected && message !== ''
-    if (hasWarned && !this.#hasWarned) {
-      this.#warn({ detail: message }, 'the receiver takes all metrics, and says something of them')
-    }
-    this.#hasWarned = hasWarned
+    if (!isRejected && message !== '') this.#warnOnce(message)
+  }
+
+  /** A receiver may warn although it rejects nothing (OTLP, "Partial Success"): with every push, and of others in turn. */
+  #warnOnce(message: string): void {
+    if (this.#warnings.has(message) || this.#warnings.size === MOST_WARNINGS) return
+    this.#warnings.add(message)
+    this.#warn({ detail: message }, 'the receiver takes all metrics, and says something of them')
   }
 
   /** Whether the last push failed. */
@@ -87,6 +90,9 @@ export class Report implements RenewalEvents {
     this.#logger.warn({ endpoint: this.#endpoint, ...fields }, message)
   }
 }
+
+/** Messages that are logged: one that has a number or a time in it is another one each time. */
+const MOST_WARNINGS = 10
 
 const MISCOUNTED =
   'the receiver says that it rejected a number of points that can not be; that is not counted'

@@ -97,16 +97,6 @@ test('a receiver that is away costs one line, and one when it is back', async (t
   t.deepEqual(lines.slice(2), [back])
 })
 
-test('a message of a receiver that rejects nothing is logged once', async (t) => {
-  const { receiver, reader, lines, details } = await setUp(t)
-  receiver.answers.push({ rejected: 0 }, { rejected: 0 }, {}, { rejected: 0 })
-  for (let push = 0; push < 4; push++) await reader.forceFlush()
-  const said = 'the receiver takes all metrics, and says something of them'
-  t.deepEqual(lines, ['pushing metrics by OTLP', said, said])
-  t.deepEqual(details, ['no', 'no'])
-  t.is(reader.counts.rejected, 0)
-})
-
 test('a stop without a receiver tries each request once, and says nothing new', async (t) => {
   const { receiver, reader, provider, lines, delays } = await setUp(t, {
     sleep: (_, signal) => setTimeout(20, undefined, { signal }).catch(() => {}),

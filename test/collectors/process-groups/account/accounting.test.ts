@@ -28,6 +28,15 @@ function has(
   for (const [key, value] of Object.entries(expected)) t.is(samples.get(key), value, key)
 }
 
+test('a process with an empty name is in a group with an empty name', async (t) => {
+  const procfs = tree(t)
+  procfs.set(100, { comm: '' })
+  procfs.set(101, {})
+  const text = await processGroups(procfs.root).text()
+  t.regex(text, /^namedprocess_namegroup_num_procs\{groupname=""\} 1$/m)
+  t.regex(text, /^namedprocess_namegroup_num_procs\{groupname="app"\} 1$/m)
+})
+
 test('the life of one process', async (t) => {
   const procfs = tree(t)
   const process = {
