@@ -14,7 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['lib'],
   config: ['lib', 'telemetry', 'workloads', 'web', 'recorder', 'collectors'],
   entities: ['kernel', 'workloads', 'telemetry', 'lib'],
-  collectors: ['kernel', 'workloads', 'entities', 'telemetry', 'lib'],
+  collectors: ['kernel', 'workloads', 'entities', 'telemetry', 'recorder', 'lib'],
   recorder: ['telemetry', 'lib'],
   web: ['telemetry', 'lib', 'recorder'],
   'version.ts': [],

@@ -52,7 +52,7 @@ async function measureSamples(print: (line: string) => void): Promise<void> {
     for (const path of paths) mkdirSync(path)
     const node = new NodeUsageReader('/proc', readSystemConstants().ticksPerSecond)
     const recorder = new Recorder({
-      ...{ interval: 1000, window: WINDOW_SECONDS * 1000, maxMemory: 64 * 1024 ** 2 },
+      ...{ interval: 1000, window: WINDOW_SECONDS * 1000, max_memory: 64 * 1024 ** 2 },
       ...{ hasSamples: true, ...node.size() },
     })
     const sampler = createSampler()
@@ -128,7 +128,7 @@ const ENTITIES = 500
 
 function measureMemory(print: (line: string) => void): void {
   const recorder = new Recorder({
-    ...{ interval: 1000, window: WINDOW_SECONDS * 1000, maxMemory: 1024 ** 3 },
+    ...{ interval: 1000, window: WINDOW_SECONDS * 1000, max_memory: 1024 ** 3 },
     ...{ cpus: 4, memory: 2 ** 34, hasSamples: false },
   })
   const sets = Array.from({ length: ENTITIES }, (_, index) => ({ 'procgroup.name': `g${index}` }))

@@ -20,7 +20,7 @@ export function explainSources(
   return {
     ...others,
     procfs,
-    ownership: new WorkloadOwnership(procfs, workloads, new ReadErrors(), { by_workload: false }),
+    ownership: new WorkloadOwnership(procfs, workloads, new ReadErrors(), false),
     bootTime: procfs.bootTime(),
     ticksPerSecond: readSystemConstants().ticksPerSecond,
     username: userNames(),

@@ -73,7 +73,7 @@ function agentState({ config, version, exports, collection }: PageParts) {
     rights: rights(config),
     recorder: recorder && {
       bytes: recorder.bytes,
-      maxBytes: recorder.options.maxMemory,
+      maxBytes: recorder.options.max_memory,
       interval: recorder.options.interval / 1000,
       window: recorder.options.window / 1000,
       omitted: recorder.omitted,

@@ -51,7 +51,7 @@ export class Recording {
     this.recorder = new Recorder({
       interval,
       window,
-      maxMemory: max_memory,
+      max_memory,
       hasSamples: config.cgroups.enabled,
       ...this.#node.size(),
     })
@@ -80,7 +80,7 @@ export class Recording {
   start(sampler: Sampler): void {
     this.#sampler = sampler
     if (this.recorder === undefined) return
-    const { interval, window, maxMemory, hasSamples } = this.recorder.options
+    const { interval, window, max_memory, hasSamples } = this.recorder.options
     if (hasSamples) {
       this.#schedule = new RecorderSchedule(
         this.recorder,
@@ -95,7 +95,7 @@ export class Recording {
         cgroups: hasSamples ? seconds(interval) : 'none',
         process_groups: process_groups.enabled ? seconds(collectionInterval(this.#config)) : 'none',
         window: seconds(window),
-        max_memory: maxMemory,
+        max_memory,
       },
       'recording; process groups are read from procfs as often as collection.interval says',
     )
@@ -145,7 +145,7 @@ export class Recording {
   }
 
   #keepView(): Recorder {
-    const options = { interval: 1000, window: 5000, maxMemory: VIEW_BYTES, hasSamples: false }
+    const options = { interval: 1000, window: 5000, max_memory: VIEW_BYTES, hasSamples: false }
     this.#view ??= new Recorder({ ...options, ...this.#node.size() })
     clearTimeout(this.#viewTimer)
     this.#viewTimer = setTimeout(() => {

@@ -60,7 +60,7 @@ export function createRoutes(
   const { path, max_scrapes } = config.prometheus
   const metrics = metricsRoute({
     scrape: (format) => prometheus.scrape(format),
-    maxScrapes: max_scrapes,
+    max_scrapes,
   })
   const healthy = () => plainText(200, 'ok\n')
   return new Map<string, Route>([

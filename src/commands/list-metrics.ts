@@ -7,6 +7,7 @@ import { openProcfs } from '../agent/procfs.ts'
 import { COLLECTORS } from '../collectors/registry.ts'
 import type { CommandLine } from '../config/command-line.ts'
 import type { Config } from '../config/config.ts'
+import { NAMINGS } from '../telemetry/definitions.ts'
 import { Examples } from '../telemetry/examples.ts'
 import { metricsReference } from '../telemetry/reference.ts'
 
@@ -26,7 +27,7 @@ export async function listMetrics(commandLine: CommandLine, version: string): Pr
     const text = await collectOnce(config, version, naming)
     return new Examples(text, naming).withOthers(tables)
   }
-  const text = await collectOnce(config, version, ['otel', 'classic', 'cadvisor'])
+  const text = await collectOnce(config, version, NAMINGS)
   const examples = new Examples(text, naming)
   return format === 'markdown'
     ? metricsReference(tables, (definition) => examples.of(definition))

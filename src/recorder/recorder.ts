@@ -3,6 +3,7 @@
  * them by tick for the largest entities; all others of a kind are kept together.
  */
 import type { Attributes } from '@opentelemetry/api'
+import type { Values } from '../lib/settings/setting.ts'
 import type { Role } from '../telemetry/definitions.ts'
 import { type Entity, isEqual } from '../telemetry/entity.ts'
 import type { Detail, ObservedPoint } from '../telemetry/meter.ts'
@@ -19,14 +20,12 @@ import {
   type Kind,
 } from './figures.ts'
 import { Series } from './series.ts'
+import type { RECORDER_SETTINGS } from './settings.ts'
 
-export interface RecorderOptions {
-  /** Milliseconds of a tick. */
-  readonly interval: number
-  /** Milliseconds of the past. */
-  readonly window: number
-  /** Bytes for the past of all entities. */
-  readonly maxMemory: number
+type RecorderSettings = Values<typeof RECORDER_SETTINGS>['recorder']
+
+/** Times are milliseconds: a tick (`interval`) and the past that is kept (`window`). Memory is bytes. */
+export interface RecorderOptions extends Omit<RecorderSettings, 'enabled'> {
   /** Logical CPUs of the node. */
   readonly cpus: number
   /** Bytes of memory of the node. */
@@ -441,7 +440,7 @@ export class Recorder {
     const bytes = this.#bytesOf(entity)
     const pooled = this.#pool.get(bytes)?.pop()
     if (pooled === undefined) {
-      if (this.bytes + bytes > this.options.maxMemory && entity !== this.#node) return false
+      if (this.bytes + bytes > this.options.max_memory && entity !== this.#node) return false
       this.#bytes += bytes
     }
     entity.series = pooled ?? new Series(entity.layout.names.length, this.ticks)

@@ -10,8 +10,9 @@ import type { Attributes } from '@opentelemetry/api'
  * OpenTelemetry's names; those of the systems that this agent replaces; or those of cAdvisor, which the kubelet
  * serves too.
  */
-export type Naming = 'otel' | OtherNaming
-export type OtherNaming = 'classic' | 'cadvisor'
+export const NAMINGS = ['otel', 'classic', 'cadvisor'] as const
+export type Naming = (typeof NAMINGS)[number]
+export type OtherNaming = Exclude<Naming, 'otel'>
 
 export type MetricKind = 'counter' | 'updowncounter' | 'gauge'
 

@@ -1,14 +1,15 @@
 /** `/metrics`: in the form that the client prefers, compressed where it takes that. */
 import type { IncomingMessage } from 'node:http'
+import type { Values } from '../lib/settings/setting.ts'
 import { type Format, OPEN_METRICS, TEXT } from '../telemetry/prometheus/formats.ts'
 import { compressed } from './compressed.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
+import type { SERVER_SETTINGS } from './settings.ts'
 
-export interface MetricsRouteOptions {
-  /** The text of the current snapshot. */
+export interface MetricsRouteOptions
+  extends Pick<Values<typeof SERVER_SETTINGS>['prometheus'], 'max_scrapes'> {
+  /** Gives the text of the current snapshot. */
   readonly scrape: (format: Format) => Promise<string>
-  /** Scrapes that may be answered at the same time. */
-  readonly maxScrapes: number
 }
 
 /** What Prometheus allows when it doesn't say: its default scrape timeout. */
@@ -17,11 +18,11 @@ const DEFAULT_TIMEOUT_SECONDS = 10
 const MOST_TIMEOUT_SECONDS = 3600
 const VARIES = { Vary: 'Accept, Accept-Encoding' }
 
-export function metricsRoute({ scrape, maxScrapes }: MetricsRouteOptions): Route {
+export function metricsRoute({ scrape, max_scrapes }: MetricsRouteOptions): Route {
   let scrapes = 0
   return async (request) => {
-    if (scrapes >= maxScrapes)
-      return unavailable(`${maxScrapes} scrapes are being answered already`)
+    if (scrapes >= max_scrapes)
+      return unavailable(`${max_scrapes} scrapes are being answered already`)
     scrapes++
     // A client that doesn't take its answer keeps the memory for it, and so its place among the scrapes.
     const onEnd = () => {

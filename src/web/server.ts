@@ -19,9 +19,9 @@ export type WebLimits = Pick<
   'max_connections' | 'max_request_size' | 'request_timeout' | 'response_timeout'
 >
 
-export interface WebServerOptions {
-  readonly host: string
-  readonly port: number
+/** What the server listens on, serves and bears. */
+export interface WebServerOptions
+  extends Pick<Values<typeof SERVER_SETTINGS>['prometheus'], 'host' | 'port'> {
   /** By path, without query. */
   readonly routes: ReadonlyMap<string, Route>
   /** Gives the protection at each connection and request; without it there is none. */

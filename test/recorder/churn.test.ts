@@ -18,7 +18,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 test('an hour of churn leaves memory as it was after the first window', (t) => {
   const maxMemory = 4 * MIB
   const recorder = new Recorder({
-    ...{ interval: 1000, window: 120_000, maxMemory, cpus: 4, memory: 2 ** 33 },
+    ...{ interval: 1000, window: 120_000, max_memory: maxMemory, cpus: 4, memory: 2 ** 33 },
     hasSamples: true,
   })
   let born = 0

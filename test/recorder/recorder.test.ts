@@ -13,7 +13,7 @@ function recorder(options: Partial<RecorderOptions> = {}): Recorder {
   return new Recorder({
     interval: 1000,
     window: 60_000,
-    maxMemory: 16 * MIB,
+    max_memory: 16 * MIB,
     cpus: 4,
     memory: 8 * 1024 * MIB,
     hasSamples: false,
@@ -177,7 +177,7 @@ test('exits and restarts of a group are events, and so is a group that comes', (
 
 test('memory is bounded: the largest have a past of their own, the others one together, and nothing is lost', (t) => {
   const maxMemory = 512 * 1024
-  const one = recorder({ maxMemory })
+  const one = recorder({ max_memory: maxMemory })
   const names = Array.from({ length: 200 }, (_, index) => `g${index}`)
   const all = (second: number) =>
     snapshotOf(
@@ -218,7 +218,7 @@ test('memory is bounded: the largest have a past of their own, the others one to
 })
 
 test('a large entity that comes late takes the place of a small one', (t) => {
-  const one = recorder({ maxMemory: 80 * 1024 })
+  const one = recorder({ max_memory: 80 * 1024 })
   const small = Array.from({ length: 30 }, (_, index) => `s${index}`)
   const at = (second: number, more: Reading[] = []) =>
     one.record(
@@ -318,7 +318,7 @@ const WITHOUT_MEASUREMENT =
   /^node (?!.*(?:Some|Full)$)|^group (?:runDelay|cpuLimit|memoryLimit)$|^(?:container|pod|cgroup) (?:exits|restarts)$/
 
 test('500 entities with 8 figures for 15 minutes take less than 24 MiB', (t) => {
-  const one = recorder({ window: 900_000, maxMemory: 1024 * MIB })
+  const one = recorder({ window: 900_000, max_memory: 1024 * MIB })
   const names = Array.from({ length: 500 }, (_, index) => `g${index}`)
   const before = process.memoryUsage()
   for (const second of [0, 1, 2]) {

@@ -1,14 +1,14 @@
 import test from 'ava'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
 import { now } from '../../src/telemetry/clock.ts'
-import type { MetricDefinition, Naming } from '../../src/telemetry/definitions.ts'
+import { type MetricDefinition, NAMINGS } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { expositionLabel, expositionName } from '../../src/telemetry/exposition-names.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { parseSamples } from '../support/exposition.ts'
 import { servedText } from '../support/served-text.ts'
 
-for (const naming of ['otel', 'classic', 'cadvisor'] as const satisfies readonly Naming[]) {
+for (const naming of NAMINGS) {
   test(`every measurement is shown as it is served: ${naming}`, async (t) => {
     const tables = COLLECTORS.flatMap(({ tables }) => tables())
     t.true(tables.length > 20)

@@ -16,7 +16,7 @@ function recorder(): Recorder {
   return new Recorder({
     interval: 1000,
     window: 60_000,
-    maxMemory: 16 * 1024 ** 2,
+    max_memory: 16 * 1024 ** 2,
     cpus: 4,
     memory: 1e9,
     hasSamples: false,

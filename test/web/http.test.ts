@@ -14,7 +14,7 @@ async function serve(t: ExecutionContext): Promise<number> {
     port: 0,
     routes: new Map([
       ['/', () => plainText(200, 'root\n')],
-      ['/metrics', metricsRoute({ scrape: async () => LONG, maxScrapes: 2 })],
+      ['/metrics', metricsRoute({ scrape: async () => LONG, max_scrapes: 2 })],
     ]),
     limits: limitsWith(),
   })

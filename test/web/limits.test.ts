@@ -15,7 +15,7 @@ const HUGE = 'x'.repeat(32 * 1024 * 1024)
 async function serve(t: ExecutionContext, limits: Partial<WebLimits>, metrics = 'metric 1\n') {
   const routes = new Map<string, Route>([
     ['/x', () => plainText(200, 'hello\n')],
-    ['/metrics', metricsRoute({ scrape: async () => metrics, maxScrapes: 1 })],
+    ['/metrics', metricsRoute({ scrape: async () => metrics, max_scrapes: 1 })],
   ])
   const server = await startWebServer({
     host: '127.0.0.1',
@@ -114,7 +114,7 @@ test('a scrape whose client has left counts no more', async (t) => {
   const server = await startWebServer({
     host: '127.0.0.1',
     port: 0,
-    routes: new Map([['/metrics', metricsRoute({ scrape, maxScrapes: 1 })]]),
+    routes: new Map([['/metrics', metricsRoute({ scrape, max_scrapes: 1 })]]),
     limits: limitsWith(),
   })
   t.teardown(() => server.close(100))

@@ -25,7 +25,7 @@ function metrics(
   scrape: (format: Format) => Promise<string>,
   maxScrapes = 2,
 ): Record<string, Route> {
-  return { '/metrics': metricsRoute({ scrape, maxScrapes }) }
+  return { '/metrics': metricsRoute({ scrape, max_scrapes: maxScrapes }) }
 }
 
 test('GET and HEAD, and nothing else', async (t) => {

@@ -1,5 +1,7 @@
 /** The collector of peaks: what the recorder has seen, as instruments. */
 import type { Attributes, Meter } from '@opentelemetry/api'
+import type { Values } from '../../lib/settings/setting.ts'
+import type { RECORDER_SETTINGS } from '../../recorder/settings.ts'
 import { now } from '../../telemetry/clock.ts'
 import type { MetricTable } from '../../telemetry/definitions.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -59,9 +61,7 @@ function registerPeaks(meter: Meter, { peaks }: PeaksSources): void {
 }
 
 /** The setting that enables the collector of peaks. */
-export interface PeaksConfig {
-  readonly recorder: { readonly enabled: boolean }
-}
+type PeaksConfig = Values<typeof RECORDER_SETTINGS>
 
 /** The collector of peaks: the largest values of the last minute, from the recorder. */
 export const PEAKS = defineCollector({

@@ -76,7 +76,7 @@ export function registerProcessGroups(
     strict: options.strict,
   }
   const errors = new ReadErrors()
-  const ownership = new WorkloadOwnership(procfs, workloads, errors, options)
+  const ownership = new WorkloadOwnership(procfs, workloads, errors, options.by_workload)
   const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { ownership }) }
   const read = { ...options, ...system }
   const tasks = taskSource(new ProcessReader(procfs, read, errors), read)

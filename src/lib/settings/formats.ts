@@ -84,6 +84,11 @@ export function oneOf<const T extends string>(...words: readonly T[]): Format<T>
   return format({ allowed: words.join(', '), parse: check, check })
 }
 
+/** A format whose values may be written in any case in variables and flags, as OpenTelemetry's specification has it. */
+export function inAnyCase<T>({ allowed, check, parse }: Format<T>): Format<T> {
+  return format({ allowed, check, parse: (text) => parse(text.trim().toLowerCase()) })
+}
+
 /** A whole number from `least` to `most`. */
 export function integer(least: number, most: number): Format<number> {
   const check = (value: unknown) =>

@@ -2,6 +2,9 @@
  * The address of an OTLP receiver, as OpenTelemetry's specification and its users write it: a URL with `http` or
  * `https`, or one of gRPC's forms (`HOST:PORT`, `dns:HOST:PORT`, `unix:PATH`).
  */
+import { BOOLEAN, inAnyCase, oneOf } from '../../lib/settings/formats.ts'
+import { setting, type Values } from '../../lib/settings/setting.ts'
+import type { OtlpSettings } from './settings.ts'
 
 export interface Endpoint {
   /** What gRPC connects to: `host:port`, `[address]:port` or `unix:PATH`. */
@@ -15,11 +18,24 @@ export interface Endpoint {
   readonly origin: string
 }
 
-export interface EndpointOptions {
-  readonly protocol: 'grpc' | 'http/protobuf'
-  /** Whether an endpoint without a scheme is plain text. */
-  readonly insecure: boolean
+/** The settings that say how an endpoint is read; those of OTLP (`settings.ts`) have them among theirs. */
+export const ENDPOINT_SETTINGS = {
+  protocol: setting({
+    doc: 'Transport of OTLP.',
+    format: inAnyCase(oneOf('grpc', 'http/protobuf')),
+    default: 'grpc',
+    substitutes: new Map([['http/json', 'http/protobuf']]),
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
+  }),
+  insecure: setting({
+    doc: 'Whether an endpoint without a scheme is plain text.',
+    format: BOOLEAN,
+    default: false,
+    variables: ['OTEL_EXPORTER_OTLP_METRICS_INSECURE', 'OTEL_EXPORTER_OTLP_INSECURE'],
+  }),
 }
+
+export type EndpointOptions = Values<typeof ENDPOINT_SETTINGS>
 
 /** An endpoint that can not be used. The message has nothing of the endpoint, which may hold a password. */
 export class EndpointError extends Error {
@@ -39,20 +55,15 @@ const DNS = /^dns:(?:\/\/\/)?/i
 const URL_FORM = /^https?:\/\//i
 const PORT = /:(\d+)$/
 
-export interface EndpointSettings extends EndpointOptions {
-  /** Of the receiver; undefined for the one of the protocol on this host. */
-  readonly endpoint: string | undefined
-  /** Of metrics alone, which counts before `endpoint`. */
-  readonly metrics_endpoint: string | undefined
-}
-
 /**
  * Where metrics go. OTLP/HTTP appends the path of metrics to the receiver's endpoint, and takes that of metrics alone
  * as it is.
  *
  * @throws EndpointError
  */
-export function metricsEndpoint(settings: EndpointSettings): Endpoint {
+export function metricsEndpoint(
+  settings: EndpointOptions & Pick<OtlpSettings, 'endpoint' | 'metrics_endpoint'>,
+): Endpoint {
   const { endpoint, metrics_endpoint, ...options } = settings
   if (metrics_endpoint !== undefined) return parseEndpoint(metrics_endpoint, options)
   const parsed = parseEndpoint(endpoint ?? DEFAULT_ENDPOINTS[options.protocol], options)

@@ -1,11 +1,9 @@
 /** Settings of what is pushed. */
 
 import {
-  BOOLEAN,
   duration,
-  type Format,
-  format,
   HEADERS,
+  inAnyCase,
   listOf,
   oneOf,
   size,
@@ -13,14 +11,8 @@ import {
   textLike,
 } from '../../lib/settings/formats.ts'
 import { HOUR, KIB, MIB, SECOND, setting, type Values } from '../../lib/settings/setting.ts'
-import { ENDPOINT_FORMS, parseEndpoint } from './endpoint.ts'
-
-const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
-
-/** In variables in any case, as OpenTelemetry's specification has it. */
-function inAnyCase<T>({ allowed, check, parse }: Format<T>): Format<T> {
-  return format({ allowed, check, parse: (text) => parse(text.trim().toLowerCase()) })
-}
+import { NAMINGS } from '../definitions.ts'
+import { ENDPOINT_FORMS, ENDPOINT_SETTINGS, parseEndpoint } from './endpoint.ts'
 
 /** How the forms of an endpoint are told apart while the protocol is not known: gRPC has more of them. */
 const ANY_ENDPOINT = { protocol: 'grpc', insecure: true } as const
@@ -35,13 +27,7 @@ const ENDPOINT = textLike(ENDPOINT_FORMS, (text) => {
 })
 
 const otlp = {
-  protocol: setting({
-    doc: 'Transport of OTLP.',
-    format: inAnyCase(oneOf('grpc', 'http/protobuf')),
-    default: 'grpc',
-    substitutes: new Map([['http/json', 'http/protobuf']]),
-    variables: ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'],
-  }),
+  protocol: ENDPOINT_SETTINGS.protocol,
   endpoint: setting({
     doc: 'OTLP receiver to push to: http:// is plain text, https:// is TLS. With http/protobuf /v1/metrics is appended. Without a port http:// means 4317 (gRPC), https:// 443. User and password of a URL are sent as Basic authorization.',
     format: ENDPOINT,
@@ -91,12 +77,7 @@ const otlp = {
     default: 'none',
     variables: ['OTEL_EXPORTER_OTLP_METRICS_COMPRESSION', 'OTEL_EXPORTER_OTLP_COMPRESSION'],
   }),
-  insecure: setting({
-    doc: 'Whether an endpoint without a scheme is plain text.',
-    format: BOOLEAN,
-    default: false,
-    variables: ['OTEL_EXPORTER_OTLP_METRICS_INSECURE', 'OTEL_EXPORTER_OTLP_INSECURE'],
-  }),
+  insecure: ENDPOINT_SETTINGS.insecure,
   certificate: setting({
     doc: 'File of the certificates to trust, instead of the well-known ones (PEM).',
     format: TEXT,
@@ -136,7 +117,7 @@ const otlp = {
   }),
   naming: setting({
     doc: 'Vocabularies to push.',
-    format: NAMING,
+    format: listOf(oneOf(...NAMINGS)),
     default: ['otel'],
   }),
 }

@@ -1,13 +1,12 @@
 /** Settings of the text that is served. */
 import { BOOLEAN, listOf, oneOf } from '../../lib/settings/formats.ts'
 import { setting } from '../../lib/settings/setting.ts'
-
-const NAMING = listOf(oneOf('otel', 'classic', 'cadvisor'))
+import { NAMINGS } from '../definitions.ts'
 
 const prometheus = {
   naming: setting({
     doc: 'Vocabularies to serve: those of the systems that the agent replaces, or OpenTelemetry.',
-    format: NAMING,
+    format: listOf(oneOf(...NAMINGS)),
     default: ['classic'],
   }),
   target_info: setting({

@@ -46,7 +46,7 @@ export function liveAnswer(
           interval: recorder.options.interval / 1000,
           window: recorder.options.window / 1000,
           bytes: recorder.bytes,
-          maxBytes: recorder.options.maxMemory,
+          maxBytes: recorder.options.max_memory,
         }
       : null,
     groupInterval: groupInterval / 1000,

@@ -11,31 +11,22 @@ import type { Group } from './group.ts'
 import { WorkloadCounter, type WorkloadCounts } from './workload-counts.ts'
 
 /** The settings that `WorkloadOwnership` looks at. */
-export interface WorkloadOwnershipOptions {
-  /** Whether a group is divided among the containers and pods of its processes. */
-  readonly by_workload: boolean
-}
-
 /** Finds the owner of each process, and divides groups by owner where that is wanted. */
 export class WorkloadOwnership {
   readonly counter: WorkloadCounter
   readonly #procfs: Procfs
   readonly #workloads: Workloads
   readonly #errors: ReadErrors
-  readonly #options: WorkloadOwnershipOptions
+  readonly #isDivided: boolean
   /** The names that groups and tallies have. */
   #version = 0
 
-  constructor(
-    procfs: Procfs,
-    workloads: Workloads,
-    errors: ReadErrors,
-    options: WorkloadOwnershipOptions,
-  ) {
+  /** @param isDivided whether a group is divided among the containers and pods of its processes. */
+  constructor(procfs: Procfs, workloads: Workloads, errors: ReadErrors, isDivided: boolean) {
     this.#procfs = procfs
     this.#workloads = workloads
     this.#errors = errors
-    this.#options = options
+    this.#isDivided = isDivided
     this.counter = new WorkloadCounter((owner) => this.#ownerAttributes(owner), now())
   }
 
@@ -60,8 +51,7 @@ export class WorkloadOwnership {
 
   /** The assignment of a process whose rule, or ancestor, has the one given. */
   assignmentOf(assignment: Assignment, workloadCounts: WorkloadCounts | undefined): Assignment {
-    if (!this.#options.by_workload || workloadCounts === undefined)
-      return assignment.base ?? assignment
+    if (!this.#isDivided || workloadCounts === undefined) return assignment.base ?? assignment
     return ofOwner(assignment, workloadCounts.owner)
   }
 
