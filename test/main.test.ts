@@ -332,7 +332,7 @@ test.serial('a process is explained, and that it is in no group is the exit code
   t.is(explained.code, 0)
   t.regex(
     explained.output,
-    /rule 1 \(line 2\): does not match\n {2}no {3}comm \["other"\], for it is "sleep"/,
+    /rule 1 \(line 2\): does not match\n {2}no {3}comm \["other"\]; it is "sleep"/,
   )
   t.regex(
     explained.output,

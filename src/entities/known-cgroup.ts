@@ -1,4 +1,4 @@
-/** A cgroup that is measured, from its first sight to its end. */
+/** A measured cgroup, from its first reading to its removal. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { CgroupStats, DeviceIo } from '../kernel/cgroupfs/cgroup-stats.ts'
 import { Entity } from '../telemetry/entity.ts'
@@ -7,8 +7,8 @@ import type { Selected } from './cgroup-selection.ts'
 import { DeviceCounters, FaultCounters, type LossySums } from './continued-counters.ts'
 import { workloadAttributes } from './workload-attributes.ts'
 
-/** Collections between two looks for a file that was not there. */
-const LOOK_AGAIN = 60
+/** Collections after which a missing file is tried again. */
+const RETRY_AFTER_COLLECTIONS = 60
 
 /** What has just been read of a cgroup. */
 interface CgroupCounters {
@@ -104,7 +104,7 @@ export class KnownCgroup {
   lacks(file: string): boolean {
     const missed = this.#missing.get(file)
     if (missed === undefined) return false
-    if (this.pass - missed < LOOK_AGAIN) return true
+    if (this.pass - missed < RETRY_AFTER_COLLECTIONS) return true
     this.#missing.delete(file)
     return false
   }

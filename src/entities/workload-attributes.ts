@@ -1,4 +1,4 @@
-/** What names a container, a pod or the host in attributes, for all collectors. */
+/** Attributes that identify a container or pod, for all collectors. */
 import type { Attributes } from '@opentelemetry/api'
 import type { AttributeDefinition } from '../telemetry/definitions.ts'
 import type { Workload } from '../workloads/workloads.ts'

@@ -1,9 +1,9 @@
 /**
- * Reads files whose reading may block for as long as another process likes, in libuv's thread pool and with a time limit.
+ * Reads files that may block for an unlimited time, in libuv's thread pool and with a time limit.
  *
- * A read that does not end in time fails, and its owner is left aside; the thread that waits for it stays occupied until
- * the kernel answers, for nothing but the end of this process takes it back. So the number of places is limited, and
- * nobody is asked twice at once.
+ * A read that does not finish in time fails, and its owner is skipped. The thread that waits for it stays occupied until the
+ * kernel answers; only the exit of this process ends the wait. So the number of concurrent reads is limited, and no owner has
+ * a second read while one is blocked.
  */
 import { closeSync, open, read } from 'node:fs'
 import type { FileContent } from './file-reader.ts'
@@ -12,9 +12,9 @@ import type { FileContent } from './file-reader.ts'
 export interface BlockingFilesOptions {
   /** Milliseconds that a read may take. */
   readonly timeLimit?: number
-  /** Reads under way at most, those that have not ended in time included. */
+  /** Maximal number of concurrent reads, blocked ones included. */
   readonly places?: number
-  /** Called once for each owner that is left aside. */
+  /** Called once for each owner that is skipped. */
   readonly onBlocked?: (path: string) => void
 }
 
@@ -25,16 +25,16 @@ export interface ReadRequest<T> {
   readonly limit: number
   /** Whether the kernel hands it over in one piece, so that what doesn't fill the buffer is all. */
   readonly isOnePiece?: boolean
-  /** Places that such reads leave to others. */
+  /** Number of places that such reads leave free for others. */
   readonly leaves?: number
   /**
-   * Takes what the file says; the bytes are used again afterwards. Also called when the read ends too late, and its
-   * result is lost then.
+   * Parses the content; the bytes are reused afterwards. Also called when the read finishes too late; then its result is
+   * dropped.
    */
   readonly parse: (content: FileContent) => T
 }
 
-/** A read that did not end in time, or that was not tried because its owner, or all places, are blocked. */
+/** A read that did not finish in time, or was not tried because its owner, or all places, are blocked. */
 export class BlockedError extends Error {
   override name = 'BlockedError'
   readonly code = 'blocked'
@@ -52,29 +52,32 @@ interface Job<T> extends ReadRequest<T> {
 
 type PlaceRequest = Pick<ReadRequest<unknown>, 'leaves'>
 
-/** An owner that is left aside. */
+/** An owner that is skipped. */
 interface Aside {
   /** Whether a read still waits for the kernel. */
   isWaiting: boolean
-  /** For how long it is left aside after a read has ended, and until when: milliseconds. */
+  /** For how long it is skipped after a blocked read has finished, and until when: milliseconds. */
   delay: number
   until: number
 }
 
+/** Milliseconds. */
 const TIME_LIMIT = 2000
 /** More than the steps of a read: opening, reading, and finding the end. */
 const LOOKS = 5
 /** Libuv takes the number when the pool is used for the first time. */
 process.env.UV_THREADPOOL_SIZE ??= '8'
-/** Others need the pool, too: look-ups of names, and files of the configuration. */
+/** The pool is also needed for DNS and for configuration files. */
 const PLACES = Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE) / 2))
+/** Milliseconds for which an owner is skipped after a blocked read. */
 const SHORTEST_DELAY = 10_000
 const LONGEST_DELAY = 600_000
+/** Bytes. */
 const BUFFER_SIZE = 4096
 
 let late = 0
 
-/** Reads of this process that have not ended in time and still occupy a thread. */
+/** Number of blocked reads of this process that still occupy a thread. */
 export function lateReads(): number {
   return late
 }
@@ -103,7 +106,7 @@ export class BlockingFiles {
   /**
    * Reads a file from its beginning.
    *
-   * @param owner whose file it is: when one read blocks, all of the owner's are left aside.
+   * @param owner of the file: when one read blocks, all reads of the owner are skipped.
    * @returns what `parse` returns; rejects with BlockedError, NodeJS.ErrnoException, or what `parse` throws.
    */
   read<T>(owner: string, request: ReadRequest<T>): Promise<T> {
@@ -150,8 +153,8 @@ export class BlockingFiles {
   }
 
   /**
-   * Leaves a job aside when its time is over. The time is that of the event loop: where that was held, or the whole process
-   * was stopped, answers may be there that nobody has looked at.
+   * Gives up a job when its time is over. The time is measured in steps, so that answers are processed first after the event
+   * loop was blocked or the process was stopped.
    */
   #limit<T>(job: Job<T>, looks: number): void {
     job.timer = setTimeout(() => {
@@ -189,7 +192,7 @@ export class BlockingFiles {
     this.#startNext()
   }
 
-  /** Takes note that the kernel has answered; a process that has ended answers nothing, and is forgotten. */
+  /** Notes that the kernel has answered. An owner whose file is empty has exited, and is removed. */
   #readmit<T>({ owner, isLate, started }: Job<T>, hasContent: boolean): void {
     if (isLate) {
       this.#late--
@@ -221,7 +224,7 @@ export class BlockingFiles {
     job.reject(
       new BlockedError(`${job.path} does not answer: the memory map of the process is locked`),
     )
-    // Without a free place the others would wait for ever.
+    // Without a free place the others would wait forever.
     for (const waiting of this.#queue.splice(0)) {
       if (this.#isFull(waiting) || this.#isAside(waiting.owner)) {
         waiting.reject(new BlockedError(`${waiting.path} is left aside: a read has blocked`))
@@ -239,7 +242,7 @@ export class BlockingFiles {
     }
   }
 
-  /** Owners that nobody has asked for since they might have been read again have ended. */
+  /** Removes owners that were not read again after their delay: they have exited. */
   #forgetOld(): void {
     const now = performance.now()
     for (const [owner, { isWaiting, until, delay }] of this.#aside) {

@@ -2,8 +2,8 @@
  * Keeps files of cgroups and processes open from one collection to the next: reading one again costs a quarter to a third
  * of opening, reading and closing it.
  *
- * The kernel makes their text anew whenever they are read from the beginning, and refuses when the cgroup or the process
- * has gone, so what is read is never old, nor another's. It keeps 5 kB for each open file.
+ * The kernel generates their text whenever they are read from the beginning, and returns an error when the cgroup or process is
+ * gone, so the content is never old nor another's. An open file costs 5 kB of kernel memory.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { FileReader } from './file-reader.ts'
@@ -15,7 +15,7 @@ interface CachedFile {
 
 /** A file reader that keeps descriptors open between collections, up to a limit. */
 export class CachedDescriptorReader extends FileReader {
-  /** Files opened so far, and those among them in the place of a kept file that the kernel had removed. */
+  /** Files opened so far, and those of them that replaced a cached file that the kernel had removed. */
   opened = 0
   replaced = 0
   readonly #limit: number
@@ -39,7 +39,7 @@ export class CachedDescriptorReader extends FileReader {
     this.opened++
   }
 
-  /** Closes the files that nobody has read since the last call: whose they were has gone. */
+  /** Closes the files that were not read since the last call: their cgroups or processes are gone. */
   closeUnused(): void {
     for (const [path, cached] of this.#files) {
       if (cached.isUsed) cached.isUsed = false
@@ -52,7 +52,7 @@ export class CachedDescriptorReader extends FileReader {
     for (const [path, cached] of this.#files) this.#close(path, cached)
   }
 
-  /** Whether the file is one of those that are kept open, and could be read. */
+  /** Whether the file is cached, or could be added to the cache, and was read. */
   #readCached(path: string, read: (descriptor: number) => void): boolean {
     const known = this.#files.get(path)
     let hasGone = false
@@ -62,7 +62,7 @@ export class CachedDescriptorReader extends FileReader {
         known.isUsed = true
         return true
       } catch (error) {
-        // Whose it was has gone; there may be another one of this path.
+        // Its cgroup or process is gone; there may be another one with this path.
         this.#close(path, known)
         hasGone = (error as NodeJS.ErrnoException).code === 'ENODEV'
       }

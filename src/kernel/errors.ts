@@ -1,4 +1,4 @@
-/** What the errors of system calls say. */
+/** Meaning of errors of system calls. */
 
 /**
  * Whether an error says that the process, thread or cgroup has ended: ENOENT when its directory is opened, ESRCH when a

@@ -8,7 +8,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 
 const INITIAL_SIZE = 64 * 1024
 
-/** What a file says: `bytes[0 .. length)`. */
+/** Content of a file: `bytes[0 .. length)`. */
 export interface FileContent {
   readonly bytes: Buffer
   readonly length: number

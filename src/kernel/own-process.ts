@@ -1,4 +1,4 @@
-/** What this process uses, from `/proc/self`: the same wherever the procfs of the node is mounted. */
+/** Usage of this process, from `/proc/self`: the same wherever the procfs of the node is mounted. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 
 /** Memory of this process. */

@@ -3,7 +3,7 @@
  * when it is needed, and where it isn't there only what needs it is missing.
  */
 
-/** `POLLPRI`: the kernel has something to say, as of a pressure trigger (psi_trigger_poll in kernel/sched/psi.c). */
+/** `POLLPRI`: an event, as of a pressure trigger (psi_trigger_poll in kernel/sched/psi.c). */
 const POLLPRI = 2
 
 interface PollDescriptor {
@@ -12,7 +12,7 @@ interface PollDescriptor {
   revents: number
 }
 
-/** Which of the descriptors have something to say now; saying it once is all the kernel does. */
+/** Which of the descriptors have an event now; the kernel reports each event once. */
 export type PollForPriority = (descriptors: readonly number[]) => boolean[]
 
 let loaded: PollForPriority | undefined

@@ -1,12 +1,12 @@
-/** Readings that may block, some of many at a time. */
+/** Reads of files that may block, many at a time. */
 
-/** What became of a reading. */
+/** The outcome of a read. */
 export type Settled<T> = PromiseSettledResult<T>
 
-/** So many are waited for together; how many are under way at once, the reader decides. */
+/** Number of reads that are awaited together; BlockingFiles limits how many run at once. */
 const TOGETHER = 64
 
-/** Starts a reading of each item and yields the results, in the order of the items. */
+/** Reads each item and yields the outcomes, in the order of the items. */
 export async function* readTogether<Item, T>(
   items: readonly Item[],
   read: (item: Item) => Promise<T>,
@@ -21,7 +21,7 @@ export async function* readTogether<Item, T>(
 /**
  * The value of a read that succeeded.
  *
- * @throws why the reading failed.
+ * @throws the error of a read that failed.
  */
 export function resultOf<T>(result: Settled<T>): T {
   if (result.status === 'rejected') throw result.reason

@@ -1,4 +1,4 @@
-/** How many files this process may have open. */
+/** The limit of open files of this process (RLIMIT_NOFILE). */
 import { Procfs } from './procfs/procfs.ts'
 
 /** The soft limit, which Node.js raises to the hard one when it starts; 2^64 for none. */
@@ -6,10 +6,10 @@ export function ownOpenFilesLimit(): number {
   return new Procfs().openFilesLimit('/proc/self/')
 }
 
-/** Of the files that the agent may open, for those that one collector keeps open. */
+/** The part of the agent's limit of open files that one collector may keep open. */
 const CACHED_SHARE = 0.25
 
-/** How many files a collector may keep open that wants to keep so many. */
+/** How many descriptors a collector may cache that wants to cache `wanted`. */
 export function maxCachedDescriptors(wanted: number): number {
   return Math.min(wanted, ownOpenFilesLimit() * CACHED_SHARE)
 }

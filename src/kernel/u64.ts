@@ -7,7 +7,7 @@
 /** A non-negative integer below 2^64, never a rounded one. */
 export type U64 = number | bigint
 
-/** `current - previous`, exact; 0 when the counter went backwards, for a counter never falls. */
+/** `current - previous`, exact; 0 when the counter went backwards: counters never decrease. */
 export function increase(previous: U64, current: U64): U64 {
   if (typeof previous === 'number' && typeof current === 'number') {
     return current > previous ? current - previous : 0

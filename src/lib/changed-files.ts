@@ -1,4 +1,4 @@
-/** Whether any of some files is another than before. */
+/** Notices changes of files. */
 import { statSync } from 'node:fs'
 
 /** Files whose changes are noticed. */
@@ -22,7 +22,7 @@ export class ChangedFiles {
   }
 }
 
-/** By inode too, for a ConfigMap's or Secret's file is a link into a directory that is replaced. */
+/** Includes the inode: a file of a ConfigMap or Secret is a link into a directory that is replaced. */
 function stateOf(path: string): string {
   try {
     const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })

@@ -1,4 +1,4 @@
-/** Text that comes from others, for terminals: names may hold escape sequences, newlines and what turns text around. */
+/** Makes foreign text safe for terminals: names may contain escape sequences, newlines and signs that reverse text. */
 
 /** Controls of C0 and C1, formatting characters such as those of bidirectional text, line separators, and halves of pairs. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu

@@ -1,6 +1,6 @@
 /**
- * Regular expressions in Go's syntax, searched in linear time: whoever starts a process writes the texts, and may not make
- * the search last.
+ * Regular expressions in Go's syntax, searched in linear time: any user can start processes with names and arguments that
+ * would make a backtracking search slow.
  */
 import { RE2JS } from 're2js'
 
@@ -12,7 +12,7 @@ export interface Pattern {
   find(text: string): readonly string[] | undefined
 }
 
-/** Whether a text as a whole is as an expression says. */
+/** A compiled expression that has to match a whole text. */
 export interface WholeMatch {
   test(text: string): boolean
 }
@@ -44,7 +44,7 @@ export function compilePattern(source: string): Pattern {
     find(text) {
       const matcher = regex.matcher(text)
       if (!matcher.find()) return undefined
-      // A group that took no part in the match is as good as an empty one.
+      // A group that took no part in the match counts as empty.
       return names.map((_, group) => matcher.group(group) ?? '')
     },
   }

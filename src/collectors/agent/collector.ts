@@ -19,11 +19,11 @@ import { registerRuns } from './runs.ts'
 /** Where the collector of the agent reads its own state. */
 export interface AgentSources {
   readonly version: string
-  /** What each collector before this one did in this collection. */
+  /** Results of the collectors before this one in this collection. */
   readonly runs: () => Iterable<CollectorRun>
   /** What was pushed so far; undefined when nothing is. */
   readonly exports: () => ExportCounts | undefined
-  /** Who is asked for names of containers and pods. */
+  /** The sources of container and pod names. */
   readonly nameSources: readonly SourceCache[]
   readonly loopDelay: LoopDelay
   readonly system: SystemConstants

@@ -1,4 +1,4 @@
-/** What the agent says of itself: its collectors, its exports, its process, its build. */
+/** Metrics of the agent itself: its collectors, its exports, its process, its build. */
 import { type MetricTable, metricTable } from '../../telemetry/definitions.ts'
 
 const SCOPE = 'agent'

@@ -1,11 +1,11 @@
-/** What became of what was to be pushed, as OpenTelemetry's SDKs report it of their exporters. */
+/** Metrics of pushes, as OpenTelemetry's SDKs report them of their exporters. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import type { ExportCounts } from '../../telemetry/otlp/export-counts.ts'
 import { EXPORT_METRICS, REQUEST_METRICS, SKIPPED_METRICS } from './definitions.ts'
 
-/** Why points did not arrive, where no gRPC status says it. */
+/** Why points did not arrive, where there is no gRPC status. */
 const REJECTED = 'rejected'
 const SUPERSEDED = 'superseded'
 

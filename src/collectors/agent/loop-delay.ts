@@ -1,14 +1,14 @@
 /**
- * How long the event loop is held up by collections, and by what they are answered with.
+ * Delay of the event loop during collections, and while their text and pushes are made.
  *
- * Node.js measures by a timer. Running all the time it would cost more than many a collection, so it runs from the start
- * of a collection until a moment after it.
+ * Node.js measures it by a timer. Running all the time, the timer would cost more than some collections, so it runs from the
+ * start of a collection until half a second after it.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** Milliseconds between two looks at the event loop. */
+/** Milliseconds between two measurements of the event loop. */
 const RESOLUTION = 50
-/** Milliseconds after the last sign of a collection in which its text and its pushes are made. */
+/** Milliseconds after the end of a collection in which its text and its pushes are made. */
 const WINDOW = 500
 
 /** Measures the delay of the event loop during collections and while they are answered. */

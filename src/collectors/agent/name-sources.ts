@@ -1,4 +1,4 @@
-/** How the sources of names of containers and pods did. */
+/** Metrics of the sources of container and pod names. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
@@ -8,7 +8,7 @@ import { NAME_SOURCE_KEY, NAME_SOURCE_METRICS } from './definitions.ts'
 /**
  * Registers the counters of each source of container and pod names.
  *
- * @param created since when questions are counted.
+ * @param created since when requests are counted.
  */
 export function registerNameSources(
   meter: Meter,

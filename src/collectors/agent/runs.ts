@@ -1,4 +1,4 @@
-/** How the collectors did: duration, success, series, and failures by reason. */
+/** Metrics of the collectors' runs: duration, success, series, and failures by reason. */
 
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { errorCode } from '../../kernel/errors.ts'

@@ -1,4 +1,4 @@
-/** Which files say what of a cgroup on this node: those of v2 where it has the controller, else those of v1. */
+/** The files that are read of each cgroup on this node: of cgroup v2 where it has the controller, otherwise of v1. */
 import { readFileSync } from 'node:fs'
 import type { LossySums } from '../../entities/continued-counters.ts'
 import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.ts'
@@ -15,7 +15,7 @@ export type Resource = (typeof RESOURCES)[number]
 /** Pressure of a cgroup or of the node, by resource. */
 export type Pressures = Readonly<Record<Resource, Pressure>>
 
-/** Everything that is read of a cgroup; overwritten by the next one. */
+/** Everything that is read of a cgroup; overwritten by the next reading. */
 export interface CgroupReading {
   readonly stats: CgroupStats
   readonly pressures: Pressures
@@ -32,18 +32,18 @@ export function emptyPressures(): Pressures {
   }
 }
 
-/** One file, or files that belong together. */
+/** A file of a cgroup, or several that are read together. */
 export interface CgroupFile {
-  /** As metrics of the reading name it. */
+  /** Its name in the collector's own metrics. */
   readonly file: string
   /** @param path of the cgroup below the root of its hierarchy. */
   readonly read: (path: string, into: CgroupReading) => void
 }
 
 /**
- * The steps for each cgroup of the node.
+ * The files of a collection.
  *
- * @param files reads the files.
+ * @param fileReader reads them.
  */
 export function cgroupFiles(
   { v2, v1 }: CgroupMounts,
@@ -88,7 +88,7 @@ export function cgroupFiles(
   return files
 }
 
-/** Which counters of the steps are added up by the kernel when they are read. */
+/** Which counters the kernel adds up over the cgroups below when they are read. */
 export function lossySums({ v2 }: CgroupMounts): LossySums {
   const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
   const lossy = (controller: string) =>
@@ -97,9 +97,9 @@ export function lossySums({ v2 }: CgroupMounts): LossySums {
 }
 
 /**
- * The steps of a sample: what changes from second to second, of the files that are cheap to read.
+ * The files of a sample: those that are cheap to read and change every second.
  *
- * @param files reads the files.
+ * @param fileReader reads them.
  */
 export function sampledCgroupFiles(
   { v2, v1 }: CgroupMounts,

@@ -1,4 +1,4 @@
-/** Goes through the cgroups of the node once per collection: who is new, who has ended, what each uses. */
+/** Reads the cgroups of the node once per collection, and notices new and removed ones. */
 import type { HrTime } from '@opentelemetry/api'
 import { select } from '../../entities/cgroup-selection.ts'
 import type { LossySums } from '../../entities/continued-counters.ts'
@@ -20,9 +20,9 @@ import type { FileHealth } from './file-health.ts'
 export interface CgroupParts {
   readonly tree: CgroupTree
   readonly files: readonly CgroupFile[]
-  /** What the steps read by. */
+  /** Reads the files of a collection. */
   readonly descriptors: CachedDescriptorReader
-  /** The steps of samples, and what they read by. */
+  /** The files of a sample, and their reader. */
   readonly samples: Readonly<Record<'cpu' | 'usage', readonly CgroupFile[]>>
   readonly sampleDescriptors: CachedDescriptorReader
   readonly lossy: LossySums
@@ -46,12 +46,12 @@ export class Cgroups {
     devices: [],
   }
   #present: readonly KnownCgroup[] = []
-  /** All that the last walk found, before those that stand for the same container were left out. */
+  /** All measured cgroups that the last walk found, several of one container included. */
   #found: readonly KnownCgroup[] = []
   #pass = 0
   #version = 0
   #time: HrTime
-  /** The time after which every cgroup was made that the last walk did not find. */
+  /** Every cgroup that the last walk did not find was created after this time. */
   #previous: HrTime
 
   constructor(parts: CgroupParts) {
@@ -60,15 +60,15 @@ export class Cgroups {
     this.#previous = parts.boot
   }
 
-  /** How many are measured. */
+  /** Number of cgroups that the last collection could read. */
   measured = 0
 
   /**
    * Reads every cgroup that is measured.
    *
    * @param time of the collection.
-   * @param observe what to do with each; the reading is overwritten by the next one.
-   * @returns those that are there.
+   * @param observe called for each cgroup; the reading is overwritten by the next one.
+   * @returns the measured cgroups.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
   async collect(
@@ -91,10 +91,10 @@ export class Cgroups {
   }
 
   /**
-   * Reads what is cheap: of every cgroup, or with `cpu` of the containers that the last pass found.
+   * Reads the files of a sample: of every cgroup, or with `cpu` of the containers that the last pass found.
    *
    * @param time of the sample.
-   * @param observe as for `take`.
+   * @param observe as for `collect`.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
   async sample(
@@ -104,7 +104,7 @@ export class Cgroups {
   ): Promise<void> {
     const { slice, samples, sampleDescriptors } = this.#parts
     const present = detail === 'usage' ? await this.#find(time) : this.#present
-    // For `cpu` once is enough: its only step fills its figure, or throws, and then nothing is observed.
+    // For `cpu` once is enough: its only file fills one value, or the read throws and nothing is observed.
     this.#clear()
     slice.begin()
     for (const known of present) {
@@ -118,7 +118,7 @@ export class Cgroups {
           read(known.path, this.#reading)
           hasAny = true
         } catch (error) {
-          // Whatever else is wrong, the next collection counts.
+          // Other errors are counted by the next collection.
           if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.setMissing(file)
         }
       }
@@ -129,7 +129,7 @@ export class Cgroups {
     if (detail === 'usage') sampleDescriptors.closeUnused()
   }
 
-  /** Walks through the tree; gives the cgroups that are measured. */
+  /** Walks the tree; returns the cgroups that are measured. */
   async #find(time: HrTime): Promise<readonly KnownCgroup[]> {
     const { slice, workloads, tree } = this.#parts
     this.#time = time
@@ -143,7 +143,7 @@ export class Cgroups {
       if (known !== undefined) found.push(known)
     }
     this.#previous = tree.omitted === 0 ? time : this.#parts.boot
-    // Mostly the tree is as it was.
+    // Most walks find the same cgroups.
     const isSame = isSameList(found, this.#found)
     const present = isSame ? this.#present : oneOfEach(found)
     this.#found = found
@@ -203,25 +203,25 @@ export class Cgroups {
   }
 
   /**
-   * Since when a cgroup counts, as near as the kernel tells: never later than it was made, as long as whoever made it
-   * looked it up, and never before the last time of one that had its path.
+   * Start of a cgroup's counters, as far as the kernel shows it: not later than its creation if its creator looked it up,
+   * and not before the last reading of an earlier cgroup with its path.
    */
   #startOf({ time }: CgroupNode, predecessor: KnownCgroup | undefined): HrTime {
     const lookedUp = clock.taken(fromMilliseconds(time))
-    // Nobody had looked it up before this walk did.
+    // It was first looked up by this walk.
     if (compareTimes(lookedUp, this.#time) >= 0) return this.#previous
     const earliest = predecessor?.lastTime ?? this.#parts.boot
     return compareTimes(lookedUp, earliest) < 0 ? earliest : lookedUp
   }
 
-  /** Whether it could be read: else it has gone. */
+  /** Whether it could be read; otherwise it has been removed. */
   #read(known: KnownCgroup): boolean {
     const { files, health, workloads, descriptors, tree } = this.#parts
     const { opened, replaced } = descriptors
     known.pass = this.#pass
     const reading = this.#reading
     this.#clear()
-    // Names are asked for again while they aren't known.
+    // Unknown names are requested again.
     if (known.selected.level !== 'cgroup') workloads.name(known.selected.owner)
     let hasAny = false
     const missing: string[] = []
@@ -238,7 +238,7 @@ export class Cgroups {
       }
     }
     if (!hasAny) return false
-    // A file that was opened just now may be that of a cgroup which was made in its place meanwhile.
+    // A file that was opened just now may belong to a new cgroup of the same path.
     // The next walk finds that one.
     const isReplaced = known.lastTime !== undefined && descriptors.replaced > replaced
     if (isReplaced || (descriptors.opened > opened && !tree.isThere(known))) return false
@@ -269,8 +269,8 @@ function isSameList(one: readonly KnownCgroup[], other: readonly KnownCgroup[]):
 }
 
 /**
- * A container or pod may have several cgroups, as when the kubelet has changed its cgroup driver: the one that was
- * made last is it, for all would have the same series. Inodes of cgroups rise.
+ * Keeps one cgroup of each container and pod, since all would have the same series. There are several after the kubelet has
+ * changed its cgroup driver: the newest is kept, which has the highest inode.
  */
 function oneOfEach(found: readonly KnownCgroup[]): KnownCgroup[] {
   const latest = new Map<string, KnownCgroup>()

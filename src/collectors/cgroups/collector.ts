@@ -47,9 +47,9 @@ export interface CgroupsSources {
   readonly system: SystemConstants
   readonly slice: TimeSlice
   readonly workloads: Workloads
-  /** Says something to the operator, once. */
+  /** Logs a message for the operator. */
   readonly notify: (message: string) => void
-  /** Where the hierarchies are mounted, if not where the agent's own mounts have them below the root. */
+  /** Mount points of the hierarchies; by default those of the agent's own mounts below the root. */
   readonly mounts?: CgroupMounts
 }
 
@@ -62,7 +62,7 @@ const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 /**
  * Registers the collector's instruments on the meter.
  *
- * @returns what closes its files and triggers.
+ * @returns closes its files and triggers.
  */
 export function registerCgroups(
   meter: Meter,
@@ -155,7 +155,7 @@ function lacksPressure({ v2 }: CgroupMounts, health: FileHealth, cgroups: number
   return v2 === undefined || health.absent(cgroups).includes('cpu.pressure')
 }
 
-/** What the kernel doesn't say is left out; what can't be read is counted, too. */
+/** Reads the node's pressure. A value that the kernel doesn't have is left out; a file that can't be read is counted. */
 function readNode(
   reader: CgroupReaderV2,
   procRoot: string,
@@ -170,7 +170,7 @@ function readNode(
       health.add(`/proc/pressure/${resource}`, error)
     }
   }
-  // Printed, but without a meaning: some task can always run while nobody else does.
+  // The kernel prints it without a meaning: some task can always run when no other one does.
   Object.assign(pressures.cpu.full, NO_STALL)
 }
 

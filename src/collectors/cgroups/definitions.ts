@@ -123,7 +123,7 @@ function statRows(subject: Subject, root: string, of: string, hasCadvisor: boole
   ]
 }
 
-/** What classic names call the resources; they have none for interrupts. */
+/** Resources in classic names; there are none for interrupts. */
 const CLASSIC: Readonly<Partial<Record<Resource, string>>> = { cpu: 'cpu', memory: 'mem', io: 'io' }
 const WINDOWS = { avg10: '10s', avg60: '60s', avg300: '300s' } as const
 const PERCENT = 100
@@ -156,7 +156,7 @@ function rowsOf(
   const cadvisor = hasCadvisor ? cadvisorPressure(resource, type) : undefined
   const short = CLASSIC[resource]
   const named = (window: string, scale: number) =>
-    // Of the CPU the daemonset had `some` only.
+    // The daemonset had only `some` of the CPU.
     classic === undefined || short === undefined || (resource === 'cpu' && type === 'full')
       ? {}
       : {
@@ -279,7 +279,7 @@ export const EVENT_METRICS = metricTable({
   },
 })
 
-/** What the collector says of its own reading. */
+/** What the collector reports of its own reading. */
 export const SELF_METRICS = metricTable({
   scope: SCOPE,
   keys: {
@@ -336,7 +336,7 @@ export const CGROUP_TABLES: readonly MetricTable[] = [
 
 function levelRows(level: Level): LevelRows {
   const { root, of } = SUBJECTS[level]
-  // The kubelet serves the slices above pods under the same names, told apart by a path that we don't have.
+  // The kubelet serves the slices above pods under the same names, distinguished by a path label that is not exported here.
   const hasCadvisor = level !== 'cgroup'
   const stats = statRows(level, root, of, hasCadvisor)
   const pressures = pressureRows(

@@ -6,7 +6,7 @@ import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
 import { FILE_METRICS } from './definitions.ts'
 
-/** The file, or what it would say, is not there: no failure, but an omission. */
+/** Codes for a file, or a value, that the kernel does not have: an omission, not a failure. */
 const ABSENT = new Set(['ENOENT', 'EOPNOTSUPP', 'ENODEV'])
 
 /** Counts files of cgroups that are missing or could not be read. */
@@ -20,12 +20,12 @@ export class FileHealth {
     this.#created = created
   }
 
-  /** Forgets what was missing; errors stay counted. */
+  /** Resets the numbers of missing files; errors stay counted. */
   beginPass(): void {
     for (const missing of this.#missing.values()) missing.count = 0
   }
 
-  /** Says that a cgroup was found without the file. */
+  /** Counts a cgroup without the file. */
   addMissing(file: string): void {
     const missing = this.#missing.get(file) ?? {
       entity: new Entity({ 'cgroup.file': file }, this.#created),
@@ -35,7 +35,11 @@ export class FileHealth {
     this.#missing.set(file, missing)
   }
 
-  /** Counts a failure. @returns whether the file is not there, rather than unreadable. */
+  /**
+   * Counts a failure.
+   *
+   * @returns whether the file does not exist; then nothing is counted.
+   */
   add(file: string, error: unknown): boolean {
     const type = errorCode(error)
     if (ABSENT.has(type)) return true
@@ -49,13 +53,13 @@ export class FileHealth {
     return false
   }
 
-  /** Files that no cgroup of the last pass had, though there were some. */
+  /** Files that no cgroup of the last pass had; none when there were no cgroups. */
   absent(cgroups: number): string[] {
     if (cgroups === 0) return []
     return [...this.#missing].filter(([, { count }]) => count >= cgroups).map(([file]) => file)
   }
 
-  /** Creates its instruments; gives what observes them. */
+  /** Creates the instruments; returns what observes them. */
   register(meter: Meter) {
     const { measurements: m, observables } = createInstruments(meter, FILE_METRICS)
     const observe = (result: BatchObservableResult) => {

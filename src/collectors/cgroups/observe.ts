@@ -1,4 +1,4 @@
-/** From readings of cgroups to measurements. */
+/** Observes cgroups and the pressure of the node. */
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
 import type { Level } from '../../entities/cgroup-selection.ts'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
@@ -13,7 +13,7 @@ import { LEVELS, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 
 /** Observes what was read of the cgroups of one level. */
 export interface Observer {
-  /** @param detail what was read; of a sample only the figures that change by the second are observed. */
+  /** @param detail what was read; of a sample only the values that change every second are observed. */
   readonly observe: (
     result: BatchObservableResult,
     cgroup: KnownCgroup,
@@ -23,7 +23,7 @@ export interface Observer {
   readonly observables: readonly Observable[]
 }
 
-/** Creates the instruments of a level. What the kernel doesn't say, and a limit that there isn't, has no value. */
+/** Creates the instruments of a level. A value that the kernel doesn't have, and a limit that isn't set, has no series. */
 export function levelObserver(
   meter: Meter,
   level: Level,

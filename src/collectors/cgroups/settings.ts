@@ -11,7 +11,7 @@ const cgroups = {
     default: true,
   }),
   open_files: setting({
-    doc: 'How many files of cgroups stay open between collections: to read one again costs a quarter of opening it, and 5 kB of kernel memory. At most a quarter of what the agent may open.',
+    doc: 'How many files of cgroups stay open between collections. Reading an open file costs a quarter of opening it; an open file costs 5 kB of kernel memory. At most a quarter of the limit of open files.',
     format: integer(0, 1_000_000),
     default: 4096,
   }),
@@ -19,7 +19,7 @@ const cgroups = {
 
 const pressure = {
   triggers: setting({
-    doc: 'Thresholds of pressure that the kernel watches for containers, counted as container.pressure.events: short stalls that no scrape would see.',
+    doc: 'Thresholds of pressure that the kernel watches for containers, counted as container.pressure.events: stalls that are too short to show in a scrape.',
     format: PRESSURE_TRIGGERS,
     default: [],
   }),
@@ -27,7 +27,7 @@ const pressure = {
 
 const classic = {
   psi_prefix: setting({
-    doc: 'Beginning of the classic names of pressure and perf counters: the daemonset that had them was spelt in three ways.',
+    doc: 'Beginning of the classic names of pressure and perf counters: the daemonset that had them used three spellings.',
     format: oneOf('cgroup_monitor_sc', 'cgroup_monitor', 'psi_perf_monitor'),
     default: 'cgroup_monitor_sc',
   }),

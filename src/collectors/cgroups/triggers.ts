@@ -1,4 +1,4 @@
-/** Counts stalls of chosen containers that are too short for any scrape to see. */
+/** Counts stalls of selected containers that are too short to show in a scrape. */
 import { closeSync } from 'node:fs'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { KnownCgroup } from '../../entities/known-cgroup.ts'
@@ -37,8 +37,8 @@ export interface TriggerParts {
   readonly notify: (message: string) => void
 }
 
-/** Looks at the triggers so often in a window: the kernel gives one event for each window at most. */
-const LOOKS = 4
+/** How often the triggers are polled in a window: the kernel gives at most one event per window. */
+const POLLS_PER_WINDOW = 4
 
 /** Pressure triggers of containers: armed while a container exists, their events counted. */
 export class Triggers {
@@ -65,7 +65,7 @@ export class Triggers {
     )
   }
 
-  /** Arms the triggers of new containers, and ends those of containers that are gone. */
+  /** Arms the triggers of new containers, and closes those of removed containers. */
   sync(present: readonly KnownCgroup[]): void {
     if (this.#poll === undefined) return
     const containers = new Set(present.filter(({ selected }) => selected.level === 'container'))
@@ -92,7 +92,7 @@ export class Triggers {
     this.#poll = undefined
   }
 
-  /** Creates its instruments; gives what observes them. */
+  /** Creates the instruments; returns what observes them. */
   register(meter: Meter) {
     const { measurements: m, observables } = createInstruments(meter, EVENT_METRICS)
     const observe = (result: BatchObservableResult) => {
@@ -108,7 +108,7 @@ export class Triggers {
     if (this.#isClosed) return
     this.#poll = poll
     const shortest = Math.min(...this.#options.map(({ window }) => window))
-    this.#timer = setInterval(() => this.#count(poll), shortest / LOOKS)
+    this.#timer = setInterval(() => this.#count(poll), shortest / POLLS_PER_WINDOW)
     this.#timer.unref()
   }
 

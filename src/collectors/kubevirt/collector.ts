@@ -1,4 +1,4 @@
-/** The collector of virtual machines: what the processes use that KubeVirt runs for each. */
+/** The collector of virtual machines: usage of the processes that KubeVirt runs for each. */
 import { hostname } from 'node:os'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'

@@ -9,7 +9,7 @@ import {
 export interface KubevirtNaming {
   /** Name of the node, the label `host` of the classic names. */
   readonly host: string
-  /** Whether labels and types are those of the original also where they are wrong. */
+  /** Whether labels and types are those of kubevirt-metrics-collector, its mistakes included. */
   readonly strict: boolean
 }
 

@@ -1,8 +1,8 @@
-/** Which virtual machine a virt-launcher pod carries. */
+/** The identity of the virtual machine that a virt-launcher pod runs. */
 import { posix } from 'node:path'
 import type { Pod } from '../../workloads/names.ts'
 
-/** What is known of a virtual machine; nothing of it need be. */
+/** What is known of a virtual machine; each field may be unknown. */
 export interface VmIdentity {
   readonly name: string | undefined
   readonly namespace: string | undefined
@@ -13,7 +13,7 @@ export interface VmIdentity {
 /** The identity of a virtual machine of which nothing is known. */
 export const NOBODY: VmIdentity = { name: undefined, namespace: undefined, uid: undefined }
 
-/** Labels and annotations of pods that say which machine they carry. */
+/** Labels of pods that identify their virtual machine. */
 export const KUBEVIRT_LABELS = {
   kind: 'kubevirt.io',
   createdBy: 'kubevirt.io/created-by',
@@ -29,7 +29,7 @@ const EMULATOR = /^qemu-(?:kvm$|system-)/
 /** `virt-launcher-<vmi>-<5 characters>`. */
 const POD_NAME = /^virt-launcher-(.+)-[a-z0-9]{5}$/
 
-/** What the command line of one of its processes says; undefined for a process that says nothing. */
+/** The identity in the command line of a launcher or an emulator; undefined for other processes. */
 export function identityOfProcess(argv: readonly string[]): VmIdentity | undefined {
   const program = posix.basename(argv[0] ?? '')
   if (LAUNCHERS.has(program)) {
@@ -42,15 +42,15 @@ export function identityOfProcess(argv: readonly string[]): VmIdentity | undefin
   return EMULATOR.test(program) ? guestOf(argv) : undefined
 }
 
-/** Whether the pod is a virt-launcher, as far as its own names tell. */
+/** Whether the pod is a virt-launcher by its labels or its name. */
 export function isLauncherPod(pod: Pod | undefined): boolean {
   return pod?.labels.get(KUBEVIRT_LABELS.kind) === LAUNCHER || POD_NAME.test(pod?.name ?? '')
 }
 
 /**
- * Puts together what names and processes say.
+ * The identity of a virtual machine from the pod's names and from its processes.
  *
- * @param said by the pod's processes, the most trusted one first.
+ * @param said the identity in the command lines of its processes.
  */
 export function identityOf(pod: Pod | undefined, said: VmIdentity | undefined): VmIdentity {
   const label = (key: keyof typeof KUBEVIRT_LABELS) => pod?.labels.get(KUBEVIRT_LABELS[key])
@@ -67,7 +67,7 @@ export function identityOf(pod: Pod | undefined, said: VmIdentity | undefined): 
   }
 }
 
-/** What both say; where they differ, what the first one says. */
+/** The fields of both; where both have one, that of the first. */
 export function merge(one: VmIdentity | undefined, other: VmIdentity | undefined): VmIdentity {
   return {
     name: one?.name ?? other?.name,

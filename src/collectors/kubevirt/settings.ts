@@ -6,7 +6,7 @@ import { KUBEVIRT_TARGETS } from './targets.ts'
 
 const kubevirt = {
   enabled: setting({
-    doc: 'Whether the processes of virtual machines are measured, where there are any: each new process is looked at once.',
+    doc: 'Whether the processes of virtual machines are measured, where there are any; each new process is inspected once.',
     format: BOOLEAN,
     default: true,
   }),
@@ -24,7 +24,7 @@ const kubevirt = {
 
 const compat = {
   kubevirt: setting({
-    doc: 'Whether labels and types are those of kubevirt-metrics-collector also where they are wrong: CPU time as a gauge, machines of the same name as one.',
+    doc: 'Whether labels and types are those of kubevirt-metrics-collector its mistakes included: CPU time as a gauge, machines of the same name as one.',
     format: oneOf('corrected', 'strict'),
     default: 'corrected',
   }),

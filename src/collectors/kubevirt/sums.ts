@@ -1,4 +1,4 @@
-/** What the processes of one name of a virtual machine use and hold together. */
+/** Sums over the processes of one name of a virtual machine. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyStatm, type Statm } from '../../kernel/procfs/statm.ts'
 import { Entity } from '../../telemetry/entity.ts'
@@ -22,7 +22,7 @@ export class Sums {
   #pass = 0
 
   /**
-   * @param strict whether machines of the same name are one, as they were in kubevirt-metrics-collector.
+   * @param strict whether machines of the same name are added up, as in kubevirt-metrics-collector.
    * @param startOf the time of so many clock ticks after boot.
    */
   constructor(strict: boolean, startOf: (ticks: number) => HrTime) {
@@ -30,7 +30,7 @@ export class Sums {
     this.#startOf = startOf
   }
 
-  /** Adds up the machines; those that are not among them are forgotten. */
+  /** Adds up the machines; sums of other machines are removed. */
   add(vms: readonly VirtualMachine[]): void {
     this.#pass++
     for (const vm of vms) {
@@ -48,7 +48,7 @@ export class Sums {
       for (const [name, used] of vm.retired) {
         const sum = this.#sums.get(this.#key(vm, name))
         if (sum?.pass === this.#pass) addTicks(sum.used, used)
-        // Where no such process is left, the series has ended; a later one of the name begins anew.
+        // Where no such process is left, the series has ended; a later one of that name starts again.
         else vm.retired.delete(name)
       }
     }

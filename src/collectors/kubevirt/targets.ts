@@ -1,11 +1,11 @@
-/** Chooses processes by their arguments, as kubevirt-metrics-collector does. */
+/** Selects processes by their arguments, as kubevirt-metrics-collector does. */
 import { compileGoGlob } from '../../lib/globs/go-glob.ts'
 import type { WholeMatch } from '../../lib/re2.ts'
 import { type Format, format } from '../../lib/settings/formats.ts'
 
 /** A kind of process to be measured, by its arguments. */
 export interface Target {
-  /** For people; it reaches no metric. */
+  /** For people; it is in no metric. */
   readonly name: string
   /** A pattern for each argument, in the language of Go's path/filepath.Match. */
   readonly argv: readonly string[]
@@ -15,7 +15,7 @@ export interface Target {
 export type ArgvMatcher = (argv: readonly string[]) => boolean
 
 /**
- * A process with fewer arguments than a target has patterns matches by those it has; one without any, such as a kernel
+ * Compiles targets. A process with fewer arguments than a target has patterns matches by those it has; one without any, such as a kernel
  * thread, never does.
  *
  * @throws PatternError for a malformed pattern.

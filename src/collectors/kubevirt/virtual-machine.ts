@@ -1,4 +1,4 @@
-/** A pod, or another owner of processes, that may carry a virtual machine. */
+/** A virtual machine, known by its processes. */
 import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
 import { NOBODY, type VmIdentity } from './identity.ts'
 import type { Ticks, VmProcess } from './vm-process.ts'
@@ -11,15 +11,15 @@ export class VirtualMachine {
   identity = NOBODY
   /** The pod's name, once it is known. */
   pod: string | undefined
-  /** What its processes said of it. */
+  /** Its identity in the command lines of its processes. */
   said: VmIdentity | undefined
-  /** Whether it does carry one, so that its processes are measured. */
+  /** Whether it runs a virtual machine, so that its processes are measured. */
   isLauncher = false
   /** All its processes. */
   readonly members = new Set<number>()
   /** Those that are measured. */
   readonly processes = new Map<number, VmProcess>()
-  /** What processes used that have ended or bear another name now, by their names. */
+  /** CPU time of processes that have exited or have another name now, by process name. */
   readonly retired = new Map<string, Ticks>()
 
   constructor(key: string, owner: CgroupOwner) {

@@ -1,8 +1,8 @@
 /**
- * Finds virtual machines by their processes, and follows these.
+ * Finds virtual machines by their processes, and follows those processes.
  *
- * A process is looked at once: whose it is, and what its command line says. It is looked at again while it is young, for
- * it may still execute its program, and from time to time, for PIDs are used again.
+ * A new process is inspected once: its owner and its command line. It is inspected again while it is young, because it may
+ * not have executed its program yet, and from time to time, because PIDs are reused.
  */
 
 import { isGone } from '../../kernel/errors.ts'
@@ -22,31 +22,31 @@ export interface VirtualMachinesParts {
   readonly workloads: Workloads
   readonly slice: TimeSlice
   readonly ticksPerSecond: number
-  /** Chooses processes, whosever they are; undefined for all those of virt-launcher pods. */
+  /** Selects processes of any owner; undefined for all processes of virt-launcher pods. */
   readonly isTarget: ArgvMatcher | undefined
 }
 
 interface Seen {
   readonly vm: VirtualMachine | undefined
-  /** The pass in which it is looked at again. */
+  /** The pass in which it is inspected again. */
   readonly due: number
 }
 
-/** Passes between two looks at a process that is not measured. */
-const LOOK_AGAIN = 60
-/** Seconds for which a process is young. */
+/** Passes between two inspections of a process that is not measured. */
+const INSPECT_AGAIN = 60
+/** Age in seconds up to which a process is young. */
 const YOUNG = 5
 
 /** The virtual machines of the node, found by their processes and followed from one collection to the next. */
 export class VirtualMachines {
-  /** Processes that could not be read, though they were there. */
+  /** Processes that could not be read although they exist. */
   errors = 0
   readonly #parts: VirtualMachinesParts
   readonly #stat = emptyStat()
   readonly #seen = new Map<number, Seen>()
   readonly #vms = new Map<string, VirtualMachine>()
   #pass = 0
-  /** In one collection the list that process groups were given will do. */
+  /** When the processes were last listed, by performance.now(): a list made later by another collector is reused. */
   #listedAt = Number.POSITIVE_INFINITY
   #uptime = 0
 
@@ -55,9 +55,9 @@ export class VirtualMachines {
   }
 
   /**
-   * Looks at every process.
+   * Visits every process.
    *
-   * @returns the machines that are there.
+   * @returns the virtual machines that have processes.
    * @throws NodeJS.ErrnoException when procfs can't be listed.
    */
   async collect(): Promise<VirtualMachine[]> {
@@ -76,10 +76,10 @@ export class VirtualMachines {
     for (const vm of this.#vms.values()) {
       this.#name(vm)
       const wasLauncher = launchersBefore.has(vm)
-      // Its other processes were met before the one that says what it is, in this collection or an earlier one.
+      // Its other processes were visited before the one that identifies it, in this collection or an earlier one.
       for (const pid of vm.members) {
         if (!vm.isLauncher || vm.processes.has(pid)) continue
-        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#lookAt(pid)
+        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#inspect(pid)
       }
       if (vm.members.size === 0) this.#vms.delete(vm.key)
       // All of its series have ended.
@@ -92,18 +92,18 @@ export class VirtualMachines {
     const seen = this.#seen.get(pid)
     const process = seen?.vm?.processes.get(pid)
     if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
-      return this.#lookAt(pid)
+      return this.#inspect(pid)
     }
     return process && this.#follow(seen.vm as VirtualMachine, process)
   }
 
-  /** One that could not be read is looked at again in the next pass. */
-  async #lookAt(pid: number): Promise<void> {
-    if (!(await this.#attempt(() => this.#look(pid)))) this.#forget(pid)
+  /** Inspects a process; one that could not be read is inspected again in the next pass. */
+  async #inspect(pid: number): Promise<void> {
+    if (!(await this.#attempt(() => this.#inspectNew(pid)))) this.#forget(pid)
   }
 
-  /** Finds out whose a process is. */
-  async #look(pid: number): Promise<void> {
+  /** Finds the owner of a process, and whether it belongs to a virtual machine. */
+  async #inspectNew(pid: number): Promise<void> {
     const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
     this.#forget(pid)
     const directory = procfs.directory(pid)
@@ -111,8 +111,8 @@ export class VirtualMachines {
     procfs.stat(directory, this.#stat)
     const comm = procfs.comm()
     const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG
-    // Not all of the old ones in the same pass.
-    const due = this.#pass + (isYoung ? 1 : LOOK_AGAIN + (pid % LOOK_AGAIN))
+    // Spread, so that not all old processes are inspected in the same pass.
+    const due = this.#pass + (isYoung ? 1 : INSPECT_AGAIN + (pid % INSPECT_AGAIN))
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
     const isAsked = owner.scope !== 'host' || isTarget !== undefined
     const argv = isAsked ? await procfs.cmdline(directory) : []
@@ -123,7 +123,7 @@ export class VirtualMachines {
     vm.members.add(pid)
     const said = identityOfProcess(argv)
     if (said !== undefined) {
-      // A launcher says more than an emulator.
+      // The command line of a launcher has more than that of an emulator.
       const isLauncher = said.uid !== undefined
       vm.said = isLauncher ? merge(said, vm.said) : merge(vm.said, said)
     }
@@ -138,9 +138,9 @@ export class VirtualMachines {
   #follow(vm: VirtualMachine, process: VmProcess): Promise<void> | undefined {
     const { procfs } = this.#parts
     try {
-      if (procfs.isExecuting(process.directory)) return this.#lookAt(process.pid)
+      if (procfs.isExecuting(process.directory)) return this.#inspect(process.pid)
       procfs.stat(process.directory, this.#stat)
-      if (this.#stat.starttime !== process.start) return this.#lookAt(process.pid)
+      if (this.#stat.starttime !== process.start) return this.#inspect(process.pid)
       const comm = procfs.commOr(process.comm)
       if (process.isAnother(this.#stat, comm)) return this.#followProgram(vm, process, comm)
       process.update(procfs, this.#stat)
@@ -187,7 +187,7 @@ export class VirtualMachines {
     if (process !== undefined) vm?.retire(process.name, process.used)
   }
 
-  /** Whether it succeeded; a process that has ended meanwhile is no error. */
+  /** Whether it succeeded. A process that has exited meanwhile is not an error. */
   async #attempt(read: () => Promise<void>): Promise<boolean> {
     try {
       await read()
@@ -203,7 +203,7 @@ export class VirtualMachines {
   }
 }
 
-/** Where it can't be read nobody is young. */
+/** Seconds since boot; Infinity where it can't be read, so that no process is young. */
 function uptimeOf(procfs: Procfs): number {
   try {
     return procfs.uptime()

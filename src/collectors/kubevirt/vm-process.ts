@@ -1,4 +1,4 @@
-/** A process of a virtual machine, from its first sight to its end. */
+/** A process of a virtual machine, from its first reading to its exit. */
 import { posix } from 'node:path'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { Stat } from '../../kernel/procfs/stat.ts'
@@ -17,14 +17,14 @@ export class VmProcess {
   /** Clock ticks after boot: with the PID its identity. */
   readonly start: number
   name: string
-  /** What it used under its present name. */
+  /** CPU time under its present name. */
   readonly used: Ticks = { user: 0, system: 0 }
   readonly memory: Statm = emptyStatm()
-  /** Where its stack starts: it moves when another program is executed. */
+  /** Address of its stack's start, which changes when it executes another program. */
   #stack: number
-  /** The kernel's name for it, as it was read last. */
+  /** Its task name when it was last read. */
   comm: string
-  /** What it used under earlier names. */
+  /** CPU time under earlier names. */
   readonly #before: Ticks = { user: 0, system: 0 }
 
   constructor(
@@ -48,9 +48,9 @@ export class VmProcess {
   }
 
   /**
-   * Takes over its new program.
+   * Stores its new program.
    *
-   * @returns whether its name is another one; what it has used until now belongs to the earlier one.
+   * @returns whether its name has changed; its CPU time so far belongs to the earlier name.
    */
   become(stat: Readonly<Stat>, comm: string, argv: readonly string[]): boolean {
     this.#stack = stat.stack
@@ -64,9 +64,9 @@ export class VmProcess {
   }
 
   /**
-   * Takes what its `stat` says, and reads the rest.
+   * Stores the values of its `stat`, and reads `statm`.
    *
-   * @throws NodeJS.ErrnoException, KernelFormatError
+   * @throws NodeJS.ErrnoException, KernelFormatError as Procfs.statm does.
    */
   update(procfs: Procfs, stat: Readonly<Stat>): void {
     procfs.statm(this.directory, this.memory)
@@ -75,7 +75,7 @@ export class VmProcess {
   }
 }
 
-/** Of a zombie, which has no arguments any more, the kernel's name for it. */
+/** The name of the executed program; of a zombie, which has no arguments, the task name. */
 function programName(argv: readonly string[], comm: string): string {
   const name = posix.basename(argv[0] ?? '')
   return name === '' ? comm : name

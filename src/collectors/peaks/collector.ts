@@ -1,4 +1,4 @@
-/** The collector of peaks: what the recorder has seen, as instruments. */
+/** The collector of peaks: the recorder's largest values, as metrics. */
 import type { Attributes, Meter } from '@opentelemetry/api'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { RECORDER_SETTINGS } from '../../recorder/settings.ts'
@@ -9,7 +9,7 @@ import { createInstruments } from '../../telemetry/instruments.ts'
 import { defineCollector } from '../collector.ts'
 import { CONTAINER_PEAKS, GROUP_PEAKS, PEAK_TABLES, POD_PEAKS } from './definitions.ts'
 
-/** What the recorder knows of one group, container or pod. */
+/** The peaks of one group, container or pod in the recorder. */
 export interface EntityPeaks {
   readonly kind: 'group' | 'container' | 'pod'
   /** Its attributes; the same object as long as they are the same. */

@@ -1,4 +1,4 @@
-/** The cgroups whose events are counted: opened when they come, closed when they go, within a budget. */
+/** Perf counters of cgroups. */
 import { readFileSync } from 'node:fs'
 import type { HrTime } from '@opentelemetry/api'
 import type { Level } from '../../entities/cgroup-selection.ts'
@@ -33,7 +33,7 @@ interface Open {
   readonly counters: Counters
 }
 
-/** The PID that the kernel names first, which is the oldest's; undefined where all are in cgroups below. */
+/** The first PID in `cgroup.procs`, which is that of the oldest process; undefined where there is none. */
 function firstProcess(directory: string): number | undefined {
   try {
     const pid = Number.parseInt(readFileSync(`${directory}/cgroup.procs`, 'latin1'), 10)
@@ -61,9 +61,9 @@ export class CgroupCounters {
   }
 
   /**
-   * Reads the counters of every cgroup that is there.
+   * Reads the counters of every cgroup.
    *
-   * @param time of the collection: since when the counters count that it opens.
+   * @param time of the collection: the start of counters that it opens.
    */
   async collect(
     tree: CgroupTree,
@@ -79,7 +79,7 @@ export class CgroupCounters {
       if (this.#open.get(path)?.cgroup.inode === inode) seen.add(path)
       else fresh.push({ path, inode })
     }
-    // What has gone makes room for what has come.
+    // Removed cgroups make room for new ones.
     for (const path of this.#open.keys()) if (!seen.has(path)) this.#close(path)
     this.omitted = 0
     for (const { path, inode } of fresh) {
@@ -120,7 +120,7 @@ export class CgroupCounters {
       this.descriptors += counters.size
       this.#open.set(path, { cgroup, counters })
     } catch {
-      // It has gone again.
+      // The cgroup has been removed already.
     }
   }
 
@@ -136,7 +136,7 @@ export class CgroupCounters {
     const { workloads } = this.#options
     for (const { cgroup } of this.#open.values()) {
       const { level, owner } = cgroup.selected
-      // Names are asked for again while they aren't known.
+      // Unknown names are requested again.
       if (level !== 'cgroup') workloads.name(owner)
       if (this.#version !== workloads.version) cgroup.rename(workloads)
     }

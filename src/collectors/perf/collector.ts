@@ -1,4 +1,4 @@
-/** The collector of perf events: counted by cgroup, so that no thread or child of a container is missed. */
+/** The collector of perf events. They are counted by cgroup, so that all threads and children of a container count. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import type { Members } from '../../entities/group-members.ts'
 import { findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
@@ -43,17 +43,17 @@ export interface PerfSources {
   readonly procfs: Procfs
   readonly system: SystemConstants
   readonly members: Members
-  /** Says something to the operator. */
+  /** Logs a message for the operator. */
   readonly notify: (message: string) => void
 }
 
-/** The part of the agent's descriptors that counters may use. */
+/** The part of the agent's limit of open files that counters may use. */
 const SHARE = 0.8
 
 /**
  * Registers the collector's instruments on the meter.
  *
- * @returns what closes its counters.
+ * @returns closes its counters.
  */
 export function registerPerf(
   meter: Meter,
@@ -133,7 +133,7 @@ function supportEntity(label: string, code: string | undefined, created: HrTime)
   )
 }
 
-/** Finds out what can be counted; undefined, and said, when nothing can. */
+/** Probes which events can be counted; undefined, with a log line, when none can. */
 async function start(root: string, options: PerfOptions, sources: PerfSources) {
   const { workloads, procfs, system, members, notify } = sources
   try {

@@ -1,4 +1,4 @@
-/** The metrics of perf events, generated from the table of events: one for each event, for units differ. */
+/** The metrics of perf events, generated from the table of events: one per event, since units differ. */
 
 import type { Level } from '../../entities/cgroup-selection.ts'
 import { GROUP_KEYS } from '../../entities/group-members.ts'
@@ -12,7 +12,7 @@ import {
 import { PERF_PREFIX } from '../daemonset-names.ts'
 
 const SCOPE = 'perf'
-/** As the perf daemonset had it; a container that starts again is another one anyway. */
+/** The label that the perf daemonset had; a restarted container has another id anyway. */
 export const FIRST_PROCESS = 'process.pid'
 const KEYS: MetricTable['keys'] = {
   ...WORKLOAD_KEYS,
@@ -24,15 +24,15 @@ const KEYS: MetricTable['keys'] = {
   'cgroup.path': { description: 'Path of a cgroup that is neither a container nor a pod' },
 }
 
-/** Where the tail of the name is not the label in small letters. */
+/** Tails of names that are not the label in lower case. */
 const TAILS: Readonly<Record<string, string>> = {
   Instructions: 'instruction',
   BranchInstr: 'branch_instructions',
 }
 const NANOSECONDS = 1e9
-/** The row of the part of the time in which events were counted. */
+/** Key of the row for the part of the time in which events were counted. */
 export const COVERAGE = 'coverage'
-/** Labels that are no events: for how long those that are were to be counted, and were. */
+/** Labels of times: how long events were enabled, and how long they were counted. */
 export const TIMES = { TimeEnabled: 'enabled', TimeRunning: 'running' } as const
 
 /** What perf events are counted for. */
@@ -45,13 +45,13 @@ const ROOTS: Readonly<Record<PerfScope, string>> = {
   group: 'procgroup',
 }
 
-/** What a label's metrics are called: `l1_data_read_hit`. */
+/** The tail of an event's metric names, such as `l1_data_read_hit`. */
 export function tailOf({ label }: PerfEvent): string {
   const words = label.match(/L1|[A-Z]+(?![a-z])|[A-Z][a-z]+/g) ?? [label]
   return TAILS[label] ?? words.join('_').toLowerCase()
 }
 
-/** Whether the kernel counts nanoseconds. */
+/** Whether the event is a clock, whose value is in nanoseconds. */
 export function isClock({ label }: PerfEvent): boolean {
   return label.endsWith('Clock')
 }
@@ -136,7 +136,7 @@ function unitOf({ label, class: name }: PerfEvent): string {
       : '{switch}'
 }
 
-/** What the collector says of itself. */
+/** What the collector reports of its own reading. */
 export const PERF_SELF_METRICS = metricTable({
   scope: SCOPE,
   keys: {},
@@ -150,7 +150,7 @@ export const PERF_SELF_METRICS = metricTable({
     },
     omitted: {
       description:
-        'Cgroups and processes that are not counted, for there are not descriptors enough',
+        'Cgroups and processes that are not counted because there are too few file descriptors',
       kind: 'gauge',
       valueType: 'int',
       otel: { name: 'perf.omitted', unit: '{target}' },

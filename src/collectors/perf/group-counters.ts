@@ -1,8 +1,8 @@
 /**
- * The process groups whose events are counted, by process: for programs that have no cgroup of their own.
+ * Perf counters of process groups, for programs that have no cgroup of their own: one set of counters per process.
  *
- * A counter of a process counts what the process starts from then on, in whichever group that is. So such a child has no
- * counter of its own, and a counter stays open while anyone lives for whom it counts.
+ * A counter of a process also counts the children that the process starts later, whichever group they are in. So such a
+ * child has no counters of its own, and counters stay open while any process lives that they count.
  */
 import type { HrTime } from '@opentelemetry/api'
 import type { Member, Members, ProcessGroup } from '../../entities/group-members.ts'
@@ -28,7 +28,7 @@ export interface GroupCountersOptions {
   readonly members: Members
 }
 
-/** A process and what it started since. */
+/** A process with counters, and the children that these count too. */
 interface Family {
   readonly counters: Counters
   readonly group: GroupCounts
@@ -52,7 +52,7 @@ export class GroupCounters {
   readonly #options: GroupCountersOptions
   readonly #patterns: readonly WholeMatch[]
   readonly #groups = new Map<ProcessGroup, GroupCounts>()
-  /** Who counts for a process. */
+  /** The family whose counters count a process, by PID. */
   readonly #processes = new Map<number, { readonly start: number; readonly family: Family }>()
   readonly #families = new Set<Family>()
   #pass = 0
@@ -64,10 +64,10 @@ export class GroupCounters {
   }
 
   /**
-   * Reads the counters of every chosen group.
+   * Reads the counters of every selected group.
    *
    * @param budget descriptors that may be used.
-   * @param time of the collection: since when groups count that it finds.
+   * @param time of the collection: the start of groups that it finds.
    */
   async collect(
     slice: TimeSlice,
@@ -141,12 +141,12 @@ export class GroupCounters {
       this.#families.add(family)
       return family
     } catch {
-      // It has ended.
+      // The process has exited.
       return undefined
     }
   }
 
-  /** Also what those did who have ended since; then nobody is left to count for. */
+  /** Reads the counters, also those of a family whose processes have all exited; these are closed then. */
   #read(family: Family): void {
     try {
       family.counters.read()
@@ -154,7 +154,7 @@ export class GroupCounters {
       this.errors++
     }
     if (family.pass === this.#pass) {
-      // Its group goes on, though those who were counted first may have ended.
+      // The group goes on while any process of the family is alive.
       family.group.pass = this.#pass
       return
     }

@@ -1,4 +1,4 @@
-/** From counts of events to measurements. */
+/** Observes perf counts. */
 import type { BatchObservableResult } from '@opentelemetry/api'
 import type { Counts } from '../../kernel/perf-events/counters.ts'
 import type { Entity } from '../../telemetry/entity.ts'
@@ -8,7 +8,7 @@ import { COVERAGE, isClock, TIMES } from './definitions.ts'
 const NANOSECONDS = 1e9
 
 /**
- * An event that never was on a CPU has no value.
+ * Observes the counts of one entity. An event that was never counted has no value.
  *
  * @param times labels of the times that are wanted.
  */

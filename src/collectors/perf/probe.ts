@@ -1,4 +1,4 @@
-/** Which of the wanted events this machine has and the agent may count, found out by opening each once. */
+/** Finds which wanted events the machine has and the agent may count, by opening each once. */
 import { closeSync, openSync } from 'node:fs'
 import type { PerfEvent } from '../../kernel/perf-events/events.ts'
 import type { PerfOpener, PerfTarget } from '../../kernel/perf-events/open.ts'
@@ -18,11 +18,11 @@ const HINTS: Readonly<Record<string, string>> = {
     'the kernel forbids it: give CAP_PERFMON, or CAP_SYS_ADMIN where kernel.perf_event_paranoid is above 2',
   EPERM:
     'the seccomp profile forbids perf_event_open: it needs one that allows it with CAP_PERFMON',
-  EMFILE: 'there are not descriptors enough',
+  EMFILE: 'too few file descriptors: raise the limit of open files',
 }
 
 /**
- * Opens each event once, and says which can be counted.
+ * Opens each event once; returns which can be counted.
  *
  * @param directory of a cgroup; undefined when only processes are to be counted.
  */

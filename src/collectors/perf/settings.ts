@@ -46,7 +46,7 @@ const perf = {
     default: [],
   }),
   max_fds: setting({
-    doc: 'Descriptors that counters may use; 0 takes four fifths of what the agent may have.',
+    doc: 'How many file descriptors counters may use; 0 for four fifths of the limit of open files.',
     format: integer(0, 10_000_000),
     default: 0,
   }),

@@ -43,13 +43,13 @@ const process_groups = {
     flags: ['namemapping'],
   }),
   recheck: setting({
-    doc: 'Whether processes in no group are judged again at every collection.',
+    doc: 'Whether processes in no group are classified again at every collection.',
     format: BOOLEAN,
     default: false,
     flags: ['recheck'],
   }),
   recheck_time_limit: setting({
-    doc: 'Age up to which processes in no group are judged again; above 0s it switches recheck on.',
+    doc: 'Age up to which processes in no group are classified again; above 0s it switches recheck on.',
     format: duration(0, 24 * HOUR),
     default: 0,
     flags: ['recheck-with-time-limit'],
@@ -73,12 +73,12 @@ const process_groups = {
     flags: ['gather-smaps'],
   }),
   regroup: setting({
-    doc: 'When a process is judged again, so that what it uses from then on counts in its new group: when it executes another program or changes its name (exec), also when it rewrites the start of its command line (title, which costs a file of each process every time), or never (off).',
+    doc: 'When a process is classified again, so that its later usage counts in its new group: when it executes another program or changes its name (exec), also when it rewrites the start of its command line (title, which costs a file of each process every time), or never (off).',
     format: oneOf('exec', 'title', 'off'),
     default: 'exec',
   }),
   source: setting({
-    doc: "Where processes and threads are read: procfs; the kernel's task iterator (bpf), at a fraction of the CPU; or auto, the iterator where it loads and says the same of the agent itself as other system calls. Where the iterator fails, procfs takes over in the same collection.",
+    doc: "Where processes and threads are read: procfs; the kernel's task iterator (bpf), at a fraction of the CPU; or auto, the iterator where it loads and agrees with other system calls about the agent itself. Where the iterator fails, procfs takes over in the same collection.",
     format: oneOf('auto', 'bpf', 'procfs'),
     default: 'procfs',
   }),
@@ -88,27 +88,27 @@ const process_groups = {
     default: '/sys/fs/bpf/otel-interrogator/tasks',
   }),
   refresh: setting({
-    doc: 'Longest age of what only another process can have changed: the limit of open files, proportional memory of a process that has changed none of its own, and of a task that has not run since everything but its stat. 0s reads everything every time.',
+    doc: 'Longest age of values that only another process can have changed: the limit of open files; proportional memory of a process that has not changed its own page tables; all files but stat of a task that has not run. 0s reads everything at every collection.',
     format: duration(0, 24 * HOUR),
     default: HOUR / 2,
   }),
   smaps_interval: setting({
-    doc: 'How often proportional memory is read at most, of a process whose memory has changed. What takes long to read is read less often: one process takes no more than 0.5 % of the time.',
+    doc: 'Shortest interval between two readings of the proportional memory of a process whose memory has changed. Memory that takes long to read is read less often: one process takes at most 0.5 % of the time.',
     format: duration(0, 24 * HOUR),
     default: 60 * SECOND,
   }),
   open_files: setting({
-    doc: 'How many files of processes and threads stay open between collections, two for each: to read one again costs a third of opening it, and 5 kB of kernel memory. At most a quarter of what the agent may open.',
+    doc: 'How many files of processes and threads stay open between collections, two for each. Reading an open file costs a third of opening it; an open file costs 5 kB of kernel memory. At most a quarter of the limit of open files.',
     format: integer(0, 1_000_000),
     default: 4096,
   }),
   short_lived: setting({
-    doc: "Whether CPU time and page faults of processes that lived between two collections count in the group of the parent that waited for them. A group's CPU time is more than its threads' then.",
+    doc: 'Whether CPU time and page faults of processes that started and exited between two collections count in the group of the parent that reaped them. Then the CPU time of a group is more than that of its threads.',
     format: BOOLEAN,
     default: true,
   }),
   remove_empty: setting({
-    doc: 'Whether a group without processes is forgotten, with its counters.',
+    doc: 'Whether a group without processes is removed, with its counters.',
     format: BOOLEAN,
     default: false,
     flags: ['remove-empty-groups'],
@@ -117,7 +117,7 @@ const process_groups = {
 
 const compat = {
   process_exporter: setting({
-    doc: 'Whether the numbers of process groups are right where process-exporter is wrong (corrected), or equal to its own even then (strict).',
+    doc: 'Whether process groups have correct values where those of process-exporter are wrong (corrected), or the same values as process-exporter (strict).',
     format: oneOf('corrected', 'strict'),
     default: 'corrected',
   }),

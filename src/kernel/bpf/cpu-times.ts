@@ -1,7 +1,7 @@
 /**
  * CPU times as procfs has them. A task that runs is charged whole ticks, to user or kernel mode, whichever a tick hits;
  * procfs divides the exact run time in the proportion of these, so that neither part ever falls (cputime_adjust() in
- * kernel/sched/cputime.c). What it said last is in the record; what was said here last is remembered here.
+ * kernel/sched/cputime.c). Its last result is in the record; the last result of this class is stored here.
  */
 
 /** Nanoseconds. */
@@ -11,12 +11,12 @@ export interface RawCpuTimes {
   readonly stime: number
   /** Exact. */
   readonly runtime: number
-  /** What procfs said last. */
+  /** The last result of procfs. */
   readonly prevUtime: number
   readonly prevStime: number
 }
 
-/** Of one task: what was said last, in nanoseconds. */
+/** CPU times of one task as they were last reported, in nanoseconds. */
 export class CpuTimes {
   utime = 0
   stime = 0

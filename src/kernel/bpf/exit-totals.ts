@@ -8,7 +8,7 @@ import { type Bpf, BpfCommand, loadBpf } from './syscall.ts'
 
 /** Of one process or several; times in nanoseconds. */
 export interface ExitUsage {
-  /** Processes that have ended; 0 for what is known later of one that was told before. */
+  /** Number of processes that have exited; 0 for later usage of one that was reported before. */
   readonly exits: number
   /** By clock ticks: their proportion is that of user to kernel mode. */
   readonly utime: number
@@ -86,7 +86,7 @@ export class ExitTotals {
   }
 
   /**
-   * Loads and attaches the program: each exit is told by itself until the first pass has ended.
+   * Loads and attaches the program: each exit is reported by itself until the first pass has ended.
    *
    * @throws Error without koffi; NodeJS.ErrnoException as loadSkeleton does.
    */
@@ -109,12 +109,12 @@ export class ExitTotals {
     }
   }
 
-  /** Says that processes are about to be listed: from now on each exit is told by itself. */
+  /** Begins a listing of processes: from now on each exit is reported by itself. */
   beginPass(): void {
     this.#control(NEVER)
   }
 
-  /** Says that all processes were listed that are there now: what starts later was not. */
+  /** Ends a listing: all processes that exist now were listed, later ones were not. */
   endPass(): void {
     this.#ancestorBefore = boottime() + UPTIME_GRAIN
     this.#control(this.#ancestorBefore)
@@ -142,7 +142,7 @@ export class ExitTotals {
     return { listed, unseen, starts }
   }
 
-  /** Exits, and forks and executions, for which there was no room so far. */
+  /** Numbers of exits, and of forks and executions, that were lost because the maps were full. */
   lost(): { exits: number; starts: number } {
     const value = Buffer.alloc(CONTROL_BYTES)
     this.#bpf.call(BpfCommand.mapLookup, 32, [

@@ -1,4 +1,4 @@
-/** Opens the iterator over all tasks: our own, or one that somebody with the rights has pinned in a bpffs. */
+/** Opens the iterator over all tasks: the agent's own, or one that is pinned in a bpffs. */
 import {
   chmodSync,
   closeSync,
@@ -18,7 +18,7 @@ import type { TaskRecords } from './task-records.ts'
 export interface TaskIteratorOptions {
   /** Whether there is a record for each thread, not for leaders only. */
   readonly threads: boolean
-  /** Whether the kernel function is told in which a task sleeps. */
+  /** Whether there is the kernel function in which a task sleeps. */
   readonly wchan: boolean
 }
 
@@ -111,7 +111,7 @@ export async function loadTaskIterator(options: TaskIteratorOptions): Promise<Ta
   })
 }
 
-/** An iterator that is pinned: whoever may read the file needs no other right. */
+/** Opens a pinned iterator; it needs no right but that to read the file. */
 export function pinnedTaskIterator(path: string): TaskIterator {
   return new FileIterator(() => openSync(path, 'r'))
 }

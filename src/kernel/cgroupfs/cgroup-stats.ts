@@ -1,4 +1,4 @@
-/** What the kernel says of one cgroup. NaN stands for what it doesn't say, Infinity for no limit. */
+/** Statistics of one cgroup, from any version of cgroups. NaN is a value that the kernel doesn't have, Infinity no limit. */
 
 /** Statistics of one cgroup. */
 export interface CgroupStats {

@@ -36,7 +36,7 @@ export function parseIoStat(reader: FileReader): DeviceIo[] {
 /**
  * Adds a file of v1: `8:0 Read 4096` in each line.
  *
- * @param unit which figures the file has.
+ * @param unit which values the file has.
  * @throws KernelFormatError when the file is cut short.
  */
 export function parseBlkio(

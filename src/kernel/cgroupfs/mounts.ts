@@ -9,13 +9,13 @@ export interface CgroupMounts {
   readonly v1: ReadonlyMap<string, string>
 }
 
-/** What a mount of v1 may be named by in its options, though it is no controller. */
+/** Mount options of v1 that are not controllers. */
 const NO_CONTROLLERS = new Set(['rw', 'ro', 'relatime', 'xattr', 'none', 'clone_children'])
 
 /**
  * The mounts that lie at or below `root`, which is `/sys/fs/cgroup` or wherever that of the node is mounted.
  *
- * A tree that is no mount of its own, such as a copy or a directory inside of a mount, is told by its files.
+ * A tree that is no mount of its own, such as a copy or a directory inside of a mount, is recognised by its files.
  *
  * @throws NodeJS.ErrnoException when the mounts of the agent can't be read.
  */
@@ -25,7 +25,7 @@ export function findCgroupMounts(root: string, mountinfo = '/proc/self/mountinfo
 }
 
 /**
- * Hierarchies told by their files: cgroup v2 has `cgroup.controllers` in its root, a hierarchy of v1 `cgroup.procs` in
+ * Finds hierarchies by their files: cgroup v2 has `cgroup.controllers` in its root, a hierarchy of v1 `cgroup.procs` in
  * a directory that is named by its controllers, such as `cpu,cpuacct`.
  */
 function findCgroupTrees(root: string): CgroupMounts {

@@ -1,8 +1,8 @@
 /**
  * The directories of a cgroup hierarchy, remembered from one walk to the next.
  *
- * A directory is listed again only when its number of links has changed, or a child of it has gone: kernfs counts a
- * link for each child, but does not always date a change. So a walk costs one stat for each cgroup.
+ * A directory is listed again only when its number of links has changed, or a child was removed: kernfs counts a
+ * link for each child, but does not always update the modification time. So a walk costs one stat per cgroup.
  */
 import { readdirSync, type Stats, statSync } from 'node:fs'
 
@@ -14,7 +14,7 @@ export interface CgroupNode {
   readonly inode: number
   /**
    * Milliseconds since the epoch, by the wall clock: the earliest time that the kernel has for the directory. The kernel
-   * doesn't keep when a cgroup was made, but when it was first looked up, which its maker does at once.
+   * doesn't keep when a cgroup was created, but when it was first looked up, which its creator does at once.
    */
   readonly time: number
 }
@@ -32,7 +32,7 @@ export interface TreeLimits {
 
 /** The tree of cgroups below a directory, walked once per collection. */
 export class CgroupTree {
-  /** Cgroups that the last walk left out, for there were too many, they lay too deep, or are forbidden. */
+  /** Cgroups that the last walk left out because of `limits`, or because their directories are not accessible. */
   omitted = 0
   readonly #root: string
   readonly #limits: TreeLimits
@@ -75,7 +75,7 @@ export class CgroupTree {
       return
     }
     let hasGone = yield* this.#visitChildren(directory, depth)
-    // A child that has gone may have made room for another one, with the same number of links.
+    // A removed child may have been replaced by another one, which leaves the number of links the same.
     if (hasGone) {
       const known = new Set(directory.children.keys())
       this.#list(directory, links)
@@ -84,7 +84,7 @@ export class CgroupTree {
     }
   }
 
-  /** Whether a child has gone. */
+  /** Whether a child was removed. */
   *#visitChildren(
     directory: Directory,
     depth: number,
@@ -114,7 +114,7 @@ export class CgroupTree {
   }
 
   /**
-   * Undefined for one that has gone, or may not be looked at, which costs no other cgroup anything.
+   * Undefined for a directory that was removed or is not accessible; other cgroups are not affected.
    *
    * @param isFresh whether it was listed just now.
    */
@@ -138,14 +138,14 @@ export class CgroupTree {
       }
       directory.links = links
     } catch {
-      // It has gone meanwhile, or may not be listed: then it is tried again next time.
+      // It was removed meanwhile, or is not accessible: it is listed again next time.
       directory.links = -1
     }
     directory.children = children
   }
 }
 
-/** @param times undefined before it was looked at. */
+/** @param times undefined before its first stat. */
 function newDirectory(path: string, inode: number, times?: Stats): Directory {
   // Reading the directory moves the first of them, a new child the others.
   const time =

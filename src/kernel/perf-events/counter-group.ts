@@ -3,7 +3,7 @@ import { closeSync, readSync } from 'node:fs'
 import type { PerfEvent } from './events.ts'
 import type { PerfOpener, PerfTarget } from './open.ts'
 
-/** What was counted so far; grows only. */
+/** The count of an event so far; it never decreases. */
 export interface Count {
   value: number
   /** Nanoseconds for which the event was to be counted, and for which it was. */
@@ -28,7 +28,7 @@ export class CounterGroup {
 
   /**
    * @param target the descriptor in it may be closed afterwards.
-   * @param onFailure told of each event that can't be counted; the others are, all the same.
+   * @param onFailure called for each event that can't be counted; the others are counted all the same.
    */
   constructor(
     opener: PerfOpener,

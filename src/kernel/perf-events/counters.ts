@@ -1,4 +1,4 @@
-/** All events of one cgroup or process, whoever in it they are counted for and on whichever CPU. */
+/** Counters of all events of one cgroup or process, over all its threads and all CPUs. */
 import { closeSync, openSync } from 'node:fs'
 import { type Count, CounterGroup } from './counter-group.ts'
 import type { PerfEvent } from './events.ts'
@@ -9,7 +9,7 @@ export interface CounterParts {
   readonly opener: PerfOpener
   readonly cpus: readonly number[]
   readonly events: readonly PerfEvent[]
-  /** Told of each event that can't be counted, once for each CPU or thread. */
+  /** Called for each event that can't be counted, once per CPU or thread. */
   readonly onFailure: (event: PerfEvent, error: NodeJS.ErrnoException) => void
 }
 
@@ -55,7 +55,7 @@ export class Counters {
 }
 
 /**
- * Counts a cgroup on every CPU: its threads and children of whatever life.
+ * Counts a cgroup on every CPU: all threads in it and below it, also those that start later.
  *
  * @param directory of the cgroup.
  * @throws NodeJS.ErrnoException when it is gone.

@@ -1,4 +1,4 @@
-/** What the whole node uses: `/proc/stat`, `/proc/meminfo`, `/proc/vmstat`; proc_stat(5) and its siblings. */
+/** Usage of the whole node: `/proc/stat`, `/proc/meminfo`, `/proc/vmstat`; proc_stat(5) and its siblings. */
 import { ByteScanner } from '../byte-scanner.ts'
 import { CachedDescriptorReader } from '../cached-descriptors.ts'
 import type { FileReader } from '../file-reader.ts'
@@ -99,7 +99,7 @@ export class NodeUsageReader {
         }
       } while (scanner.nextLine())
     } catch {
-      // What could be read up to here stands.
+      // Values that were read before the error are used.
     }
     return { found, busy, cpus }
   }

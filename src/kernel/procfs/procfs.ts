@@ -43,7 +43,7 @@ const PROC_SUPER_MAGIC = 0x9fa0
 const MOST_CMDLINE = 256 * 1024
 /** Of `stat` of the system, which grows with the CPUs, and of `cgroup`. */
 const MOST_TEXT = 1024 * 1024
-/** The files that a process makes block must leave a place for the one that says which program it is. */
+/** Places that other blocking files leave free for `cmdline`, which classification needs. */
 const LEFT_PLACES = 1
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
 const MOST_SMAPS = 64 * 1024 * 1024
@@ -59,20 +59,20 @@ export interface ProcfsOptions extends BlockingFilesOptions {
 /** A mounted procfs. */
 export class Procfs {
   readonly root: string
-  /** Whether the kernel says how often a task has run (`CONFIG_SCHED_INFO`). */
+  /** Whether the kernel counts how often a task has run (`CONFIG_SCHED_INFO`). */
   readonly hasSchedstat: boolean
   readonly #reader = new FileReader()
   readonly #blocking: BlockingFiles
-  /** Apart, for what it holds may be asked for once more. */
+  /** A reader of its own, because its content may be used again. */
   readonly #status = new FileReader()
-  /** Whose `status` that is, if it was read just now. */
+  /** Directory of the task whose `status` that is, if it was read just now. */
   #statusOf: string | undefined
-  /** Of what is read at every collection; apart, for the name is taken from the `stat` read last. */
+  /** Readers of their own: the name is taken from the `stat` read last. */
   readonly #stats: CachedDescriptorReader
   readonly #schedstats: CachedDescriptorReader
   readonly #scanner = new ByteScanner()
   readonly #names = new NameCache()
-  /** Whether it is the kernel's own, and not made up or recorded. */
+  /** Whether it is a procfs of the kernel, and not recorded files. */
   readonly #isReal: boolean
   readonly #only: number | undefined
   /** Directory of this process; undefined on a tree that is not the kernel's own. */
@@ -88,10 +88,10 @@ export class Procfs {
     this.hasSchedstat = existsSync(`${root}/self/schedstat`)
     this.#isReal = statfsSync(root).type === PROC_SUPER_MAGIC
     this.#own = this.#isReal ? `${root}/${readlinkSync(`${root}/self`)}/` : undefined
-    // Other file systems keep what has been replaced.
-    const kept = this.#isReal ? openFiles / 2 : 0
-    this.#stats = new CachedDescriptorReader(kept)
-    this.#schedstats = new CachedDescriptorReader(kept)
+    // Open files of other file systems go on showing replaced files.
+    const cached = this.#isReal ? openFiles / 2 : 0
+    this.#stats = new CachedDescriptorReader(cached)
+    this.#schedstats = new CachedDescriptorReader(cached)
   }
 
   /** The directory of a process, or of one of its tasks; what the other methods take. */
@@ -107,7 +107,7 @@ export class Procfs {
    * The PIDs of all processes, in the order of the directory. A new list also closes the files of tasks that were not
    * read since the list before it: those tasks have ended.
    *
-   * @param after a list that somebody else was given after this time will do (performance.now()).
+   * @param after a list that another caller was given after this time is reused (performance.now()).
    */
   pids(after = Number.POSITIVE_INFINITY): readonly number[] {
     if (this.#only !== undefined) return [this.#only]
@@ -175,7 +175,7 @@ export class Procfs {
       this.#statusOf = directory
       return mayBeExecuting(this.#status, this.#scanner)
     } catch {
-      // It has ended, or its other readings will say what is wrong.
+      // It has exited, or its other files will show the error.
       return false
     }
   }
@@ -217,7 +217,7 @@ export class Procfs {
    * Number of descriptors that are open or reserved, at the same cost for any number. A thread that waits in accept(2)
    * or open(2) holds a reserved one, which is not open yet.
    *
-   * @returns undefined before Linux 6.2, which does not tell, and on a tree that is not the kernel's own.
+   * @returns undefined before Linux 6.2, which does not show it, and on a tree that is not the kernel's own.
    */
   allocatedDescriptors(directory: string): number | undefined {
     const size = this.#isReal ? statSync(`${directory}fd`).size : 0

@@ -16,13 +16,13 @@ export interface Stat {
   /** Page faults served without and with reading from storage. */
   minflt: U64
   majflt: U64
-  /** The same of children that have ended and been waited for, and of theirs. */
+  /** The same of reaped children, and of the children that they have reaped. */
   cminflt: U64
   cmajflt: U64
   /** CPU time in user and kernel mode, in clock ticks. */
   utime: number
   stime: number
-  /** The same of children that have ended and been waited for, and of theirs. */
+  /** The same of reaped children, and of the children that they have reaped. */
   cutime: number
   cstime: number
   /** Threads in the process. */
@@ -80,7 +80,7 @@ export function isKernelThread(stat: Stat): boolean {
 /**
  * Parses the file that the reader holds into `into`.
  *
- * The name stands between the first `(` and the last `)`, for it may hold parentheses itself.
+ * The name stands between the first `(` and the last `)`, since the name may contain parentheses itself.
  *
  * @throws KernelFormatError when the file is cut short.
  */

@@ -15,7 +15,7 @@ export function parseCmdline(reader: FileContent): string[] {
   return reader.bytes.toString('utf8', 0, end).split('\0')
 }
 
-/** So much of a command line tells one title from another. */
+/** Bytes of a command line that identify a title. */
 export const TITLE_BYTES = 256
 
 /** A hash of the bytes that the reader holds. */

@@ -1,5 +1,5 @@
 /**
- * Adds a process to its group: what it used since the last collection, and what it holds now.
+ * Adds a process to its group: its usage since the last collection, and what it holds now.
  *
  * A process that started before the agent counts from its first reading on, a later one from its birth.
  * What a member used stays with the group when the member ends, so no counter of a group ever falls.
@@ -71,7 +71,7 @@ export class Accounting {
     return undefined
   }
 
-  /** @param isBaseline whether what the threads used so far is nobody's. */
+  /** @param isBaseline whether the usage of the threads so far is not to be counted. */
   async #addThreads(
     process: KnownProcess,
     account: Account,
@@ -81,7 +81,7 @@ export class Accounting {
     isBaseline: boolean,
   ): Promise<void> {
     const { reader } = pass
-    // The reader is about to hold the threads, one after the other.
+    // The reader will be overwritten by the threads, one after the other.
     const usage = { ...reader.usage }
     const { hasIo } = reader
     // The kernel counts the switches of live threads only; a sum of what each thread added doesn't fall

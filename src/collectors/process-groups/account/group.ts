@@ -1,4 +1,4 @@
-/** A process group: what its members used so far, and what they hold now. */
+/** A process group: cumulative usage, and what the present members hold. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import type { ProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../../kernel/procfs/stat.ts'
@@ -7,7 +7,7 @@ import { Entity } from '../../../telemetry/entity.ts'
 import type { Assignment } from '../classify/assignment.ts'
 import { noUsage, type Usage } from './usage.ts'
 
-/** What one look at a process shows that it holds. */
+/** Resources that a process holds at the time of a reading. */
 export interface Holdings {
   readonly stat: Pick<Stat, 'state' | 'threads' | 'vsize' | 'starttime'>
   /** Bytes. */
@@ -30,7 +30,7 @@ export interface States {
   other: number
 }
 
-/** All threads of a group that bear the same name. */
+/** All threads of a group that have the same name. */
 export interface ThreadGroup {
   readonly entity: Entity
   readonly total: Usage
@@ -73,7 +73,7 @@ export class Group {
   exits = 0
   restarts = 0
   #hadMembers = false
-  /** Whether a member of the last pass is still there. */
+  /** Whether a member of the last pass is still alive. */
   #hasSurvivor = false
 
   /**
@@ -91,12 +91,12 @@ export class Group {
     return this.assignment.name
   }
 
-  /** Gives it, and its threads, the names of its container or pod that are known now. */
+  /** Updates the names of the container or pod, of the group and of its threads. */
   rename(workload: Attributes | undefined): void {
     this.entity.rename(groupAttributes(this.assignment), workload)
   }
 
-  /** Forgets what members hold; what they used stays. */
+  /** Resets what members hold; cumulative usage stays. */
   beginPass(): void {
     this.#hadMembers ||= this.processes > 0
     this.#hasSurvivor = false
@@ -128,7 +128,7 @@ export class Group {
     for (const [name, { count }] of this.threads) if (count === 0) this.threads.delete(name)
   }
 
-  /** Says that a member of the last pass is still there. */
+  /** Marks that a member of the last pass is still alive. */
   addSurvivor(): void {
     this.#hasSurvivor = true
   }
@@ -142,7 +142,7 @@ export class Group {
     this.virtual += stat.vsize
     this.swapped += process.swap
     if (stat.starttime < this.oldestStart) this.oldestStart = stat.starttime
-    // What was known of the last members stands until there are others.
+    // Without members the group keeps what was known of the last ones.
     const isFirst = this.processes === 1
     this.knowsIo ||= process.hasIo
     this.knowsDescriptors = process.hasDescriptors || (!isFirst && this.knowsDescriptors)
@@ -163,7 +163,7 @@ export class Group {
     this.shared += shared
   }
 
-  /** Adds what processes used that nobody saw. */
+  /** Adds usage of reaped children that were not read themselves. */
   addReapedUsage(usage: Pick<Usage, 'utime' | 'stime' | 'minflt' | 'majflt'>): void {
     this.total.utime = add(this.total.utime, usage.utime)
     this.total.stime = add(this.total.stime, usage.stime)
@@ -172,7 +172,7 @@ export class Group {
   }
 
   /**
-   * Takes bytes off that were credited in this pass, and belong to others.
+   * Subtracts storage bytes that were credited in this pass but belong to other groups.
    *
    * @param thread the name of the thread that was credited with them, too.
    */

@@ -1,13 +1,13 @@
 /**
- * What processes used that lived between two collections, and what others used after the last one that saw them.
+ * Usage of processes that started and exited between two collections, and usage of others after they were last read.
  *
- * When a process waits for a child that has ended, the kernel adds all that the child and its own waited-for children
- * have used to the parent's `cutime`, `cstime`, `cminflt` and `cmajflt` (proc_pid_stat(5)). What of that was seen, and so
- * counted where it belongs, is taken off again; the rest counts in the parent's group. It can't be known in which of
- * several children's groups it would belong. A child that nobody waits for (`SIGCHLD` ignored) is lost.
+ * When a process reaps a child (wait(2)), the kernel adds the usage of the child, and of the children that the child has
+ * reaped, to the parent's `cutime`, `cstime`, `cminflt` and `cmajflt` (proc_pid_stat(5)). The part that was read from the
+ * child itself has been counted in the child's group and is subtracted; the rest counts in the parent's group, since the
+ * group of a child that was never read is unknown. The usage of a child that is not waited for (`SIGCHLD` ignored) is lost.
  *
- * The bytes that a child had from and to storage are added to the parent's own in the same moment (proc_pid_io(5)), and so
- * have been credited to its group already; what was seen of the child is taken off.
+ * At the same moment the kernel adds the child's storage bytes to the parent's own (proc_pid_io(5)). They have been credited
+ * to the parent's group already, so the part that was read from the child is subtracted there.
  */
 import type { Stat } from '../../../kernel/procfs/stat.ts'
 import { add, increase } from '../../../kernel/u64.ts'
@@ -15,7 +15,7 @@ import type { TaskReader } from '../track/task-source.ts'
 import type { Group } from './group.ts'
 import type { Account, Usage } from './usage.ts'
 
-/** Clock ticks, and page faults. */
+/** Usage as `stat` shows it: CPU times in clock ticks, and numbers of page faults. */
 interface StatUsage {
   utime: number
   stime: number
@@ -25,16 +25,16 @@ interface StatUsage {
 
 const KINDS = ['utime', 'stime', 'minflt', 'majflt'] as const satisfies (keyof StatUsage)[]
 
-/** What the kernel said of a process last. */
+/** Usage of a process, and of the children that it has reaped, when it was last read. */
 export class ChildUsage {
-  /** Who waits for it. */
+  /** PID of its parent, which will reap it. */
   parent = 0
-  /** Whether it is known to have ended, and is taken off what its parent has waited for. */
+  /** Whether it is known to have exited; then its usage is subtracted from what its parent has reaped. */
   hasExited = false
   readonly own: StatUsage = noStatUsage()
   readonly reaped: StatUsage = noStatUsage()
 
-  /** Whether `stat` says the same as before. */
+  /** Whether `stat` shows the same as before. */
   isUpToDate(stat: Stat): boolean {
     const { own, reaped } = this
     return (
@@ -49,7 +49,7 @@ export class ChildUsage {
     )
   }
 
-  /** Takes over what `stat` says; gives by how much more it has waited for. */
+  /** Stores what `stat` shows; returns the increase of the usage of reaped children. */
   update(stat: Stat): StatUsage {
     const before = { ...this.reaped }
     this.parent = stat.ppid
@@ -67,7 +67,7 @@ export class ChildUsage {
   }
 }
 
-/** A process, as far as this file goes. */
+/** What is needed of a process here. */
 export interface Parent {
   readonly pid: number
   readonly start: number
@@ -77,7 +77,7 @@ export interface Parent {
   readonly comm: string
   /** Undefined until it was read as a member of a group. */
   readonly account: Account | undefined
-  /** Undefined while it has only had one. */
+  /** Undefined while it has had one thread only. */
   readonly threads: object | undefined
 }
 
@@ -85,28 +85,28 @@ type Bytes = Pick<Usage, 'readBytes' | 'writeBytes'>
 
 const BYTES = ['readBytes', 'writeBytes'] as const satisfies (keyof Bytes)[]
 
-/** A process whose children have ended in this pass. */
+/** A process that has reaped children since the last pass. */
 interface Reaper {
   readonly parent: Parent
-  /** What of their usage is not known to be counted. */
+  /** The part of the children's usage that has not been counted yet. */
   readonly unaccounted: StatUsage
-  /** The bytes with which it was credited before this pass; undefined where the kernel's are not counted. */
+  /** Storage bytes that were credited before this pass; undefined where storage I/O can't be read. */
   readonly before: Bytes | undefined
-  /** Of those credited in this pass, the ones that were seen of children. */
+  /** The part of the bytes credited in this pass that was read from children. */
   readonly seen: Bytes
 }
 
 /** Usage of children that were reaped between two collections and were not read themselves. */
 export class ReapedChildren {
-  /** Of this pass: whose children have ended. */
+  /** Processes that have reaped children, by PID; of this pass. */
   readonly #reapers = new Map<number, Reaper>()
-  /** Of this pass: those that have ended. */
+  /** Processes that have exited, by PID; of this pass. */
   readonly #ended = new Map<number, Parent>()
 
   /**
-   * Takes over what `stat` says of a process.
+   * Stores what `stat` shows of a process.
    *
-   * @param counts whether what it has waited for since the last reading is to be counted.
+   * @param counts whether the usage of children that it has reaped since the last reading is to be counted.
    */
   update(parent: Parent, stat: Stat, counts: boolean): void {
     if (parent.childUsage.isUpToDate(stat)) return
@@ -118,7 +118,7 @@ export class ReapedChildren {
     }
   }
 
-  /** Says that a known process has ended. */
+  /** Marks a known process as exited. */
   markExited(process: Parent): void {
     const { pid, childUsage } = process
     if (childUsage.hasExited) return
@@ -127,9 +127,9 @@ export class ReapedChildren {
   }
 
   /**
-   * Counts what nobody has counted, and begins the next pass.
+   * Adds the usage that has not been counted yet to the groups of the parents, and begins the next pass.
    *
-   * @param known who was there in this pass.
+   * @param known processes that were listed in this pass, by PID.
    * @param reader of this pass.
    */
   flush(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
@@ -140,7 +140,7 @@ export class ReapedChildren {
     for (const { parent, unaccounted, seen } of this.#reapers.values()) {
       const { group, threads, comm } = parent
       group?.addReapedUsage(unaccounted)
-      // The bytes of a process with one thread are credited to the name of that, too.
+      // The bytes of a process with a single thread are credited to that thread's name, too.
       group?.takeOffBytes(seen, threads === undefined ? comm : undefined)
     }
     this.#reapers.clear()
@@ -148,8 +148,8 @@ export class ReapedChildren {
   }
 
   /**
-   * A child may have ended between its own reading and that of its parent, which has waited for it then: it is looked at
-   * again, and where it has gone, so are its own children.
+   * A child may have exited after it was read and before its parent was read, which has reaped it then. So the children of
+   * such parents are checked once more, and the children of those that have exited.
    */
   #findEnded(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
     const children = Map.groupBy(known.values(), ({ childUsage }) => childUsage.parent)
@@ -164,8 +164,8 @@ export class ReapedChildren {
   }
 
   /**
-   * Takes what was seen of a process off what its parent has waited for. Where that has ended too, it may have waited
-   * first or not, so it is those above who have it, the nearest or whoever takes in orphans.
+   * Subtracts the usage that was read from an exited process from the usage that its parent has reaped. If the parent has
+   * exited too, the usage may have gone to the nearest ancestor that is alive, or to the process that adopts orphans.
    */
   #subtract({ childUsage, account }: Parent, known: ReadonlyMap<number, Parent>): void {
     const { own, reaped, parent } = childUsage
@@ -195,7 +195,7 @@ function moveOff(seen: StatUsage, unaccounted: StatUsage): void {
   }
 }
 
-/** Moves bytes that were seen of a child to those seen in its parent, as far as that was credited with so many. */
+/** Moves bytes that were read from a child to `seen` of its parent, up to the number that the parent was credited with. */
 function moveBytes(bytes: Bytes, { parent, before, seen }: Reaper): void {
   const { account } = parent
   if (before === undefined || account === undefined) return
@@ -212,7 +212,7 @@ function noBytes(): Bytes {
   return { readBytes: 0, writeBytes: 0 }
 }
 
-/** A procfs that is read while it changes may show a circle. */
+/** Procfs is read while processes change, so parents may form a cycle. */
 const MOST_STEPS = 100
 
 function noStatUsage(): StatUsage {

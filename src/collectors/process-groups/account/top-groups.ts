@@ -72,7 +72,7 @@ export class TopGroups {
     for (const [name, other] of this.#others) if (!groups.has(name)) yield other
   }
 
-  /** What the group used since it was looked at last. */
+  /** Usage of the group since the last selection. */
   #increase(group: Group): Usage {
     const account = this.#accounts.get(group) ?? openAccount(noUsage(), true)
     this.#accounts.set(group, account)
@@ -81,7 +81,7 @@ export class TopGroups {
     return increase
   }
 
-  /** Members of the group that ended, and times that it came back, since it was looked at last. */
+  /** Members of the group that ended, and times that it came back, since the last selection. */
   #ended(group: Group): Pick<Candidate, 'exits' | 'restarts'> {
     const { exits, restarts } = group
     const last = this.#lives.get(group) ?? { exits: 0, restarts: 0 }

@@ -45,7 +45,7 @@ export function noUsage(): Usage {
   }
 }
 
-/** An account that begins at `last`: what was used before is nobody's. */
+/** An account that begins at `last`: earlier usage is not counted. */
 export function openAccount(last: Usage, hasIo: boolean): Account {
   return { last: { ...last }, hasIo }
 }

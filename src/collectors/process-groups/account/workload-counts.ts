@@ -1,4 +1,4 @@
-/** How many processes and threads each container, each pod and the host has, whatever group they are in. */
+/** Numbers of processes and threads of each container, each pod and the host, regardless of groups. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
@@ -24,12 +24,12 @@ export class WorkloadCounter {
     this.#created = created
   }
 
-  /** Those that have processes. */
+  /** The counts of all owners that have processes. */
   values(): Iterable<WorkloadCounts> {
     return this.#counts.values()
   }
 
-  /** The tally to which a process of that owner adds. */
+  /** The counts of an owner. */
   of(owner: CgroupOwner): WorkloadCounts {
     const key = ownerKey(owner)
     let counts = this.#counts.get(key)
@@ -48,19 +48,19 @@ export class WorkloadCounter {
     }
   }
 
-  /** Counts a process; its tally is remembered again if it was forgotten. */
+  /** Counts a process; adds the counts again if they were removed. */
   count(counts: WorkloadCounts, threads: number): void {
     if (counts.processes === 0) this.#counts.set(counts.key, counts)
     counts.processes++
     counts.threads += threads
   }
 
-  /** Forgets whom no process belongs to any more. */
+  /** Removes owners without processes. */
   endPass(): void {
     for (const [key, { processes }] of this.#counts) if (processes === 0) this.#counts.delete(key)
   }
 
-  /** Gives everybody the names that are known now. */
+  /** Updates the attributes of all owners. */
   rename(): void {
     for (const { entity, owner } of this.#counts.values()) {
       entity.rename(scopeOf(owner), this.#workload(owner))

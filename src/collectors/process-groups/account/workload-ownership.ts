@@ -1,4 +1,4 @@
-/** Whose processes are: the container, pod or host of each, and the part of a group that is theirs. */
+/** The owner of each process (container, pod or host), and the division of groups by owner. */
 import type { Attributes } from '@opentelemetry/api'
 import { workloadAttributes } from '../../../entities/workload-attributes.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
@@ -10,7 +10,6 @@ import type { ReadErrors } from '../track/read-errors.ts'
 import type { Group } from './group.ts'
 import { WorkloadCounter, type WorkloadCounts } from './workload-counts.ts'
 
-/** The settings that `WorkloadOwnership` looks at. */
 /** Finds the owner of each process, and divides groups by owner where that is wanted. */
 export class WorkloadOwnership {
   readonly counter: WorkloadCounter
@@ -18,7 +17,7 @@ export class WorkloadOwnership {
   readonly #workloads: Workloads
   readonly #errors: ReadErrors
   readonly #isDivided: boolean
-  /** The names that groups and tallies have. */
+  /** Version of the names that groups and counts have now. */
   #version = 0
 
   /** @param isDivided whether a group is divided among the containers and pods of its processes. */
@@ -30,12 +29,12 @@ export class WorkloadOwnership {
     this.counter = new WorkloadCounter((owner) => this.#ownerAttributes(owner), now())
   }
 
-  /** Rises whenever names change. */
+  /** Increases whenever names change. */
   get version(): number {
     return this.#workloads.version
   }
 
-  /** Where a process is counted; undefined when its cgroup can't be read. */
+  /** The counts of a process's owner; undefined when its cgroup can't be read. */
   countsOf(directory: string): WorkloadCounts | undefined {
     try {
       return this.counter.of(this.#workloads.ownerOfProcess(this.#procfs.cgroups(directory)))
@@ -49,7 +48,7 @@ export class WorkloadOwnership {
     return this.#workloads.name(owner)
   }
 
-  /** The assignment of a process whose rule, or ancestor, has the one given. */
+  /** The part of a group that belongs to the owner, where groups are divided by workload. */
   assignmentOf(assignment: Assignment, workloadCounts: WorkloadCounts | undefined): Assignment {
     if (!this.#isDivided || workloadCounts === undefined) return assignment.base ?? assignment
     return ofOwner(assignment, workloadCounts.owner)
@@ -59,14 +58,14 @@ export class WorkloadOwnership {
     return owner === undefined ? undefined : this.#ownerAttributes(owner)
   }
 
-  /** Asks for the names of owners, and waits a moment for those of new ones. */
+  /** Requests the names of owners, and waits for those of new ones, for a short time. */
   async requestNames(): Promise<void> {
-    // An owner without a name is asked for again; the directory limits how often.
+    // Names that are missing are requested again; the workloads limit how often.
     for (const { owner } of this.counter.values()) this.#workloads.name(owner)
     await this.#workloads.settle()
   }
 
-  /** Forgets groups whose owners have no processes any more, and gives the others the names known now. */
+  /** Removes groups whose owners have no processes, and updates the names of the others. */
   endPass(groups: Map<string, Group>): void {
     this.counter.endPass()
     for (const [key, { assignment }] of groups) {

@@ -1,9 +1,9 @@
-/** Whose group a process joins that no rule matches. */
+/** The group of a process that no rule matches: its nearest ancestor's. */
 import type { Group } from '../account/group.ts'
 import type { KnownProcess } from '../track/known-process.ts'
 
 /**
- * The group of the nearest ancestor that has one. A parent that was judged before and belongs to no group ends the search.
+ * The group of the nearest ancestor that has one. The search ends at a parent that was classified before and belongs to no group.
  *
  * @param known all processes, by PID.
  * @param unmatched those that no rule matched in this pass.
@@ -14,7 +14,7 @@ export function ancestorsGroup(
   unmatched: ReadonlySet<KnownProcess>,
 ): Group | undefined {
   let ancestor = known.get(process.ppid)
-  // Bounded, for a procfs that is read while it changes may show a circle.
+  // Bounded: procfs is read while processes change, so parents may form a cycle.
   for (let steps = 0; steps <= unmatched.size && ancestor !== undefined; steps++) {
     if (ancestor.group !== undefined || !unmatched.has(ancestor)) return ancestor.group
     ancestor = known.get(ancestor.ppid)

@@ -1,4 +1,4 @@
-/** What rules say of a process. */
+/** The result of matching a process against the rules. */
 import { type CgroupOwner, ownerKey } from '../../../workloads/cgroup-path.ts'
 
 /** The group that a process belongs to; groups with equal keys are one. */
@@ -9,7 +9,7 @@ export interface Assignment {
   readonly labels: Readonly<Record<string, string>>
   /** How many groups of the rule are shown; undefined for all. */
   readonly limit: Limit | undefined
-  /** The container or pod whose processes alone are in the group; undefined where it takes those of all. */
+  /** The container or pod that the group is limited to; undefined for a group over all workloads. */
   readonly owner?: CgroupOwner
   /** The assignment by the rule alone, where there is an owner. */
   readonly base?: Assignment
@@ -23,7 +23,7 @@ export interface Limit {
   readonly other: string | undefined
 }
 
-/** Undefined when no rule matches; `'ignored'` when one takes the process out. */
+/** The assignment to a group; undefined when no rule matches, `'ignored'` when the matching rule has `ignore`. */
 export type Match = Assignment | 'ignored' | undefined
 
 /** Makes the assignment to a group by its name, labels and limit; equal names and labels give equal keys. */

@@ -1,4 +1,4 @@
-/** Says why a process is in its group, or in none, as if it were seen for the first time. */
+/** Explains why a process is in its group, or in none, as if it were classified for the first time. */
 
 import { containerName } from '../../../entities/workload-attributes.ts'
 import { emptyStat } from '../../../kernel/procfs/stat.ts'
@@ -14,15 +14,15 @@ export interface ExplainSources extends FactSources {
   readonly rules: Rules
   /** Whether processes that no rule matches join their nearest ancestor's group. */
   readonly children: boolean
-  /** Who was asked for names. */
+  /** The sources of container and pod names. */
   readonly nameSources: readonly SourceCache[]
 }
 
-/** What became of a process. */
+/** The group of a process, and how it was found. */
 interface Found {
   /** Undefined for a process in no group. */
   readonly group: Assignment | undefined
-  /** How it came there, in words. */
+  /** How it was found, in words. */
   readonly how: string
 }
 
@@ -99,7 +99,7 @@ async function readFacts(
   return processFacts(sources, process, await sources.procfs.cmdline(process.directory))
 }
 
-/** Judges a process, and its ancestors as far as they matter. */
+/** Classifies a process, and its ancestors as far as they decide. */
 async function findGroup(
   sources: ExplainSources,
   process: ClassifiedProcess,
@@ -147,7 +147,7 @@ function describe(facts: ProcessFacts): [what: string, value: string][] {
   ]
 }
 
-/** Whose the process is, and who said so. */
+/** The owner of the process, and the source of its names. */
 function describeWorkload(
   { nameSources }: ExplainSources,
   facts: ProcessFacts,
@@ -180,9 +180,7 @@ function explainRule({ rule, conditions, match }: Explanation): string[] {
   return [
     `${rule}: ${match === undefined ? 'does not match' : 'matches'}`,
     ...conditions.map(({ text, holds, actual }) =>
-      holds
-        ? `  yes  ${text}`
-        : `  no   ${text}, for it is ${JSON.stringify(actual) ?? 'not known'}`,
+      holds ? `  yes  ${text}` : `  no   ${text}; it is ${JSON.stringify(actual) ?? 'not known'}`,
     ),
   ]
 }

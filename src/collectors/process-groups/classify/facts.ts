@@ -1,4 +1,4 @@
-/** What rules and name templates may ask about a process. */
+/** The facts of a process that rules and name templates use. */
 import type { Workload } from '../../../workloads/workloads.ts'
 
 /** The facts of a process that rules and name templates use. Functions read a file when they are called. */

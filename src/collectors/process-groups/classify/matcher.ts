@@ -19,7 +19,7 @@ export interface ProcessNameItem extends Selectors {
   readonly name?: string
   /** A process that meets any of these conditions is not selected. */
   readonly not?: Selectors
-  /** Whether selected processes belong to no group, whatever later rules and their ancestors say. */
+  /** Whether selected processes belong to no group, regardless of later rules and of their ancestors. */
   readonly ignore?: boolean
   /** Further attributes of the group: templates, by name. */
   readonly labels?: Readonly<Record<string, string>>
@@ -30,13 +30,13 @@ export interface ProcessNameItem extends Selectors {
 
 /** The rules that assign processes to groups. */
 export interface Rules {
-  /** What the first matching rule says; undefined when none matches. */
+  /** The result of the first rule that matches. */
   match(facts: ProcessFacts): Match
-  /** Groups that are known before any process is: those whose names depend on none. */
+  /** Groups whose names depend on no process, so that they exist before any process matches. */
   readonly constants: readonly Assignment[]
-  /** Fields that templates name and no process has, which end a name where they stand. */
+  /** Fields in templates that do not exist; a name ends where such a field stands. */
   readonly unknownFields: readonly UnknownField[]
-  /** What each rule says, up to the first that matches. */
+  /** The evaluation of each rule, up to the first that matches. */
   explain(facts: ProcessFacts): readonly Explanation[]
 }
 
@@ -49,7 +49,7 @@ export interface UnknownField {
   readonly field: string
 }
 
-/** What one rule says of a process. */
+/** How one rule was evaluated for a process. */
 export interface Explanation {
   /** Where the rule stands, such as `rule 2 (line 7)`. */
   readonly rule: string

@@ -1,4 +1,4 @@
-/** What rules and name templates may ask about a process, each read when it is asked for the first time. */
+/** Reads the facts that rules and name templates use. Each is read when a rule needs it. */
 import { posix } from 'node:path'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import { emptyStat } from '../../../kernel/procfs/stat.ts'
@@ -16,7 +16,7 @@ export interface FactSources {
   readonly bootTime: number
   readonly ticksPerSecond: number
   readonly username: (uid: number) => string
-  /** Undefined in strict mode, where nobody asks whose a process is. */
+  /** Undefined in strict mode, where rules have no workload selectors. */
   readonly ownership?: WorkloadOwnership
 }
 

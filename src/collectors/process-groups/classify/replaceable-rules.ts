@@ -6,9 +6,9 @@ import type { Explanation, Rules, UnknownField } from './matcher.ts'
 
 /** Rules that a reload replaces as a whole. */
 export class ReplaceableRules implements Rules {
-  /** Rises with every replacement: a verdict of an older version doesn't stand any more. */
+  /** Increases with every replacement: classifications by an older version are no longer valid. */
   version = 1
-  /** How often rules were read again, and how often they were wrong. */
+  /** Numbers of reloads that succeeded, and that failed because of wrong rules. */
   readonly reloads = { success: 0, failure: 0 }
   #rules: Rules
 
@@ -33,10 +33,10 @@ export class ReplaceableRules implements Rules {
   }
 
   /**
-   * Every process is judged again at the next collection. What it has used stays with the group that it was in,
-   * what it uses from now on goes to the new one.
+   * Every process is classified again at the next collection. Its usage so far stays with its old group,
+   * later usage counts in the new one.
    *
-   * @throws whatever `read` throws; the rules stay as they are then.
+   * @throws whatever `read` throws; then the rules stay as they are.
    */
   reload(read: () => Rules): void {
     try {

@@ -20,7 +20,7 @@ export interface Selectors {
   /** Names, and numbers, of the effective user. */
   readonly username?: readonly string[]
   readonly uid?: readonly number[]
-  /** PIDs, and task names, of the parent as it is when the process is judged. */
+  /** PIDs, and task names, of the parent at the time when the process is classified. */
   readonly ppid?: readonly number[]
   readonly parent?: readonly string[]
   /** `pod`, `container` (outside of pods) or `host`. */

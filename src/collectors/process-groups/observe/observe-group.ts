@@ -1,4 +1,4 @@
-/** From groups to measurements. */
+/** Observes process groups. */
 import type { BatchObservableResult } from '@opentelemetry/api'
 import type { SystemConstants } from '../../../kernel/system-constants.ts'
 import { now } from '../../../telemetry/clock.ts'
@@ -22,11 +22,11 @@ export interface GroupMeasurements {
 export interface Units extends SystemConstants {
   /** Boot time in seconds since the epoch. */
   readonly bootTime: number
-  /** Whether to say what process-exporter says, and nothing of the life of groups. */
+  /** Whether values are those of process-exporter, without exits, restarts and uptime. */
   readonly strict: boolean
 }
 
-/** What process-exporter says of the start of a group without members: Go's zero time. */
+/** Start of a group without members in process-exporter, in seconds since the epoch: Go's zero time. */
 const YEAR_ONE = -62_135_596_800
 
 /** Observes everything about a group. What no member could be read for has no value. */

@@ -1,4 +1,4 @@
-/** What the collector says of its own reading; it is there also when a collection fails. */
+/** Metrics that the collector reports of its own reading, also when a collection fails. */
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { createInstruments } from '../../../telemetry/instruments.ts'

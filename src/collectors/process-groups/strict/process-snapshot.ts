@@ -1,6 +1,6 @@
 /**
- * Reads a process the way process-exporter does: what can't be read is zero, and without `status` or
- * `limits` there is no process.
+ * Reads a process the way process-exporter does: a file that can't be read counts as zero, and a process without
+ * readable `status` or `limits` is left out.
  */
 import { emptyIo } from '../../../kernel/procfs/io.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
@@ -13,7 +13,7 @@ import { noUsage, type Usage } from '../account/usage.ts'
 import type { ProcessFile, ReadErrors } from '../track/read-errors.ts'
 import { addWrapping } from './wrapping.ts'
 
-/** One look at a thread. */
+/** A thread at the time of a reading. */
 export interface ThreadSnapshot {
   readonly tid: number
   readonly comm: string
@@ -23,7 +23,7 @@ export interface ThreadSnapshot {
   readonly usage: Usage
 }
 
-/** One look at a process. */
+/** A process at the time of a reading. */
 export interface ProcessSnapshot extends Holdings {
   readonly usage: Usage
   readonly wchan: string

@@ -1,6 +1,6 @@
 /**
- * Goes through all processes as process-exporter 0.7.10 does, step by step, so that dashboards and alerts made
- * for its numbers see the same ones: what differs from ProcessTracker is listed in
+ * Tracks processes step by step as process-exporter 0.7.10 does, so that dashboards and alerts made for its numbers
+ * see the same ones. What differs from ProcessTracker is listed in
  * docs/migrating-from-process-exporter.md.
  */
 import type { HrTime } from '@opentelemetry/api'
@@ -39,7 +39,7 @@ interface Process extends ClassifiedProcess {
   threads: Map<number, Thread>
 }
 
-/** A process that is to be judged in this pass, and what was read of it. */
+/** A process that is to be classified in this pass, and its snapshot. */
 interface Candidate {
   readonly process: Process
   readonly snapshot: ProcessSnapshot
@@ -52,7 +52,7 @@ export class StrictTracker implements GroupTracker {
   readonly #sources: TrackerSources
   readonly #reader: StrictReader
   readonly #options: TrackerOptions & { readonly threads: boolean }
-  /** By PID; without those that are judged at every pass. */
+  /** By PID; without those that are classified at every pass. */
   readonly #processes = new Map<number, Process>()
   readonly #stat = emptyStat()
   #first: HrTime | undefined
@@ -101,7 +101,7 @@ export class StrictTracker implements GroupTracker {
     this.#previous = time
   }
 
-  /** Reads a process; one that is new, or whose verdict does not stand, is to be judged. */
+  /** Reads a process; returns it when it is new, or its classification is not valid any more. */
   async #visit(pid: number): Promise<Candidate | undefined> {
     const { procfs, errors, rules } = this.#sources
     const directory = procfs.directory(pid)
@@ -164,7 +164,7 @@ export class StrictTracker implements GroupTracker {
     }
   }
 
-  /** Gives those back that no rule matches. */
+  /** Classifies processes; returns those that no rule matches. */
   async #classify(candidates: readonly Candidate[]): Promise<Map<number, Candidate>> {
     const { procfs, slice } = this.#sources
     const unmatched = new Map<number, Candidate>()
@@ -219,7 +219,7 @@ export class StrictTracker implements GroupTracker {
     unmatched: ReadonlyMap<number, Candidate>,
   ): Assignment | undefined {
     let ancestor = ppid
-    // Bounded, for parents in a circle: process-exporter itself overflows its stack there.
+    // Bounded: with a cycle of parents process-exporter itself overflows its stack.
     for (let steps = 0; steps <= unmatched.size; steps++) {
       const known = this.#processes.get(ancestor)
       const candidate = unmatched.get(ancestor)

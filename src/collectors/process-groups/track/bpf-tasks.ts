@@ -1,6 +1,6 @@
 /**
- * Tasks from the kernel's task iterator. One pass gives everything but proportional memory, which stays in procfs; what
- * procfs makes of the kernel's figures is made of them here.
+ * The task source that reads the kernel's task iterator. One pass gives everything but proportional memory, which is read
+ * from procfs. The kernel's raw values are converted here as procfs converts them.
  */
 import { CpuTimes } from '../../../kernel/bpf/cpu-times.ts'
 import type { TaskIterator } from '../../../kernel/bpf/task-iterator.ts'
@@ -27,7 +27,7 @@ export interface BpfTasksParts {
   readonly threads: boolean
 }
 
-/** What is remembered of a task: its CPU times never fall. */
+/** CPU times of a task, kept between collections so that they never decrease. */
 interface KnownTimes {
   readonly start: number
   readonly times: CpuTimes
@@ -149,7 +149,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.#readUsage(PROCESS)
     usage.minflt = stat.minflt
     usage.majflt = stat.majflt
-    this.#lookAtMemory(pid)
+    this.#checkMemory(pid)
   }
 
   tids({ pid }: TaskIdentity): readonly number[] {
@@ -233,7 +233,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     usage.writeBytes = records.u64(of.writeBytes)
   }
 
-  #lookAtMemory(pid: number): void {
+  #checkMemory(pid: number): void {
     const { refresh, smaps, smaps_interval } = this.#options
     this.memoryIsDue = false
     this.hasMemory = smaps
@@ -287,7 +287,7 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   /**
-   * Compares the agent's own record with what other system calls say.
+   * Compares the agent's own record with the results of other system calls.
    *
    * @throws Error that says what differs.
    */

@@ -1,5 +1,5 @@
 /**
- * Figures that are not read at every collection: they rarely change, and reading them costs the most.
+ * Values that are not read at every collection: they rarely change, and reading them costs the most.
  *
  * The limit of open files is read again when it is old. So is proportional memory while the process has not changed its
  * own page tables: then only other processes that share its pages can have changed it. Else it is read at its own
@@ -19,7 +19,7 @@ export interface MemoryAges {
   readonly shortest: number
 }
 
-/** What is remembered of a process. */
+/** Expensive values of one process, kept between collections. */
 export class ExpensiveStats implements ProportionalMemory {
   pss = 0
   swapPss = 0
@@ -74,13 +74,13 @@ export class ExpensiveStats implements ProportionalMemory {
 
   /**
    * Whether proportional memory is to be read; but if that takes long, not before it has taken less than a two-hundredth
-   * of the time. What `stat` says is remembered as the state of the process when its memory was read.
+   * of the time. Stores the values of `stat` as the state of the process when its memory was read.
    */
   isMemoryDue(stat: Stat, now: number, { longest, shortest }: MemoryAges): boolean {
     const age = now - this.#memoryReadAt
     if (age < (this.#hasChanged(stat) ? shortest : longest)) return false
-    const isDear = longest > 0 && this.#memoryCost > CHEAP_MILLISECONDS
-    if (isDear && age < this.#memoryCost * COST_FACTOR) return false
+    const isExpensive = longest > 0 && this.#memoryCost > CHEAP_MILLISECONDS
+    if (isExpensive && age < this.#memoryCost * COST_FACTOR) return false
     this.#minorFaults = stat.minflt
     this.#majorFaults = stat.majflt
     this.#resident = stat.rss
@@ -89,8 +89,8 @@ export class ExpensiveStats implements ProportionalMemory {
   }
 
   /**
-   * Reads proportional memory. What took long the last time is read in the background: the figures stay what they were
-   * until it has ended, if they are not much too old.
+   * Reads proportional memory. If the last reading was slow, this one goes on in the background: the values stay what they
+   * were until it has finished, unless they are much too old.
    *
    * @returns rejects with whatever Procfs.proportionalMemory rejects with.
    */
@@ -135,15 +135,15 @@ export class ExpensiveStats implements ProportionalMemory {
 }
 
 /**
- * How old figures may be, for one process: between half the age allowed and all of it, so that not all are
- * read again in the same collection.
+ * How old the values of one process may be, in milliseconds: between half of `maxAge` and all of it, so that not all
+ * processes are read again in the same collection.
  */
 export function spreadAge(maxAge: number, pid: number): number {
   return maxAge * (0.5 + (pid % SPREAD) / (2 * SPREAD))
 }
 
 const SPREAD = 64
-/** To list so many descriptors costs no more than to read any other file of a process. */
+/** Up to so many descriptors, listing them costs no more than reading any other file of a process. */
 const FEW_DESCRIPTORS = 64
 /** Memory that is read faster than this is read whenever it is due. */
 const CHEAP_MILLISECONDS = 10

@@ -4,7 +4,7 @@
  */
 import type { TaskPass, TaskSource } from './task-source.ts'
 
-/** When the wanted source is tried again, and who is told. */
+/** When the wanted source is tried again, and what is called when it is given up. */
 export interface FallbackOptions {
   /** Told why the source is not used: once, until it was used again. */
   readonly onFallback: (error: Error) => void

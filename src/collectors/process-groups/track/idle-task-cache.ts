@@ -1,16 +1,16 @@
 /**
- * What the last whole look at a task showed, and whether that still stands.
+ * The values of a task that were read last, and whether they are still valid.
  *
- * A task that has not been on a CPU since has not opened a file, switched, read or written. Its `stat` is read every
- * time all the same: the kernel takes memory away from whoever sleeps, and a task that waits for a CPU is in another
- * state than before.
+ * A task that has not run on a CPU since then has not opened a file, switched, read or written. Its `stat` is read every
+ * time all the same: the kernel may reclaim a sleeping task's memory, and a task that has become runnable has another
+ * state.
  */
 import { emptySchedstat, type Schedstat } from '../../../kernel/procfs/schedstat.ts'
 import type { Stat } from '../../../kernel/procfs/stat.ts'
 import type { U64 } from '../../../kernel/u64.ts'
 import type { Usage } from '../account/usage.ts'
 
-/** What the files of a task other than `stat` say. */
+/** Values from the files of a task other than `stat`. */
 export interface TaskDetails {
   /** Bytes. */
   resident: number
@@ -36,19 +36,19 @@ export class IdleTaskCache implements TaskDetails {
     readBytes: 0,
     writeBytes: 0,
   }
-  /** One of the kernel's own executes no program. */
+  /** Kernel threads execute no program. */
   isKernelThread = false
-  /** Milliseconds; nothing is known at first. */
+  /** When the values were read, in milliseconds by performance.now(). */
   #at = Number.NEGATIVE_INFINITY
   readonly #schedstat = emptySchedstat()
   #start = 0
   #state = 0
   #pages = 0
-  /** How often it had run when its `stat` was read last; 0 where that isn't known. */
+  /** How often the task had run when its `stat` was last read; 0 where that isn't known. */
   #runs: U64 = 0
   #runtime: U64 = 0
 
-  /** Says that `stat` was read, after `schedstat`; undefined where there is none. */
+  /** Stores what `schedstat` showed just before `stat` was read; undefined where there is no `schedstat`. */
   rememberRun(schedstat: Schedstat | undefined, isKernelThread: boolean): void {
     this.#runs = schedstat?.runs ?? 0
     this.#runtime = schedstat?.runtime ?? 0
@@ -60,7 +60,7 @@ export class IdleTaskCache implements TaskDetails {
     return runs !== 0 && this.#runs === runs && this.#runtime === runtime
   }
 
-  /** Whether the task is as it was, and the look at it younger than `maxAge` (milliseconds). */
+  /** Whether the values are still valid: the task has not run, and they are younger than `maxAge` milliseconds. */
   isFresh(stat: Stat, { runtime, runs }: Schedstat, now: number, maxAge: number): boolean {
     return (
       now - this.#at < maxAge &&
@@ -74,7 +74,11 @@ export class IdleTaskCache implements TaskDetails {
     )
   }
 
-  /** @param schedstat read before everything else: what happens in between shows the next time. */
+  /**
+   * Stores the values of a task.
+   *
+   * @param schedstat read before all other files, so that a change during the reading is noticed next time.
+   */
   remember(details: TaskDetails, stat: Stat, { runtime, runs }: Schedstat, now: number): void {
     copyDetails(details, this)
     this.#at = now

@@ -1,4 +1,4 @@
-/** Processes that the collector knows, from their first sight to their end. */
+/** Processes that are tracked, from their first reading to their exit. */
 import type { Group } from '../account/group.ts'
 import type { ChildUsage } from '../account/reaped-children.ts'
 import type { Account } from '../account/usage.ts'
@@ -6,7 +6,7 @@ import type { WorkloadCounts } from '../account/workload-counts.ts'
 import type { ExpensiveStats } from './expensive-stats.ts'
 import type { IdleTaskCache } from './idle-task-cache.ts'
 
-/** What is known of a process when rules judge it. */
+/** What is known of a process when it is classified. */
 export interface ClassifiedProcess {
   readonly pid: number
   readonly ppid: number
@@ -14,39 +14,39 @@ export interface ClassifiedProcess {
   readonly start: number
   readonly comm: string
   readonly directory: string
-  /** Where it is counted; undefined where nobody knows whose it is. */
+  /** The counts of its owner; undefined while the owner is unknown. */
   workloadCounts: WorkloadCounts | undefined
-  /** The names that were known when rules asked for more of them; undefined where they didn't. */
+  /** Version of the names at which rules needed a name that was not known; undefined where they needed none. */
   pendingNames: number | undefined
 }
 
-/** A process: its identity is (pid, start), for PIDs are used again. */
+/** A tracked process. Its identity is (pid, start), since PIDs are reused. */
 export interface KnownProcess extends ClassifiedProcess {
   comm: string
-  /** Where its stack starts: it moves when another program is executed. */
+  /** Address of its stack's start, which changes when it executes another program. */
   stack: number
-  /** A hash of the start of its command line; undefined where that isn't watched. */
+  /** Hash of the beginning of its command line; undefined where that isn't watched. */
   title: number | undefined
-  /** The version of the rules that judged it; undefined until it is judged. */
+  /** Version of the rules that classified it; undefined until it is classified. */
   rulesVersion: number | undefined
-  /** The group it belongs to; undefined for one that belongs to none. */
+  /** The group that it belongs to; undefined for none. */
   group: Group | undefined
   /** The last collection that listed it. */
   pass: number
-  /** What its group was credited with; undefined until it was read for the first time. */
+  /** Its usage that has been credited to its group; undefined until it is read as a member. */
   account: Account | undefined
-  /** Figures of it that are not read every time; undefined for one that belongs to no group. */
+  /** Values that are not read at every collection; undefined for a process in no group. */
   expensive: ExpensiveStats | undefined
   readonly idleCache: IdleTaskCache
   readonly childUsage: ChildUsage
-  /** Its threads, by id, once it was seen with more than one. */
+  /** Its threads by id, once it has had more than one. */
   threads: Map<number, KnownThread> | undefined
 }
 
 /** A thread of a known process. */
 export interface KnownThread {
   readonly start: number
-  /** Its name when it was read last. */
+  /** Its name when it was last read. */
   comm: string
   pass: number
   readonly account: Account

@@ -1,4 +1,4 @@
-/** Tasks from procfs, file by file: what can't be read is left out and counted. */
+/** The task source that reads procfs file by file. A file that can't be read is left out and counted. */
 
 import { isGone } from '../../../kernel/errors.ts'
 import { emptyIo } from '../../../kernel/procfs/io.ts'
@@ -31,7 +31,7 @@ export type ProcessReaderOptions = Pick<
   readonly pageSize: number
 }
 
-/** Proportional memory of so many resident pages takes no longer than any other file. */
+/** Up to so many resident pages, proportional memory takes no longer to read than any other file. */
 const FEW_PAGES = 16_384
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
@@ -52,7 +52,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   wchan = ''
   hasIo = false
   hasDescriptors = false
-  /** Whether proportional memory is known already; where it is due, it is to be read. */
+  /** Whether proportional memory is known. It is not while its reading is due. */
   hasMemory = false
   memoryIsDue = false
   /** Whether all other files could be read. */
@@ -65,9 +65,9 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   readonly #other = emptyStat()
   readonly #io = emptyIo()
   readonly #schedstat = emptySchedstat()
-  /** Of the process that is being read. */
+  /** Milliseconds; of the process that is being read. */
   #maxAge = 0
-  #hasSign = false
+  #hasSchedstat = false
   #now = 0
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadErrors) {
@@ -82,7 +82,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
 
   end(): void {}
 
-  /** Its procfs is others', too. */
+  /** The procfs is shared, so nothing is closed. */
   close(): void {}
 
   readAhead({
@@ -90,8 +90,8 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     idleCache,
   }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
     if (idleCache?.isKernelThread) return undefined
-    this.#readSign(directory)
-    const isElsewhere = this.#hasSign && idleCache?.hasNotRun(this.#schedstat)
+    this.#readSchedstat(directory)
+    const isElsewhere = this.#hasSchedstat && idleCache?.hasNotRun(this.#schedstat)
     if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
     return this.#procfs.whenExecuted(directory)
   }
@@ -99,19 +99,22 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   /** @throws whatever Procfs.stat throws. */
   readStat({ directory, idleCache }: TaskIdentity & Partial<RememberedProcess>, comm = ''): void {
     this.#readStat(directory, comm)
-    idleCache?.rememberRun(this.#hasSign ? this.#schedstat : undefined, isKernelThread(this.stat))
+    idleCache?.rememberRun(
+      this.#hasSchedstat ? this.#schedstat : undefined,
+      isKernelThread(this.stat),
+    )
   }
 
   /**
-   * Reads the other files, or recalls what they say.
+   * Reads the other files, or takes their values from the cache.
    *
-   * @throws whatever Procfs.status throws: without it the process is gone or not to be seen.
+   * @throws whatever Procfs.status throws: without `status` the process has exited or is not visible.
    */
   readRest({ directory, pid, idleCache }: RememberedProcess, expensive: ExpensiveStats): void {
     this.expensive = expensive
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
-    // With several threads, the sign is the main one's only.
+    // `schedstat` of a process is that of its main thread only.
     if (this.stat.threads === 1 && this.#isAsRemembered(idleCache)) {
       this.#recall(idleCache)
       this.hasDescriptors = true
@@ -124,7 +127,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
     const hasWchan = this.#attempt('wchan', directory, this.#readWchan)
-    this.#lookAtMemory(directory)
+    this.#checkMemory(directory)
     const hasMemory = this.hasMemory || this.memoryIsDue || !this.#options.smaps
     this.isWhole = this.hasIo && this.hasDescriptors && hasWchan && hasMemory
     if (!this.isWhole) this.#errors.omissions++
@@ -137,16 +140,16 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   }
 
   /**
-   * Its I/O is left at zero where it can't be read, which the process's own reading has counted already.
+   * Storage I/O is 0 where it can't be read; the reading of the process has counted that already.
    *
-   * @param look what is remembered of the thread.
+   * @param idleCache of the thread.
    */
   readThread(process: TaskIdentity, tid: number, idleCache: IdleTaskCache, comm = ''): boolean {
     const directory = this.#procfs.taskDirectory(process.directory, tid)
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, tid)
     try {
-      this.#readSign(directory)
+      this.#readSchedstat(directory)
       this.#readStat(directory, comm)
       if (this.#isAsRemembered(idleCache)) {
         this.#recall(idleCache)
@@ -180,20 +183,22 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     this.comm = this.#procfs.commOr(comm)
   }
 
-  /** Whether the task has not run since the look that is remembered. */
+  /** Whether the task has not run since its files were last read. */
   #isAsRemembered(idleCache: IdleTaskCache): boolean {
-    return this.#hasSign && idleCache.isFresh(this.stat, this.#schedstat, this.#now, this.#maxAge)
+    return (
+      this.#hasSchedstat && idleCache.isFresh(this.stat, this.#schedstat, this.#now, this.#maxAge)
+    )
   }
 
-  /** Reads how often a task has run, before anything else: what happens in between shows the next time. */
-  #readSign(directory: string): void {
-    this.#hasSign = this.#options.refresh > 0 && this.#procfs.hasSchedstat
-    if (!this.#hasSign) return
+  /** Reads how often a task has run. It is read first, so that a change during the reading is noticed next time. */
+  #readSchedstat(directory: string): void {
+    this.#hasSchedstat = this.#options.refresh > 0 && this.#procfs.hasSchedstat
+    if (!this.#hasSchedstat) return
     try {
       this.#procfs.schedstat(directory, this.#schedstat)
     } catch {
-      // Where the task has gone the next file says so.
-      this.#hasSign = false
+      // If the task has exited, the next file fails too.
+      this.#hasSchedstat = false
     }
   }
 
@@ -204,13 +209,13 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   }
 
   #remember(idleCache: IdleTaskCache): void {
-    if (this.#hasSign) idleCache.remember(this, this.stat, this.#schedstat, this.#now)
+    if (this.#hasSchedstat) idleCache.remember(this, this.stat, this.#schedstat, this.#now)
   }
 
   #readStatus(directory: string): void {
     const status = this.#status
     this.#procfs.status(directory, status)
-    // `stat` tells what each CPU has added up, and leaves out what it has not yet: some MiB where CPUs are many.
+    // `stat` leaves out what each CPU has not added up yet: some MiB on machines with many CPUs.
     this.resident = status.resident ?? this.stat.rss * this.#options.pageSize
     this.swap = status.swap
     this.#takeStat()
@@ -272,7 +277,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     this.wchan = this.#procfs.wchan(directory)
   }
 
-  #lookAtMemory(directory: string): void {
+  #checkMemory(directory: string): void {
     const { refresh, smaps, smaps_interval } = this.#options
     this.memoryIsDue = false
     this.hasMemory = smaps
@@ -290,8 +295,8 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   }
 
   /**
-   * Whether nobody holds the lock of the memory map for long, and the map is small: its only thread sleeps elsewhere. To read
-   * such a one here costs half of what it costs in the thread pool.
+   * Whether the memory map is small, and its lock is free: the only thread sleeps in a system call that does not take the lock.
+   * Reading such a map on the main thread costs half of a reading in the thread pool.
    */
   #isMapFree(): boolean {
     const { threads, rss } = this.stat

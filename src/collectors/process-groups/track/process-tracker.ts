@@ -1,6 +1,4 @@
-/**
- * Goes through all processes once per collection: who is new, who belongs where, who has ended.
- */
+/** Tracks processes: once per collection it finds new ones, classifies them, counts their usage and notices exits. */
 import type { HrTime } from '@opentelemetry/api'
 import type { Member } from '../../../entities/group-members.ts'
 import { isGone } from '../../../kernel/errors.ts'
@@ -37,14 +35,14 @@ interface DueMemory {
   readonly process: KnownProcess
   readonly group: Group
   readonly expensive: ExpensiveStats
-  /** Whether everything else of the process could be read. */
+  /** Whether all other files of the process could be read. */
   readonly isWhole: boolean
 }
 
-/** A promise only where there is something to wait for: for most processes there is nothing. */
+/** A promise only where there is something to wait for; for most processes there is nothing. */
 type Pending = Promise<void> | undefined
 
-/** The boot time has whole seconds only, so a start time may be early by as much. */
+/** The boot time has whole seconds only, so a start time may be too early by up to one. */
 const START_TIME_ERROR_SECONDS = 1
 
 /** Tracks the processes of the node: reads them once per collection, assigns them to groups, adds up their usage. */
@@ -87,7 +85,7 @@ export class ProcessTracker implements GroupTracker {
     this.#parts.ownership.counter.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
 
-    // So that a program that isn't running is said to have no processes.
+    // So that a group whose program isn't running is exported with 0 processes.
     for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
 
     const titles = await this.#readTitles()
@@ -132,7 +130,7 @@ export class ProcessTracker implements GroupTracker {
       : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unclassified))
   }
 
-  /** Goes on when a process can be read without blocking, or leaves it out when that takes too long. */
+  /** Continues when the process can be read without blocking; leaves it out when that takes too long. */
   #proceed(ahead: Promise<void>, proceed: () => Pending): Promise<void> {
     return ahead.then(proceed, (error) => {
       this.#attempt('stat', () => {
@@ -169,7 +167,7 @@ export class ProcessTracker implements GroupTracker {
     return isClassified ? this.#count(process, pass) : undefined
   }
 
-  /** Gives those back that no rule matches. Command lines are read some at a time, for a read may block. */
+  /** Classifies processes; returns those that no rule matches. Command lines are read many at a time: a read may block. */
   async #classifyAll(
     unclassified: readonly KnownProcess[],
     pass: Pass,
@@ -187,7 +185,7 @@ export class ProcessTracker implements GroupTracker {
     return unmatched
   }
 
-  /** Puts a process into the group that the rules say, or among the unmatched. */
+  /** Assigns a process to a group, or adds it to the unmatched ones. */
   #classify(
     process: KnownProcess,
     argv: Settled<string[]>,
@@ -196,7 +194,7 @@ export class ProcessTracker implements GroupTracker {
   ): Pending {
     const { ownership } = this.#parts
     process.pendingNames = undefined
-    // Until it succeeds: a process that can't be judged now is judged at the next collection.
+    // Until it succeeds: a process that can't be classified now is classified at the next collection.
     process.rulesVersion = undefined
     let match: Match
     const isClassified = this.#attempt('cmdline', () => {
@@ -240,18 +238,18 @@ export class ProcessTracker implements GroupTracker {
     }
   }
 
-  /** Whether the verdict on the process stands. */
+  /** Whether the classification of the process is still valid. */
   #isClassificationFresh(process: KnownProcess): boolean {
     const { rules, ownership } = this.#parts
     if (process.rulesVersion !== rules.version) return false
-    // Its rules asked for names that were not known then.
+    // Its rules needed names that were not known then.
     if (process.pendingNames !== undefined && process.pendingNames !== ownership.version)
       return false
     if (process.group !== undefined) return true
     return !isReclassified(this.#options, this.#parts.startTime(process.start))
   }
 
-  /** Whether the process has executed another program, or changed its name or title, since it was judged. */
+  /** Whether the process has executed another program, or changed its name or title, since it was classified. */
   #isAnother(process: KnownProcess, { comm, stat }: TaskReader, title = process.title): boolean {
     const { regroup } = this.#options
     const hasTitle = process.title === undefined || process.title === title
@@ -265,7 +263,7 @@ export class ProcessTracker implements GroupTracker {
     return regroup !== 'off'
   }
 
-  /** Hashes of command lines, where they are watched; none where one can't be read. */
+  /** Hashes of command lines where they are watched; processes whose command line can't be read are missing. */
   async #readTitles(): Promise<Map<KnownProcess, number>> {
     const titles = new Map<KnownProcess, number>()
     if (this.#options.regroup !== 'title') return titles
@@ -280,7 +278,7 @@ export class ProcessTracker implements GroupTracker {
     return titles
   }
 
-  /** Files a process that no rule matched under its nearest ancestor's group, if it has one. */
+  /** Assigns a process that no rule matched to the group of its nearest ancestor, if there is one. */
   #inherit(process: KnownProcess, unmatched: ReadonlySet<KnownProcess>, pass: Pass): Pending {
     const ancestors = this.#options.children
       ? ancestorsGroup(process, this.#processes, unmatched)
@@ -296,7 +294,7 @@ export class ProcessTracker implements GroupTracker {
     return this.#countLater(process, pass)
   }
 
-  /** Adds a process to its group that the reader held before. */
+  /** Reads a process again that is no longer in the reader, and adds it to its group. */
   #countLater(process: KnownProcess, pass: Pass): Pending {
     const { reader } = pass
     if (process.group === undefined) return this.#count(process, pass)
@@ -309,7 +307,7 @@ export class ProcessTracker implements GroupTracker {
     return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
   }
 
-  /** Adds the process that the reader holds to its group. */
+  /** Adds the process that is in the reader to its group. */
   #count(process: KnownProcess, pass: Pass): Pending {
     const { group } = process
     if (group === undefined) {
@@ -323,7 +321,7 @@ export class ProcessTracker implements GroupTracker {
     const hasRest = this.#attempt('status', () => reader.readRest(process, expensive))
     if (!hasRest) return undefined
     if (process.account !== undefined) group.addSurvivor()
-    // It may have been forgotten while no member could be read.
+    // The group may have been removed while no member could be read.
     if (group.processes === 0) this.groups.set(group.assignment.key, group)
     this.outcome.grouped++
     if (reader.memoryIsDue) {
@@ -333,8 +331,8 @@ export class ProcessTracker implements GroupTracker {
   }
 
   /**
-   * Reads the proportional memory that is due and adds it to the groups. What takes long is read on while the collection
-   * ends, and shows in the next one.
+   * Reads the proportional memory that is due and adds it to the groups. A slow reading goes on after the collection, and
+   * its result shows in the next one.
    */
   async #readMemory(): Promise<void> {
     const { procfs, slice, errors } = this.#parts
@@ -353,7 +351,7 @@ export class ProcessTracker implements GroupTracker {
     }
   }
 
-  /** Whether the process started after the first collection, so that all it used is to be counted. */
+  /** Whether the process started after the first collection, so that all of its usage is counted. */
   #startedLater(process: KnownProcess): boolean {
     if (this.#number === 1 || this.#first === undefined) return false
     const start = this.#parts.startTime(process.start) + START_TIME_ERROR_SECONDS
@@ -375,14 +373,14 @@ export class ProcessTracker implements GroupTracker {
     }
   }
 
-  /** Counts the end of a process once: a successor of its PID may never become known. */
+  /** Counts the exit of a process once, also when the next process with its PID is never tracked. */
   #markExited(process: KnownProcess): void {
     this.#processes.delete(process.pid)
     if (process.group !== undefined) process.group.exits++
     this.#reapedChildren?.markExited(process)
   }
 
-  /** Whether `read` succeeded; a process that ended meanwhile is no failure. */
+  /** Whether `read` succeeded. A process that has exited meanwhile counts as vanished, not as failed. */
   #attempt(file: ProcessFile, read: () => void): boolean {
     try {
       read()

@@ -1,7 +1,7 @@
 /**
- * Where the tracker sees processes and threads: procfs, file by file, or the kernel's task iterator, all at once.
+ * Where the tracker reads processes and threads: procfs file by file, or the kernel's task iterator in one pass.
  *
- * What both give is the same, in the units of procfs, so that one can take the other's place between two collections.
+ * Both give the same values in the units of procfs, so that one can replace the other between two collections.
  */
 import type { Stat } from '../../../kernel/procfs/stat.ts'
 import type { Holdings } from '../account/group.ts'
@@ -9,14 +9,14 @@ import type { Usage } from '../account/usage.ts'
 import type { ExpensiveStats } from './expensive-stats.ts'
 import type { IdleTaskCache } from './idle-task-cache.ts'
 
-/** Who a task is. */
+/** The identity of a task. */
 export interface TaskIdentity {
   readonly pid: number
   /** Of the process in procfs. */
   readonly directory: string
 }
 
-/** A process, and what is remembered of it between two collections. */
+/** A process, and its cache between two collections. */
 export interface RememberedProcess extends TaskIdentity {
   readonly idleCache: IdleTaskCache
 }
@@ -41,16 +41,16 @@ export interface TaskReader extends Holdings {
    */
   readAhead(process: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined
   /**
-   * Reads what `stat` says: enough to know who the process is, and all that is read of an ignored one.
+   * Reads `stat`: enough to identify the process, and all that is read of an ignored one.
    *
    * @param comm the name it had last.
    * @throws NodeJS.ErrnoException ENOENT or ESRCH when it has ended.
    */
   readStat(process: TaskIdentity & Partial<RememberedProcess>, comm?: string): void
   /**
-   * Reads the rest of the process that is held.
+   * Reads the rest of the process whose `stat` was read last.
    *
-   * @throws NodeJS.ErrnoException when it has ended, or is not to be seen.
+   * @throws NodeJS.ErrnoException when it has exited, or is not visible.
    */
   readRest(process: RememberedProcess, expensive: ExpensiveStats): void
   /**
@@ -61,7 +61,7 @@ export interface TaskReader extends Holdings {
   tids(process: TaskIdentity): readonly number[]
   /** Reads a thread; false when it has ended meanwhile. */
   readThread(process: TaskIdentity, tid: number, idleCache: IdleTaskCache, comm?: string): boolean
-  /** Whether a process that was seen in this collection is still there. */
+  /** Whether a process that was read in this collection still exists. */
   isThere(process: TaskIdentity & { readonly start: number }): boolean
 }
 
@@ -81,7 +81,7 @@ export interface TaskSource {
    * @returns rejects when the processes can't be listed.
    */
   begin(): Promise<TaskPass>
-  /** Says that the collection is over, whether it has succeeded or not. */
+  /** Ends the collection, whether it has succeeded or not. */
   end(): void
   close(): void
 }

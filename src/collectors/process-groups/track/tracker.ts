@@ -1,4 +1,4 @@
-/** What a tracker of all processes needs, and what it gives. */
+/** What trackers of process groups have in common. */
 import type { HrTime } from '@opentelemetry/api'
 import type { Member } from '../../../entities/group-members.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
@@ -26,7 +26,7 @@ export interface TrackerSources {
   /** Which rules are in force. */
   readonly rules: { readonly version: number; readonly constants: readonly Assignment[] }
   /**
-   * What the rules say of the process.
+   * Matches a process against the rules.
    *
    * @throws NodeJS.ErrnoException when what the rules need can't be read.
    */
@@ -35,7 +35,7 @@ export interface TrackerSources {
   readonly startTime: (ticks: number) => number
 }
 
-/** What became of the processes that the last collection listed. */
+/** Numbers of the processes that the last collection listed, by what became of them. */
 export interface Outcome {
   grouped: number
   ignored: number
@@ -45,7 +45,7 @@ export interface Outcome {
 
 /** Keeps the process groups from one collection to the next. */
 export interface GroupTracker {
-  /** By the keys of their assignments; one without members may be taken out. */
+  /** By the keys of their assignments. A group without members may be removed. */
   readonly groups: Map<string, Group>
   readonly outcome: Outcome
   /** The processes that belong to groups; none in strict mode. */
@@ -54,12 +54,12 @@ export interface GroupTracker {
    * Reads every process once.
    *
    * @param time when the collection began.
-   * @throws NodeJS.ErrnoException when procfs can't be listed; all that is known stays known.
+   * @throws NodeJS.ErrnoException when procfs can't be listed; then nothing changes.
    */
   collect(time: HrTime): Promise<void>
 }
 
-/** Whether a process of that start, which no rule matched, is judged again. */
+/** Whether a process that no rule matched is classified again. `startSeconds` is its start in seconds since the epoch. */
 export function isReclassified(
   { recheck, recheck_time_limit: limit }: TrackerOptions,
   startSeconds: number,
@@ -67,7 +67,7 @@ export function isReclassified(
   return limit === 0 ? recheck : (toSeconds(now()) - startSeconds) * 1000 < limit
 }
 
-/** Forgets groups without members if that is asked for, and closes the pass of the others. */
+/** Removes groups without members if that is configured, and ends the pass of the others. */
 export function endPass(groups: Map<string, Group>, { remove_empty }: TrackerOptions): void {
   for (const [name, group] of groups) {
     if (group.processes === 0 && remove_empty) groups.delete(name)
