@@ -26,7 +26,7 @@ const EXIT_CONFIG = 2
 const INTERNAL =
   /is not a function|is not iterable|Cannot (?:read|convert|set)|undefined \(|call stack|Maximum|\[native code\]|\n {4}at /
 /** No screen shows more, and no log takes it. */
-const MOST_TEXT = 200_000
+const MOST_TEXT = 100_000
 /** Milliseconds in which a file of 1 MiB of anything is read, at the start or when rules are reloaded. */
 const MOST_READING = 20_000
 const MOST_GROUP_NAME = 1_000_000

@@ -30,11 +30,6 @@ export interface Probed {
 }
 
 interface DaemonSet {
-  readonly spec: {
-    readonly updateStrategy: {
-      readonly rollingUpdate?: { readonly maxUnavailable: number | string }
-    }
-  }
   readonly status: { readonly numberAvailable?: number }
 }
 
@@ -79,14 +74,9 @@ export class AppliedBuild {
       for (const key of Object.keys(data)) {
         await this.#applyBroken(metadata.name, key)
         await this.#untilRestarted()
-        const { spec, status } = await this.#node.get<DaemonSet>(
-          '-n',
-          NAMESPACE,
-          `daemonset/${AGENT}`,
-        )
-        // With one pod missing at most, the controller goes on to the next node when this one's is available.
-        const isOneAtATime = spec.updateStrategy.rollingUpdate?.maxUnavailable === 1
-        if (!isOneAtATime || status.numberAvailable !== undefined) rolledOut.push(key)
+        const { status } = await this.#node.get<DaemonSet>('-n', NAMESPACE, `daemonset/${AGENT}`)
+        // The controller goes on to further nodes as soon as a pod is available.
+        if (status.numberAvailable !== undefined) rolledOut.push(key)
       }
     }
     await this.apply()

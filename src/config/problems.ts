@@ -11,6 +11,9 @@ export interface ConfigProblem {
 
 /** Of more problems only the number is told. */
 const MOST_TOLD = 100
+/** Characters of a longer message that are told: what is wrong stands at its end, whose name it is at its beginning. */
+const HEAD = 300
+const TAIL = 200
 
 /** All problems of one load. */
 export class ConfigError extends Error {
@@ -26,8 +29,15 @@ export class ConfigError extends Error {
 }
 
 function describe({ source, message, excerpt }: ConfigProblem): string {
-  const line = `${source}: ${message}`
+  const line = `${source}: ${shortened(message)}`
   return excerpt === undefined ? line : `${line}\n${excerpt}`
+}
+
+/** A value that is part of a message may be a whole file. */
+function shortened(message: string): string {
+  const omitted = message.length - HEAD - TAIL
+  if (omitted <= 0) return message
+  return `${message.slice(0, HEAD)}… (${omitted} characters) …${message.slice(-TAIL)}`
 }
 
 /** `; did you mean "x"?` when one of the known words is near, else nothing. */

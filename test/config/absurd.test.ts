@@ -104,3 +104,10 @@ test('a class that ends before it begins is refused', (t) => {
   const flag = '--kubevirt.targets=[{"name":"x","argv":["[z-a]"]}]'
   t.regex(refusal(t, flag), /^kubevirt\.targets: "\[z-a\]": .*invalid character class range/)
 })
+
+test('of a message of any length the beginning and the end are shown', (t) => {
+  const message = `${'['.repeat(300_000)} is no file`
+  const shown = new ConfigError([{ source: 'web.yaml:7:17', message }]).message
+  t.true(shown.length < 1000, `${shown.length} characters`)
+  t.regex(shown, /^web.yaml:7:17: \[+… \(\d+ characters\) …\[+ is no file$/)
+})
