@@ -7,7 +7,7 @@ import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
-import { Directory } from '../../src/workloads/directory.ts'
+import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { CGROUP2 } from '../support/cgroups.ts'
 
@@ -64,7 +64,7 @@ function createCollector(): ObservableMeter {
       procfs: new Procfs(),
       system: readSystemConstants(),
       slice: new TimeSlice(),
-      workloads: new Workloads(new Directory({ sources: [] }), undefined),
+      workloads: new Workloads(new NameResolver({ sources: [] }), undefined),
       notify: () => {},
     },
   )

@@ -11,7 +11,7 @@ import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { liveAnswer, type Observation } from '../../src/web/api/live.ts'
-import { Directory } from '../../src/workloads/directory.ts'
+import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { type Reading, snapshotOf } from '../../test/support/snapshots.ts'
 import { CGROUP2 } from '../support/cgroups.ts'
@@ -114,7 +114,7 @@ function createSampler(): Sampler {
       procfs: new Procfs(),
       system: readSystemConstants(),
       slice: new TimeSlice(),
-      workloads: new Workloads(new Directory({ sources: [] }), undefined),
+      workloads: new Workloads(new NameResolver({ sources: [] }), undefined),
       notify: () => {},
     },
   )

@@ -1,6 +1,6 @@
 /** What it costs to know whose processes are: the same tree with names for all containers, and with nobody's. */
 import { cgroupOwner } from '../../src/workloads/cgroup-path.ts'
-import { Directory } from '../../src/workloads/directory.ts'
+import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { TestSource, testContainer, testPod } from '../../test/support/name-source.ts'
 import { processGroups } from '../../test/support/process-groups.ts'
@@ -30,11 +30,11 @@ export async function measureWorkloads(print: (line: string) => void): Promise<v
       const path = `/kubepods/burstable/pod${pod.pod?.uid}/${pod.id}`
       tree.set(pid, { comm: `app${pid % 20}`, ppid: 0, cgroups: [path], openFiles: 0 })
     }
-    const directory = new Directory({ sources: [source] })
-    await directory.refresh()
+    const resolver = new NameResolver({ sources: [source] })
+    await resolver.refresh()
     const subjects = {
-      resolved: processGroups(tree.root, { workloads: new Workloads(directory, undefined) }),
-      plain: processGroups(tree.root, { workloads: new Nobody(directory, undefined) }),
+      resolved: processGroups(tree.root, { workloads: new Workloads(resolver, undefined) }),
+      plain: processGroups(tree.root, { workloads: new Nobody(resolver, undefined) }),
     }
     const ratios: number[] = []
     for (let round = 0; round < ROUNDS + 2; round++) {

@@ -6,7 +6,7 @@ import { now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { doInSlices, type TimeSlice } from '../../src/telemetry/time-slice.ts'
-import { Directory } from '../../src/workloads/directory.ts'
+import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 
 /** All mounted in one place, which the kernel allows. */
@@ -42,7 +42,7 @@ export function collectCgroups(
     procfs: new Procfs(procRoot),
     system: { pageSize: 4096, ticksPerSecond: 100 },
     slice,
-    workloads: new Workloads(new Directory({ sources: [] }), undefined),
+    workloads: new Workloads(new NameResolver({ sources: [] }), undefined),
     notify: () => {},
     mounts:
       version === 2

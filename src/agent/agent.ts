@@ -17,7 +17,7 @@ export interface Agent {
   /** Where it serves, if it does. */
   readonly url: string | undefined
   /**
-   * Takes other rules; every process is judged again at the next collection.
+   * Replaces the rules; every process is classified again at the next collection.
    *
    * @throws whatever `read` throws; the rules stay as they are then.
    */
@@ -112,7 +112,7 @@ async function start(
     cleanup.add((remaining) => pushed.shutdown({ timeoutMillis: remaining() }))
   }
   collection.start()
-  // The timers of the push side don't hold the process, for a stop must not wait for them: without a server
+  // A stop must not wait for the timers of the push side, so they don't keep the process alive. Without a server
   // nothing else would.
   const alive = setInterval(() => {}, LONGEST_INTERVAL)
   cleanup.add(() => clearInterval(alive))

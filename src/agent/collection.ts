@@ -25,7 +25,7 @@ export interface CollectionOptions {
   readonly version: string
   readonly logger: Logger
   readonly procfs?: Procfs | undefined
-  /** What became of pushes, for the agent's own metrics. */
+  /** Outcomes of pushes, for the agent's own metrics. */
   readonly exports?: AgentSources['exports']
 }
 
@@ -38,7 +38,7 @@ export interface Collection {
   /** Where the processes of the groups are found. */
   readonly members: Members
   readonly workloads: Workloads
-  /** Who is asked for names of containers and pods. */
+  /** Sources of the names of containers and pods. */
   readonly nameSources: readonly SourceCache[]
   /** A producer for a reader of its own; see `snapshotProducer`. */
   producer(namings: readonly Naming[], sharedAge?: () => number): MetricProducer
@@ -73,7 +73,7 @@ export function openCollection(
   const loopDelay = new LoopDelay()
   cleanup.add(() => loopDelay.close())
   const rules = new ReplaceableRules(createRules(config))
-  const { directory, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
+  const { resolver, workloads } = configuredWorkloads(config, procfs, (source, failure) => {
     if (failure === undefined) logger.info({ source }, 'source of names has recovered')
     else {
       logger.warn(
@@ -82,7 +82,7 @@ export function openCollection(
       )
     }
   })
-  cleanup.add(() => directory.close())
+  cleanup.add(() => resolver.close())
   const recording = new Recording(config, logger)
   const { meters, translation, sampled, members, close } = createCollectors(
     config,
@@ -93,7 +93,7 @@ export function openCollection(
       version,
       runs: () => runs.values(),
       exports,
-      nameSources: directory.sources,
+      nameSources: resolver.sources,
       loopDelay,
       notify: (message) => logger.warn(message),
       peaks: () => recording.peaks(),
@@ -120,10 +120,10 @@ export function openCollection(
     recording,
     members,
     workloads,
-    nameSources: directory.sources,
+    nameSources: resolver.sources,
     producer: (namings, sharedAge) => snapshotProducer(sampler, translation, namings, sharedAge),
     begin: async () => {
-      await waitForNames(directory, NAMES_MILLISECONDS)
+      await waitForNames(resolver, NAMES_MILLISECONDS)
       await sampler.snapshot()
     },
     start: () => {
@@ -148,7 +148,7 @@ function configuredProcfs(config: Config, logger: Logger): Procfs {
   })
 }
 
-/** One line when a collector begins to fail or to have too many series, and one when it is well again. */
+/** Logs when a collector begins to fail or to have too many series, and when it has recovered. */
 function reportChange(logger: Logger, before: CollectorRun | undefined, run: CollectorRun): void {
   const { name: collector, errors, series, dropped } = run
   if (dropped > 0 && (before?.dropped ?? 0) === 0) {
@@ -159,6 +159,6 @@ function reportChange(logger: Logger, before: CollectorRun | undefined, run: Col
   if (errors.length > 0 && !hadErrors) {
     logger.error({ collector, err: errors[0] }, 'collector failed; its metrics are missing')
   } else if (errors.length === 0 && hadErrors) {
-    logger.info({ collector }, 'collector is well again')
+    logger.info({ collector }, 'collector has recovered')
   }
 }

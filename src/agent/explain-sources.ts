@@ -1,4 +1,4 @@
-/** What explanations are made from, for the command and for the page. */
+/** The readers that an explanation needs, for the command and for the page. */
 
 import { WorkloadOwnership } from '../collectors/process-groups/account/workload-ownership.ts'
 import type { ExplainSources } from '../collectors/process-groups/classify/explain.ts'

@@ -144,7 +144,7 @@ function rights({ perf, process_groups }: Config): Right[] {
   ]
 }
 
-/** Command lines may hold secrets: they are shown on loopback, or to who has shown who they are. */
+/** Command lines may hold secrets: they are shown on loopback, or to authenticated clients. */
 async function explainAnswer(
   parts: PageParts,
   request: IncomingMessage,

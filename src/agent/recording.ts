@@ -14,11 +14,11 @@ import type { Observation } from '../web/api/live.ts'
 /** Milliseconds between collections where a recorder needs them and nothing says how often. */
 const RECORDED_INTERVAL = 10_000
 
-/** Milliseconds between collections while somebody looks: as few as a page wants, as many as it bears. */
+/** Milliseconds between collections while the page is open: bounds of an interval that depends on their cost. */
 const LEAST_LOOK = 1500
 const LOOK_FACTOR = 60
 const MOST_LOOK = 15_000
-/** Milliseconds after which nobody looks any more. */
+/** Milliseconds without a request after which the page counts as closed. */
 const VIEW_PATIENCE = 60_000
 const VIEW_BYTES = 64 * 1024 ** 2
 
@@ -33,11 +33,11 @@ export class Recording {
   readonly #config: Config
   readonly #node: NodeUsageReader
   readonly #logger: Logger
-  /** While somebody looks and nothing is recorded: the last values, without a past. */
+  /** While the page is open and no recorder is enabled: the last values, without a past. */
   #view: Recorder | undefined
   #viewTimer: NodeJS.Timeout | undefined
   #sampler: Sampler | undefined
-  /** Milliseconds of CPU that the last collection took that was made for somebody who looks. */
+  /** Milliseconds of CPU that the last collection for the page took. */
   #cost = 0
   #schedule: RecorderSchedule | undefined
   #hasFailed = false
@@ -115,12 +115,12 @@ export class Recording {
   }
 
   /**
-   * What is recorded, no older than a page needs. Without a recorder there are the last values, as long as somebody asks for
-   * them.
+   * What is recorded, no older than the page needs. Without a recorder there are the last values, as long as the page is
+   * open.
    */
   async look(): Promise<Observation> {
     const recorder = this.recorder ?? this.#keepView()
-    // For somebody who looks, collections may take two percent of a CPU.
+    // For the page, collections may take two percent of a CPU.
     const interval = Math.min(Math.max(LEAST_LOOK, this.#cost * LOOK_FACTOR), MOST_LOOK)
     const before = this.#sampler?.latest
     const start = process.cpuUsage()

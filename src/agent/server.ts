@@ -1,4 +1,4 @@
-/** What the agent serves: its routes, and who may ask. */
+/** The agent's routes, and the protection of its server. */
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { certificateConfig, readWebConfig } from '../config/web-config/web-config.ts'

@@ -1,11 +1,11 @@
-/** Who is asked for names of containers and pods, as the configuration says. */
+/** The sources of the names of containers and pods, as the configuration says. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { COLLECTORS } from '../collectors/registry.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problems.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
 import { createWorkloads, type WorkloadContext } from '../workloads/create.ts'
-import type { Directory } from '../workloads/directory.ts'
+import type { NameResolver } from '../workloads/name-resolver.ts'
 import { SourceError } from '../workloads/sources/sources.ts'
 
 /** @throws ConfigError when a source that is asked for by name can't be had. */
@@ -42,10 +42,10 @@ function keptNames(config: Config): Config['workloads'] {
 }
 
 /** Waits until all sources have answered or failed, but no longer than the milliseconds given. */
-export async function waitForNames(directory: Directory, milliseconds: number): Promise<void> {
+export async function waitForNames(resolver: NameResolver, milliseconds: number): Promise<void> {
   const timeout = new AbortController()
   const { signal } = timeout
   const waited = delay(milliseconds, undefined, { signal }).catch(() => {})
-  await Promise.race([directory.refresh(), waited])
+  await Promise.race([resolver.refresh(), waited])
   timeout.abort()
 }

@@ -31,7 +31,7 @@ export async function runCommandLine(
   program: string | undefined,
   signals: Signals,
 ): Promise<never> {
-  // What it prints is written by then; a collection that goes on has nobody to wait for it.
+  // What it prints is written by then; a collection that goes on is not waited for.
   exit(await codeOf(words, program, signals))
 }
 

@@ -41,10 +41,10 @@ interface Explanation {
 /** @throws NodeJS.ErrnoException when the process can't be read. */
 async function explanation(config: Config, pid: number | undefined): Promise<Explanation> {
   const procfs = openProcfs(config)
-  const { directory, workloads } = configuredWorkloads(config, procfs, () => {})
-  await waitForNames(directory, NAMES_MILLISECONDS)
-  directory.close()
-  const nameSources = directory.sources
+  const { resolver, workloads } = configuredWorkloads(config, procfs, () => {})
+  await waitForNames(resolver, NAMES_MILLISECONDS)
+  resolver.close()
+  const nameSources = resolver.sources
   const rules = createRules(config)
   const sources = explainSources(config, { procfs, workloads, nameSources, rules })
   if (pid === undefined) {

@@ -11,7 +11,7 @@ import type { EndSignal, Signals } from './signals.ts'
 export interface RunOptions {
   /** Gives the configuration as it is now. */
   readonly load: () => LoadedConfig
-  /** The file whose changes bring new rules; undefined for none. */
+  /** The file whose changes reload the rules; undefined for none. */
   readonly watched: string | undefined
   readonly version: string
   readonly signals: Signals

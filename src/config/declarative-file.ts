@@ -28,7 +28,7 @@ export function readDeclarativeFile(layers: Layers, path: string): string[] {
   const { parseConfigFile, mergeHeadersConfig, mergeResourceAttributesConfig } = loadPackage()
   const ignored: string[] = []
 
-  /** The value of a key, for all that is read; what is left of a section in the end is not honoured. */
+  /** The value of a key that is read; keys that are left in the end are not honoured. */
   class Section {
     readonly #at: string
     readonly #left: Map<string, unknown>

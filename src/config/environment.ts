@@ -25,7 +25,7 @@ export function declarativeFile(environment: NodeJS.ProcessEnv): string | undefi
  * Sets what the environment says; an empty variable is as good as none.
  *
  * A wrong value in one of the agent's own variables is a problem. In one of OpenTelemetry's it is a
- * warning, and the variable is ignored, for it may be meant for another program. With a declarative configuration
+ * warning, and the variable is ignored: it may be meant for another program. With a declarative configuration
  * OpenTelemetry's variables do not count, as its specification has it.
  *
  * @returns the warnings.

@@ -1,4 +1,4 @@
-/** Settings of who the agent says it is, and of its log. */
+/** Settings of the agent's identity (Resource) and of its log. */
 import { KEY_VALUES, oneOf, TEXT } from '../lib/settings/formats.ts'
 import { setting } from '../lib/settings/setting.ts'
 

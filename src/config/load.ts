@@ -22,7 +22,7 @@ export interface ConfigSources {
 
 export interface LoadedConfig {
   readonly config: Config
-  /** What was set in vain, for the log. */
+  /** Settings that have no effect, for the log. */
   readonly warnings: readonly string[]
 }
 

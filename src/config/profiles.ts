@@ -1,4 +1,4 @@
-/** Profiles: other defaults, for those who come from another program. */
+/** Profiles: defaults for users of another program. */
 import { basename } from 'node:path'
 
 /**

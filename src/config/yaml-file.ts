@@ -16,7 +16,7 @@ import {
 } from 'yaml'
 import { ConfigError, type ConfigProblem } from './problems.ts'
 
-/** Aliases that stand for lists of aliases of lists … grow beyond all bounds; nobody writes so many. */
+/** Aliases that stand for lists of aliases of lists … grow beyond all bounds; no real file has so many. */
 const MOST_ALIASES = 100_000
 
 /** As much as a ConfigMap of Kubernetes can hold. */
@@ -39,7 +39,7 @@ export class YamlFile {
   readonly #text: readonly string[]
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed | undefined
-  /** Then no line of the file is shown, for a file that is wrong may have a secret anywhere. */
+  /** Then no line of the file is shown: a file that is wrong may have a secret anywhere. */
   readonly #mayHoldSecrets: boolean
   #aliases = 0
   #anchors: ReadonlyMap<string, readonly Node[]> | undefined
@@ -173,7 +173,7 @@ export class YamlFile {
   }
 }
 
-/** Words of files that tell how to push, or who may ask. */
+/** Keys of files that configure exporters, or users of the web server. */
 const SECRETS =
   /otlp|endpoint|header|auth|passw|token|secret|credential|bearer|basic|api.?key|private|:\/\/[^\s]*@/i
 
@@ -237,7 +237,7 @@ function readText(path: string): string {
   try {
     const descriptor = openSync(path, 'r')
     try {
-      // Not the whole of it at once, for a device may have no end.
+      // Not the whole of it at once: a device may have no end.
       for (let count = -1; count !== 0 && length < bytes.length; length += count) {
         count = readSync(descriptor, bytes, length, bytes.length - length, null)
       }

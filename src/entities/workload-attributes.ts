@@ -42,7 +42,7 @@ export const WORKLOAD_KEYS = {
   },
 } as const satisfies Record<string, AttributeDefinition>
 
-/** What is known; for processes of the host nothing. */
+/** The attributes that are known of a workload; none for the host. */
 export function workloadAttributes({ owner, container, pod }: Workload): Attributes {
   const attributes: Attributes = {}
   const set = (key: keyof typeof WORKLOAD_KEYS, value: string | undefined) => {

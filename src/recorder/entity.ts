@@ -107,7 +107,7 @@ export class RecordedEntity {
   }
 
   /**
-   * How much of the node it uses, or used lately: what decides who has a past of its own.
+   * How much of the node it uses, or used lately: entities with the highest score have a past of their own.
    *
    * @param halfLife seconds in which past use loses half of its weight.
    */

@@ -324,7 +324,7 @@ export class Recorder {
     }
   }
 
-  /** When the counters of an entity that is new were zero; NaN where nobody knows. */
+  /** When the counters of an entity that is new were zero; NaN where that is unknown. */
   #baseOf(entity: RecordedEntity, at: number): number {
     if (entity.pass > 0) return Number.NaN
     const looked = this.#looked.get(entity.kind)

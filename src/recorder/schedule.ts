@@ -51,7 +51,7 @@ export class RecorderSchedule {
   async #look(): Promise<void> {
     const tick = Math.floor(Date.now() / this.#recorder.options.interval)
     const detail = tick === this.#lastTick ? 'cpu' : 'usage'
-    // Read when the sample begins, which is the time that it bears.
+    // Read when the sample begins: that is the sample's time.
     const usage = detail === 'usage' ? this.#node() : undefined
     const snapshot = await this.#sampler.sample(detail)
     // A collection is under way: the next look is soon.

@@ -80,7 +80,7 @@ export class ObservableMeter implements Meter {
    * A callback that fails loses all that its instruments observed, for half a collection would look
    * like a whole one; its error is among `errors`.
    *
-   * @param time the time of all points, by the agent's clock; they bear what the wall clock shows for it.
+   * @param time the time of all points, by the agent's clock; the points have the wall clock's time for it.
    * @param detail what is read; callbacks learn it by `detailOf`.
    */
   async collect(time: HrTime, detail: Detail = 'full'): Promise<ScopeCollection> {

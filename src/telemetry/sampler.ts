@@ -82,7 +82,7 @@ export class Sampler {
   }
 
   /**
-   * A sample: of the collectors that take part, only what is cheap to read. It is nobody's snapshot.
+   * A sample: of the collectors that take part, only what is cheap to read. Readers never get it as a snapshot.
    *
    * @returns undefined while a collection or another sample is being taken. Never rejects.
    */

@@ -1,9 +1,9 @@
 /**
- * Keeps a collector that finds far too much from flooding whoever stores its series.
+ * Limits the series of a collector, to protect the systems that store them.
  *
- * The limit is shared out evenly: metrics with few series keep them all, those with the most give way first. So what
- * a collector says of its own health stays, and of each metric those series stay that were observed first: mostly
- * those that have been there longest, the same in every collection.
+ * The limit is divided evenly: metrics with few series keep them all, metrics with the most series lose some first. So a
+ * collector's own health metrics stay. Of each metric the series that were observed first stay: mostly the oldest
+ * ones, the same in every collection.
  */
 
 /** A metric, as far as it is limited. */

@@ -14,7 +14,7 @@ export interface MetricsRouteOptions
 
 /** What Prometheus allows when it doesn't say: its default scrape timeout. */
 const DEFAULT_TIMEOUT_SECONDS = 10
-/** More than anybody waits; timers of Node overflow at 2^31 ms. */
+/** Longer than any client waits; timers of Node overflow at 2^31 ms. */
 const MOST_TIMEOUT_SECONDS = 3600
 const VARIES = { Vary: 'Accept, Accept-Encoding' }
 
@@ -39,7 +39,7 @@ export function metricsRoute({ scrape, max_scrapes }: MetricsRouteOptions): Rout
   }
 }
 
-/** OpenMetrics only for who prefers its version 1.0, as Prometheus does. */
+/** OpenMetrics only for clients that prefer its version 1.0, as Prometheus does. */
 function preferredFormat(accept = '*/*'): Format {
   let openMetrics = 0
   let text = 0

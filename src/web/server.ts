@@ -19,7 +19,7 @@ export type WebLimits = Pick<
   'max_connections' | 'max_request_size' | 'request_timeout' | 'response_timeout'
 >
 
-/** What the server listens on, serves and bears. */
+/** The address, the routes, the protection and the limits of the server. */
 export interface WebServerOptions
   extends Pick<Values<typeof SERVER_SETTINGS>['prometheus'], 'host' | 'port'> {
   /** By path, without query. */
@@ -174,7 +174,7 @@ function send(
     return
   }
   response.once('close', end)
-  // What it still sends nobody wants to read.
+  // What the client still sends is not read.
   if (!request.complete) response.setHeader('Connection', 'close')
   response.writeHead(reply.status, {
     'Content-Type': reply.contentType,

@@ -1,5 +1,5 @@
 /**
- * Who a cgroup belongs to, as far as its path says: a container, a pod, or the host itself.
+ * The owner of a cgroup by its path: a container, a pod, or the host itself.
  *
  * Paths are those that the kubelet and the runtimes make; a container's processes may sit in deeper directories
  * (crun's `container`, systemd inside), which belong to the container all the same.

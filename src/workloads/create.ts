@@ -1,6 +1,6 @@
-/** Sources, directory and workloads together, as the settings ask for them. */
+/** Sources, resolver and workloads together, as the settings ask for them. */
 import type { Procfs } from '../kernel/procfs/procfs.ts'
-import { Directory, type DirectoryOptions } from './directory.ts'
+import { NameResolver, type NameResolverOptions } from './name-resolver.ts'
 import { findOwnCgroup } from './own-cgroup.ts'
 import { processCgroup } from './process-cgroup.ts'
 import { createSources, type SourceContext, type SourceSettings } from './sources/sources.ts'
@@ -10,18 +10,18 @@ export interface WorkloadContext extends SourceContext {
   readonly procfs: Procfs
   /** A mount of the host's cgroup tree. */
   readonly cgroupRoot: string
-  readonly onChange: NonNullable<DirectoryOptions['onChange']>
+  readonly onChange: NonNullable<NameResolverOptions['onChange']>
 }
 
 /** @throws SourceError */
 export function createWorkloads(
   settings: SourceSettings,
   context: WorkloadContext,
-): { directory: Directory; workloads: Workloads } {
+): { resolver: NameResolver; workloads: Workloads } {
   const { procfs, cgroupRoot, onChange } = context
-  const directory = new Directory({ sources: createSources(settings, context), onChange })
+  const resolver = new NameResolver({ sources: createSources(settings, context), onChange })
   const ownPath = isNamespaced(procfs) ? findOwnCgroup(cgroupRoot) : undefined
-  return { directory, workloads: new Workloads(directory, ownPath) }
+  return { resolver, workloads: new Workloads(resolver, ownPath) }
 }
 
 /** Whether paths are relative to the agent's own cgroup: PID 1 of the host is above it then. */

@@ -50,7 +50,7 @@ export interface NameSource {
   /**
    * Asks for everything on this node.
    *
-   * @throws Error that says what was asked of whom, what came back and what to do; no secrets in it.
+   * @throws Error that names the server, the request, the answer and the remedy; it holds no secrets.
    */
   list(signal: AbortSignal): Promise<Listing>
   /**

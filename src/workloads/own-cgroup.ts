@@ -1,5 +1,5 @@
 /**
- * Finds the agent's own cgroup in the host's tree, for a reader in a cgroup namespace sees all paths relative to it:
+ * Finds the agent's own cgroup in the host's tree: a reader in a cgroup namespace sees all paths relative to it,
  * cgroup_namespaces(7).
  */
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Which of its cgroups tells who a process belongs to: proc_pid_cgroup(5), cgroups(7). */
+/** The one of a process's cgroups that tells its container or pod: proc_pid_cgroup(5), cgroups(7). */
 
 /** `hierarchy:controllers:path`; the path may hold colons itself. */
 const LINE = /^\d+:([^:]*):(\/.*)$/

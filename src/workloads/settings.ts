@@ -1,4 +1,4 @@
-/** Settings of who containers and pods are, and where their cgroups stand. */
+/** Settings of the sources of container and pod names, and of the cgroup tree. */
 import {
   BOOLEAN,
   DIRECTORY,
@@ -18,12 +18,12 @@ const SOCKET = textLike('the path of a socket, or unix:// and the path', (text) 
 
 const workloads = {
   sources: setting({
-    doc: 'Who is asked for names of containers and pods, in this order; auto asks those that are there.',
+    doc: 'Sources of the names of containers and pods, in this order; auto asks those that are there.',
     format: listOf(oneOf('auto', 'cri', 'kubelet', 'kubernetes', 'docker', 'podman', 'none')),
     default: ['auto'],
   }),
   cri_socket: setting({
-    doc: "Socket of the container runtime (CRI); without it the usual ones are tried. Whoever may use it may do anything on the node: the agent's code can only list.",
+    doc: "Socket of the container runtime (CRI); without it the usual ones are tried. Access to it means control of the node; the agent's code only lists.",
     format: SOCKET,
     default: undefined,
     variables: ['CONTAINER_RUNTIME_ENDPOINT'],
@@ -40,7 +40,7 @@ const workloads = {
     default: undefined,
   }),
   kubelet_insecure: setting({
-    doc: 'Whether any certificate of the kubelet is taken; whoever stands between can read the token then.',
+    doc: 'Whether any certificate of the kubelet is accepted; a man in the middle can read the token then.',
     format: BOOLEAN,
     default: false,
   }),

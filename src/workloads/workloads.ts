@@ -1,9 +1,10 @@
-/** Who a process or cgroup belongs to: what its path says, and the names that are known for that. */
+/** The workload (container or pod) of a process or cgroup: ids by its path, and the names that are known for them. */
 import { type CgroupOwner, cgroupOwner } from './cgroup-path.ts'
-import type { Directory } from './directory.ts'
+import type { NameResolver } from './name-resolver.ts'
 import type { Container, Pod } from './names.ts'
 import { hostPath, processCgroup } from './process-cgroup.ts'
 
+/** A container, pod or the host, with the names that are known now. */
 export interface Workload {
   readonly owner: CgroupOwner
   readonly container: Container | undefined
@@ -12,22 +13,23 @@ export interface Workload {
   readonly isUnnamed: boolean
 }
 
-/** Milliseconds for which a collection waits for names of what is new. A runtime on the node takes some 10. */
+/** Milliseconds for which a collection waits for the names of new workloads. A runtime on the node takes some 10. */
 const PATIENCE = 250
 
+/** Finds the workload of a process or cgroup. */
 export class Workloads {
-  readonly #directory: Directory
+  readonly #resolver: NameResolver
   readonly #ownPath: string | undefined
 
   /** @param ownPath the agent's own cgroup on the host, where it is in a cgroup namespace of its own. */
-  constructor(directory: Directory, ownPath: string | undefined) {
-    this.#directory = directory
+  constructor(resolver: NameResolver, ownPath: string | undefined) {
+    this.#resolver = resolver
     this.#ownPath = ownPath
   }
 
   /** Rises whenever names change. */
   get version(): number {
-    return this.#directory.version
+    return this.#resolver.version
   }
 
   /** @param lines of `/proc/PID/cgroup`. */
@@ -35,17 +37,17 @@ export class Workloads {
     return cgroupOwner(hostPath(processCgroup(lines) ?? '/', this.#ownPath))
   }
 
-  /** Waits a moment for names that were asked for just now, so that what is new has them from its first collection on. */
+  /** Waits up to 250 ms for names that were asked for just now: a new workload has them from its first collection on. */
   settle(): Promise<void> {
-    return this.#directory.settle(PATIENCE)
+    return this.#resolver.settle(PATIENCE)
   }
 
   /** The names that are known now; those that aren't are looked up in the background. */
   name(owner: CgroupOwner): Workload {
     const { containerId, podUid } = owner
     const container =
-      containerId === undefined ? undefined : this.#directory.container(containerId, podUid)
-    const pod = container?.pod ?? (podUid === undefined ? undefined : this.#directory.pod(podUid))
+      containerId === undefined ? undefined : this.#resolver.container(containerId, podUid)
+    const pod = container?.pod ?? (podUid === undefined ? undefined : this.#resolver.pod(podUid))
     const isUnnamed =
       (containerId !== undefined && container === undefined) ||
       (podUid !== undefined && pod === undefined)

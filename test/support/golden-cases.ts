@@ -538,7 +538,7 @@ export const GOLDEN_CASES: readonly GoldenCase[] = [
     ],
   },
   {
-    title: 'G19: without children every ignored process is judged again',
+    title: 'G19: without children every ignored process is classified again',
     options: { ...CHILDREN, children: false },
     start: family,
     steps: [

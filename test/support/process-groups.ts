@@ -18,7 +18,7 @@ import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 import { doInSlices, TimeSlice } from '../../src/telemetry/time-slice.ts'
-import { Directory } from '../../src/workloads/directory.ts'
+import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { parseSamples } from './exposition.ts'
 
@@ -59,7 +59,7 @@ export function processGroups(
     rules = BY_COMM,
     compiled,
     username = (uid) => `user${uid}`,
-    workloads = new Workloads(new Directory({ sources: [] }), undefined),
+    workloads = new Workloads(new NameResolver({ sources: [] }), undefined),
     procfs = new Procfs(root, { timeLimit: PATIENCE }),
     slice = new TimeSlice(),
     maxSeries,

@@ -35,7 +35,7 @@ export function readKeyMaterial(section: Section, files: Files): KeyMaterial | u
   return { cert: cert.pem, key: key.pem }
 }
 
-/** The certificates of those who sign clients' certificates; undefined when there are none. */
+/** The certificates of the authorities that sign clients' certificates; undefined when there are none. */
 export function readClientCa(section: Section, files: Files): string | undefined {
   const ca = readPem(section, 'client_ca', 'client_ca_file', files)
   if (ca === undefined || parse(section, ca, (pem) => new X509Certificate(pem)) === undefined) {

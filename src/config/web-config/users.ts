@@ -1,9 +1,9 @@
-/** `basic_auth_users`: who may ask, and the bcrypt hashes of their passwords. */
+/** `basic_auth_users`: users and the bcrypt hashes of their passwords. */
 import type { Section } from './section.ts'
 
 const BCRYPT = /^\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}$/
 
-/** Hashes by user; none when everybody may ask. */
+/** Hashes by user; none when no user is required. */
 export function readUsers(section: Section): Map<string, string> {
   const users = new Map<string, string>()
   for (const user of section.keys) {

@@ -15,7 +15,7 @@ export interface WebConfig {
   readonly tls: WebTls | undefined
   /** Headers of every answer. */
   readonly headers: Readonly<Record<string, string>>
-  /** Bcrypt hashes by user; empty when everybody may ask. */
+  /** Bcrypt hashes by user; empty when no user is required. */
   readonly users: ReadonlyMap<string, string>
   /** Undefined for no limit. */
   readonly rateLimit: RateLimit | undefined
@@ -25,7 +25,7 @@ const KEYS = ['tls_server_config', 'http_server_config', 'basic_auth_users', 'ra
 
 /**
  * @param onFile called with the path of each file before it is read, the file itself first.
- * @throws ConfigError with every problem; it shows no lines, for they may hold hashes and keys.
+ * @throws ConfigError with every problem; it shows no lines: they may hold hashes and keys.
  */
 export function readWebConfig(path: string, onFile: (path: string) => void): WebConfig {
   onFile(resolve(path))

@@ -2,8 +2,8 @@
  * Delta temporality: what was added since the receiver last took it. A push that fails leaves the next one to carry both,
  * so nothing is lost. What a receiver took though its answer got lost comes twice; OTLP has no remedy for that.
  *
- * A counter that started before the agent did has been pushed by an earlier run already, or belongs to a time for which
- * nobody asked: what it counted before its first push here is left out.
+ * A counter that started before the agent did has been pushed by an earlier run already, or counts a time
+ * before this agent: its value before the first push is left out.
  */
 import type { HrTime } from '@opentelemetry/api'
 import {

@@ -18,7 +18,7 @@ export class ExportCounts {
    * Counts a request that the receiver took.
    *
    * @param points data points in it.
-   * @param claimed data points that the receiver says it rejected: any number, for the receiver may be wrong.
+   * @param claimed data points that the receiver says it rejected: any number: the receiver may be wrong.
    * @returns how many are counted as rejected: none when the receiver's number can't be.
    */
   countTaken(points: number, claimed: number): number {

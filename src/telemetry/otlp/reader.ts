@@ -1,8 +1,8 @@
 /**
  * The push side: a MetricReader that delivers a snapshot at every interval.
  *
- * One push at a time; when the next is due while one is still trying, that one gives up, for what it
- * carries is out of date. A receiver that is away costs one log line, and one when it is back.
+ * One push at a time; when the next is due while one is still trying, that one gives up: its data
+ * is out of date. A receiver that cannot be reached causes one log line, and one more when it is back.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type MetricProducer, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'

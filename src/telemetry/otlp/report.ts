@@ -1,4 +1,4 @@
-/** What is said of pushes: one line when something begins to go wrong, and one when it is well again. */
+/** Log lines about pushes: one when a failure begins, and one when pushes succeed again. */
 import type { DeliveryOutcome } from './delivery.ts'
 import { exportError } from './export-error.ts'
 import type { RenewalEvents } from './renewal.ts'

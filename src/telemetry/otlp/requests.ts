@@ -1,6 +1,6 @@
 /**
  * Divides metrics into requests of a bounded size. `ProtobufMetricsSerializer` encodes one Resource at a time; a
- * request is filled with Resources up to the limit, for an OTLP request is a repeated field: encoded requests that
+ * request is filled with Resources up to the limit. An OTLP request is a repeated field: encoded requests that
  * stand one behind the other are one request.
  */
 import { ValueType } from '@opentelemetry/api'

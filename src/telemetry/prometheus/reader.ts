@@ -8,7 +8,7 @@ import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
 export type PrometheusReaderOptions = SerializerOptions & { readonly producer: MetricProducer }
 
 /**
- * The exporter collects and has the reader's life cycle; its server is never started, for the agent's has TLS,
+ * The exporter collects and has the reader's life cycle; its server is never started: the agent's own has TLS,
  * passwords and limits. The text is made by our serialiser: the exporter's has no unit suffixes, one format
  * whatever a client accepts, makes the text of all labels again each time, and holds the event loop until it is done.
  */

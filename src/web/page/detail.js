@@ -1,4 +1,4 @@
-/** One entity in full: who it is, what it did, what happened to it. */
+/** One entity in full: identity, figures, events. */
 import { download, fileName, pastCsv } from './csv.js'
 import { fill, h, setText, visible } from './dom.js'
 import { clock, format, span } from './format.js'
@@ -129,7 +129,7 @@ export class Detail {
       h('div.stack', {}, ...this.#plots.map(({ element }) => element)),
       h('h3', {}, 'What happened'),
       this.#events,
-      h('h3', {}, 'Who it is'),
+      h('h3', {}, 'Identity'),
       this.#facts,
     )
     this.#element.hidden = false
@@ -191,7 +191,7 @@ export class Detail {
     if (recorder === null)
       return 'Nothing is recorded: this is what the page has seen since it was opened.'
     if (kind === 'group' && groupInterval > recorder.interval) {
-      return `Process groups are read every ${span(groupInterval)} while somebody looks, else as often as collection.interval says; in between the average is drawn.`
+      return `Process groups are read every ${span(groupInterval)} while this page is open, else as often as collection.interval says; in between the average is drawn.`
     }
     return ''
   }

@@ -99,7 +99,7 @@ function ruleLine(line) {
       : /^ {2}no /.test(line)
         ? 'bad'
         : /^(in no group|group )/.test(line)
-          ? 'verdict'
+          ? 'result'
           : 'plain'
   return h(`span.line.${kind}`, {}, visible(line), '\n')
 }

@@ -12,7 +12,7 @@ export interface ClientDemands {
   readonly clientAllowedSans: readonly string[] | undefined
 }
 
-/** Whether the client of a connection whose handshake is done may stay. */
+/** Whether the client's certificate is accepted, once the handshake is done. */
 export function isWelcome(
   socket: TLSSocket,
   { clientCertificate, clientAllowedSans }: ClientDemands,

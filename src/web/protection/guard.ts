@@ -1,4 +1,4 @@
-/** Lets only those ask who may, and sets the headers that every answer is to have. */
+/** Authentication of requests, and the headers of every answer. */
 import type { IncomingMessage } from 'node:http'
 import { plainText, type Reply } from '../reply.ts'
 import { type Credentials, Passwords } from './passwords.ts'
@@ -6,7 +6,7 @@ import { type RateLimit, TokenBucket } from './rate-limit.ts'
 
 export interface GuardSettings {
   readonly headers: Readonly<Record<string, string>>
-  /** Bcrypt hashes by user; empty when everybody may ask. */
+  /** Bcrypt hashes by user; empty when no user is required. */
   readonly users: ReadonlyMap<string, string>
   /** Undefined for no limit. */
   readonly rateLimit: RateLimit | undefined
@@ -30,7 +30,7 @@ export function guard(answer: Answer, settings: () => GuardSettings): Answer {
   }
 }
 
-/** What to answer to one who may not ask; undefined for one who may. */
+/** The answer to a request that is not authorized; undefined for one that is. */
 async function authenticate(
   passwords: Passwords,
   users: ReadonlyMap<string, string>,

@@ -48,7 +48,7 @@ export class Passwords {
   }
 
   async #compare({ password }: Credentials, hash: string, digest: string): Promise<boolean> {
-    // Whoever came before may have brought the same.
+    // An earlier request may have had the same password.
     return this.#right.has(digest) || (await compare(password, hash))
   }
 

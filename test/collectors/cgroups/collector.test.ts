@@ -13,7 +13,7 @@ import { type Detail, ObservableMeter } from '../../../src/telemetry/meter.ts'
 import { NameTranslation } from '../../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
-import { Directory } from '../../../src/workloads/directory.ts'
+import { NameResolver } from '../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../../support/cgroup2.ts'
 import { parseSamples } from '../../support/exposition.ts'
@@ -29,10 +29,10 @@ async function collector(
   triggers: CgroupsOptions['triggers'] = [],
 ) {
   const source = new TestSource()
-  const directory = new Directory({ sources: [source] })
+  const resolver = new NameResolver({ sources: [source] })
   source.containers = [testContainer(ID, 'main', testPod('web-1', { uid: UID, namespace: 'shop' }))]
   source.pods = source.containers.flatMap(({ pod }) => pod ?? [])
-  await directory.refresh()
+  await resolver.refresh()
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
   const said: string[] = []
   registerCgroups(
@@ -42,7 +42,7 @@ async function collector(
       procfs: new Procfs(),
       system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
-      workloads: new Workloads(directory, undefined),
+      workloads: new Workloads(resolver, undefined),
       notify: (message) => said.push(message),
     },
   )

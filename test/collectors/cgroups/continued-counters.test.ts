@@ -17,7 +17,7 @@ import { ObservableMeter } from '../../../src/telemetry/meter.ts'
 import { type DeltaPoint, Deltas } from '../../../src/telemetry/otlp/deltas.ts'
 import { compareTimes } from '../../../src/telemetry/time.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
-import { Directory } from '../../../src/workloads/directory.ts'
+import { NameResolver } from '../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { CgroupV1, noCgroupsV1 } from '../../support/cgroup1.ts'
 import { ProcfsTree } from '../../support/procfs-tree.ts'
@@ -35,7 +35,7 @@ function collector(mounts: CgroupMounts) {
       procfs: new Procfs(),
       system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
-      workloads: new Workloads(new Directory({ sources: [] }), undefined),
+      workloads: new Workloads(new NameResolver({ sources: [] }), undefined),
       notify: () => {},
       mounts,
     },

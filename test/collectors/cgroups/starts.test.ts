@@ -12,7 +12,7 @@ import { ObservableMeter } from '../../../src/telemetry/meter.ts'
 import { type DeltaPoint, Deltas } from '../../../src/telemetry/otlp/deltas.ts'
 import { compareTimes, toSeconds } from '../../../src/telemetry/time.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
-import { Directory } from '../../../src/workloads/directory.ts'
+import { NameResolver } from '../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { CGROUP2, makeCgroup, noCgroups, spawnInCgroup } from '../../support/cgroup2.ts'
 import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
@@ -24,8 +24,8 @@ const [ONE, OTHER] = ['d', 'e'].map((digit) => digit.repeat(64)) as [string, str
 
 async function collector({ include = [] as string[], procfs = new Procfs() } = {}) {
   const source = new TestSource()
-  const directory = new Directory({ sources: [source] })
-  await directory.refresh()
+  const resolver = new NameResolver({ sources: [source] })
+  await resolver.refresh()
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
   registerCgroups(
     meter,
@@ -34,7 +34,7 @@ async function collector({ include = [] as string[], procfs = new Procfs() } = {
       procfs,
       system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
-      workloads: new Workloads(directory, undefined),
+      workloads: new Workloads(resolver, undefined),
       notify: () => {},
     },
   )
@@ -57,7 +57,7 @@ async function collector({ include = [] as string[], procfs = new Procfs() } = {
       deltas: find(converted.scopeMetrics[0]?.metrics),
     }
   }
-  return { source, directory, collect }
+  return { source, resolver, collect }
 }
 
 const usage = (path: string) => {
@@ -74,7 +74,7 @@ test.serial('no CPU time counts twice when another container appears, or names d
     'while :; do :; done',
   ])
   while (usage(`${path}/pod${UID}/${ONE}`) < 0.05) await delay(10)
-  const { source, directory, collect } = await collector()
+  const { source, resolver, collect } = await collector()
   let sum = 0
   const seen = new Set<object>()
   const push = async () => {
@@ -88,11 +88,11 @@ test.serial('no CPU time counts twice when another container appears, or names d
   await push()
   const pod = testPod('web-1', { uid: UID, namespace: 'shop' })
   source.containers = [testContainer(OTHER, 'other', pod)]
-  await directory.refresh()
+  await resolver.refresh()
   await push()
   t.is(seen.size, 1, 'the name of another one changes nothing')
   source.containers = [testContainer(OTHER, 'other', pod), testContainer(ONE, 'main', pod)]
-  await directory.refresh()
+  await resolver.refresh()
   await push()
   t.is(seen.size, 2)
   child.kill('SIGKILL')

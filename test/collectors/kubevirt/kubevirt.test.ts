@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { registerKubevirt } from '../../../src/collectors/kubevirt/collector.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
-import { Directory } from '../../../src/workloads/directory.ts'
+import { NameResolver } from '../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { type LauncherPod, launcherPod } from '../../support/launcher-pod.ts'
 import { TestSource, testContainer, testPod } from '../../support/name-source.ts'
@@ -52,7 +52,7 @@ function setUp(
   }
   set(processes)
   const source = new TestSource()
-  const directory = new Directory({ sources: [source] })
+  const resolver = new NameResolver({ sources: [source] })
   const naming = { host: 'node-1', strict: options.strict ?? false }
   const scrape = servedText('kubevirt', (meter) =>
     registerKubevirt(
@@ -62,7 +62,7 @@ function setUp(
         procfs: new Procfs(tree.root),
         system: { pageSize: 4096, ticksPerSecond: 100 },
         slice: new TimeSlice(),
-        workloads: new Workloads(directory, undefined),
+        workloads: new Workloads(resolver, undefined),
       },
     ),
   )
@@ -72,7 +72,7 @@ function setUp(
       .filter((line) => line.startsWith(name))
       .map((line) => line.slice(name.length))
       .sort()
-  return { tree, set, source, directory, scrape, lines }
+  return { tree, set, source, resolver, scrape, lines }
 }
 
 const labels = ({ vm, namespace, podUid }: LauncherPod, process: string) =>
@@ -166,7 +166,7 @@ test('targets choose processes as the original does, and name by PID who nobody 
     { name: 'qemu', argv: ['/usr/*/qemu*'] },
   ]
   const container = 'd'.repeat(64)
-  const { source, directory, lines } = setUp(
+  const { source, resolver, lines } = setUp(
     t,
     {
       ...HOST,
@@ -192,7 +192,7 @@ test('targets choose processes as the original does, and name by PID who nobody 
     annotations: new Map([['kubevirt.io/domain', 'web']]),
   })
   source.containers = [testContainer(container, 'compute', pod)]
-  await directory.refresh()
+  await resolver.refresh()
   const named = (await lines()).filter((line) => line.includes('libvirtd') && line.includes('user'))
   t.deepEqual(named, [
     `{domain="web",host="node-1",namespace="test",pod="virt-launcher-web-x7k2p",pod_uid="${TWO.podUid}",process="libvirtd",type="user"} 0.07`,
@@ -206,7 +206,7 @@ test('a pod that only its names tell to be a virt-launcher', async (t) => {
       { ...process, argv: ['/usr/bin/wrapped'] },
     ]),
   )
-  const { source, directory, lines } = setUp(t, mute)
+  const { source, resolver, lines } = setUp(t, mute)
   t.deepEqual(await lines(), [])
   const pod = testPod('x', {
     uid: ONE.podUid,
@@ -218,7 +218,7 @@ test('a pod that only its names tell to be a virt-launcher', async (t) => {
     ]),
   })
   source.containers = [testContainer(ONE.containerId, 'compute', pod)]
-  await directory.refresh()
+  await resolver.refresh()
   t.true(
     (await lines()).includes(
       `{domain="db",host="node-1",namespace="shop",pod="x",pod_uid="${ONE.podUid}",process="wrapped",type="user"} 15`,

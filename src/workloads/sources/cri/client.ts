@@ -1,5 +1,5 @@
 /**
- * The CRI over gRPC, in four calls that change nothing. Whoever may speak to the socket may do anything on the node,
+ * The CRI over gRPC, in four calls that change nothing. Access to the socket means control of the node,
  * so this client can't say more than these.
  */
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js'

@@ -11,7 +11,7 @@ export interface Peer {
   readonly caFile: string
   /** The name in the server's certificate, where that is not `host`. */
   readonly serverName?: string | undefined
-  /** Takes any certificate: whoever stands between us and the server can read the token. */
+  /** Accepts any certificate: a man in the middle can read the token. */
   readonly insecure?: boolean | undefined
 }
 

@@ -168,7 +168,7 @@ export class KubernetesSource implements NameSource {
 
   async #list(signal: AbortSignal): Promise<string> {
     if (this.#store === undefined) {
-      // Not when the first call made it: somebody is waiting for that one.
+      // Not when the first call made it: a caller waits for that one.
       if (this.#failuresInARow > 0) this.#firstList = pending()
     }
     const store = new PodStore(this.#options.kept)
@@ -210,7 +210,7 @@ export class KubernetesSource implements NameSource {
 
 function pending(): PromiseWithResolvers<void> {
   const resolvers = Promise.withResolvers<void>()
-  // Nobody may be waiting when it fails.
+  // There may be no caller that waits when it fails.
   resolvers.promise.catch(() => {})
   return resolvers
 }

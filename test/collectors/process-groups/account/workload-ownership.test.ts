@@ -4,7 +4,7 @@ import type { DataPoint } from '@opentelemetry/sdk-metrics'
 import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
 import { toSeconds } from '../../../../src/telemetry/time.ts'
-import { Directory } from '../../../../src/workloads/directory.ts'
+import { NameResolver } from '../../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../../src/workloads/workloads.ts'
 import { TestSource, testContainer, testPod } from '../../../support/name-source.ts'
 import { type GroupOptions, processGroups } from '../../../support/process-groups.ts'
@@ -25,8 +25,8 @@ function setUp(
   t.teardown(() => tree.dispose())
   for (const [pid, process] of Object.entries(processes)) tree.set(Number(pid), process)
   const source = new TestSource()
-  const directory = new Directory({ sources: [source] })
-  const workloads = new Workloads(directory, undefined)
+  const resolver = new NameResolver({ sources: [source] })
+  const workloads = new Workloads(resolver, undefined)
   const groups = processGroups(tree.root, { ...options, workloads })
   /** Samples by name, with all their labels. */
   const samples = async (name: string) => {
@@ -35,7 +35,7 @@ function setUp(
       .filter((line) => line.startsWith(`${name}{`))
       .map((line) => line.slice(name.length))
   }
-  return { tree, source, directory, samples, snapshot: () => groups.sampler.snapshot() }
+  return { tree, source, resolver, samples, snapshot: () => groups.sampler.snapshot() }
 }
 
 const NODE: Record<number, Process> = {
@@ -68,7 +68,7 @@ test('the rules of docs/workloads.md count no process of a pod with the host tha
 })
 
 test('a group is divided among containers, and named when names are known', async (t) => {
-  const { tree, source, directory, samples } = setUp(t, NODE, { by_workload: true })
+  const { tree, source, resolver, samples } = setUp(t, NODE, { by_workload: true })
   t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
     '{groupname="init"} 1',
     `{container_id="${A}",groupname="nginx"} 1`,
@@ -76,7 +76,7 @@ test('a group is divided among containers, and named when names are known', asyn
     '{groupname="nginx"} 1',
   ])
   source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
-  await directory.refresh()
+  await resolver.refresh()
   tree.set(10, { ...NODE[10], utime: 150 })
   const named = `container_id="${A}",container_name="main",groupname="nginx"`
   t.true(
@@ -92,7 +92,7 @@ test('a group is divided among containers, and named when names are known', asyn
 })
 
 test('a thread name keeps its start when its group is named', async (t) => {
-  const { tree, source, directory, snapshot } = setUp(t, NODE, { by_workload: true })
+  const { tree, source, resolver, snapshot } = setUp(t, NODE, { by_workload: true })
   const starts = async () => {
     const { scopes } = await snapshot()
     const metrics = scopes.flatMap(({ metrics }) => metrics)
@@ -113,15 +113,15 @@ test('a thread name keeps its start when its group is named', async (t) => {
   const before = await starts()
   t.true((before.get('worker') as number) > (before.get('nginx') as number))
   source.containers = [testContainer(A, 'main', POD)]
-  await directory.refresh()
+  await resolver.refresh()
   await starts()
   t.deepEqual(await starts(), before)
 })
 
 test('what all processes outside of pods use is one query without a rule', async (t) => {
-  const { directory, source, samples } = setUp(t, NODE, { by_workload: true })
+  const { resolver, source, samples } = setUp(t, NODE, { by_workload: true })
   source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
-  await directory.refresh()
+  await resolver.refresh()
   const host = (await samples('namedprocess_namegroup_num_procs')).filter(
     (sample) => !sample.includes('pod_name='),
   )
@@ -148,12 +148,12 @@ test('children inherit the name of a group, not its container', async (t) => {
 test('processes and threads of each container, and of the host, whatever rules say', async (t) => {
   const threads = { 11: {}, 21: {}, 31: {} }
   const node = { ...NODE, 11: { ...NODE[11], threads } }
-  const { directory, source, samples } = setUp(t, node, { rules: [{ comm: ['none'] }] })
+  const { resolver, source, samples } = setUp(t, node, { rules: [{ comm: ['none'] }] })
   source.containers = [
     testContainer(A, 'main', POD),
     { ...testContainer(B, '', POD), isSandbox: true },
   ]
-  await directory.refresh()
+  await resolver.refresh()
   const pod = 'namespace="shop",pod_name="web-1",scope="pod"'
   t.deepEqual((await samples('workload_threads')).sort(), [
     `{container_id="${A}",container_name="main",${pod}} 1`,
@@ -167,10 +167,10 @@ test('rules by names wait for them', async (t) => {
     { name: '{{.Namespace}}/{{.Pod}}/{{.PodLabels.app}}', namespace: ['sh*'], container: ['main'] },
     { name: 'host', scope: ['host'] },
   ]
-  const { tree, source, directory, samples } = setUp(t, NODE, { rules, children: false })
+  const { tree, source, resolver, samples } = setUp(t, NODE, { rules, children: false })
   t.deepEqual(await samples('namedprocess_namegroup_num_procs'), ['{groupname="host"} 2'])
   source.containers = [testContainer(A, 'main', POD), testContainer(B, 'side', POD)]
-  await directory.refresh()
+  await resolver.refresh()
   tree.set(10, { ...NODE[10], utime: 150 })
   t.deepEqual(await samples('namedprocess_namegroup_num_procs'), [
     '{groupname="host"} 2',

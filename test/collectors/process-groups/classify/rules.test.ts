@@ -113,7 +113,7 @@ test('children of init, as the rules of the Process Interrogator group them', as
   })
 })
 
-test('a process in no group is judged again when that is wanted, up to an age', async (t) => {
+test('a process in no group is classified again when that is wanted, up to an age', async (t) => {
   const count = async (options: { recheck?: boolean; recheck_time_limit?: number }) => {
     const procfs = new ProcfsTree()
     t.teardown(() => procfs.dispose())
@@ -130,7 +130,7 @@ test('a process in no group is judged again when that is wanted, up to an age', 
   t.is(await count({ recheck_time_limit: Number.MAX_SAFE_INTEGER }), 1)
 })
 
-test('with other rules every process is judged again, and nothing counts twice', async (t) => {
+test('with other rules every process is classified again, and nothing counts twice', async (t) => {
   const procfs = new ProcfsTree()
   t.teardown(() => procfs.dispose())
   procfs.set(1, { comm: 'a', ppid: 0, utime: 100 })

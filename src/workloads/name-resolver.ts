@@ -1,20 +1,20 @@
 /**
- * Names of containers and pods, as far as they are known now. Asking never waits: who is unknown is looked up in the
- * background, at once the first time and ever more rarely while nobody knows it.
+ * Resolves ids of containers and pods to names, from the sources that are configured. A look-up never waits: an unknown
+ * id is asked for in the background, at once the first time and then with growing delays.
  */
 import type { Container, NameSource, Pod } from './names.ts'
 import { SourceCache } from './source-cache.ts'
 
-export interface DirectoryOptions {
-  /** In the order in which they are believed. */
+export interface NameResolverOptions {
+  /** In the order of precedence. */
   readonly sources: readonly NameSource[]
-  /** Milliseconds after which names are asked for again, though nobody is unknown: labels change. */
+  /** Milliseconds after which names are asked for again, though every id is known: labels change. */
   readonly interval?: number
   /** Milliseconds for which a name outlives its container. */
   readonly grace?: number
   /** Milliseconds after which a container that its pod's source does not list is taken for the pod's sandbox. */
   readonly sandboxAge?: number
-  /** Told when a source fails after it did not, and when it is well again (undefined). */
+  /** Called when a source begins to fail, and with undefined when it answers again. */
   readonly onChange?: (source: string, failure: Error | undefined) => void
 }
 
@@ -31,20 +31,22 @@ interface Wanted {
   askedAt: number
 }
 
+/** Milliseconds. */
 const INTERVAL = 60_000
 const GRACE = 60_000
 const FIRST_DELAY = 500
 const LONGEST_DELAY = 60_000
-/** Rounds that follow by themselves: an API server learns of a container a second or more after it has started. */
+/** Rounds that follow without a further look-up: an API server learns of a container a second or more after it has started. */
 const OWN_ROUNDS = 5
-/** Statuses of containers come sooner. */
+/** Milliseconds; statuses of containers arrive sooner. */
 const SANDBOX_AGE = 15_000
 
-export class Directory {
-  /** Rises whenever names change: what was derived from older ones doesn't stand any more. */
+/** Names of the containers and pods of this node, as far as they are known now. */
+export class NameResolver {
+  /** Rises whenever names change: what was derived from older names is out of date then. */
   version = 0
   readonly #caches: readonly SourceCache[]
-  readonly #options: Required<Omit<DirectoryOptions, 'sources'>>
+  readonly #options: Required<Omit<NameResolverOptions, 'sources'>>
   readonly #wanted = new Map<string, Wanted>()
   readonly #closing = new AbortController()
   #refreshing: Promise<void> | undefined
@@ -54,7 +56,7 @@ export class Directory {
   /** Containers that no source lists, in pods that one knows. */
   readonly #sandboxes = new Map<string, Container>()
 
-  constructor({ sources, interval, grace, sandboxAge, onChange }: DirectoryOptions) {
+  constructor({ sources, interval, grace, sandboxAge, onChange }: NameResolverOptions) {
     this.#options = {
       interval: interval ?? INTERVAL,
       grace: grace ?? GRACE,
@@ -69,7 +71,7 @@ export class Directory {
     })
   }
 
-  /** The sources, and how they did. */
+  /** The sources, with the counts of their requests and failures. */
   get sources(): readonly SourceCache[] {
     return this.#caches
   }
@@ -85,8 +87,8 @@ export class Directory {
   }
 
   /**
-   * Waits until the sources have answered for those who were asked for just now, but no longer than the milliseconds
-   * given. Returns at once when nobody is new.
+   * Waits until the sources have answered for the ids that were first asked for just now, at most the given
+   * milliseconds. Returns at once when no id is new.
    */
   async settle(milliseconds: number): Promise<void> {
     const isPending = [...this.#wanted.values()].some(({ attempts }) => attempts === 0)
@@ -112,8 +114,9 @@ export class Directory {
     }
   }
 
+  /** Ends the look-ups under way and closes the sources. */
   close(): void {
-    this.#closing.abort(new Error('the directory is closed'))
+    this.#closing.abort(new Error('the resolver is closed'))
     clearTimeout(this.#timer)
     for (const { source } of this.#caches) source.close()
   }
@@ -143,13 +146,13 @@ export class Directory {
   }
 
   #refreshSoon(): void {
-    // Not twice for one collection that meets many strangers.
+    // One round for a collection that meets many unknown ids.
     if (this.#refreshing === undefined) void this.refresh()
   }
 
   async #askAll(): Promise<void> {
     const { signal } = this.#closing
-    // Everybody who is unknown now shall be looked up with one question.
+    // One round for all ids that are unknown in this turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve))
     for (const cache of this.#caches) {
       if (signal.aborted) return
@@ -196,7 +199,7 @@ export class Directory {
     return true
   }
 
-  /** They end with their pods; one that a source lists after all is none. */
+  /** A sandbox ends with its pod; a container that a source lists after all is none. */
   #forgetSandboxes(): void {
     for (const [id, { pod }] of this.#sandboxes) {
       const isListed = this.#caches.some((cache) => cache.container(id) !== undefined)
