@@ -144,6 +144,8 @@ const LITTLE_MEMORY = '64M'
 /** Holds every total of a scrape against the files, read before and after. */
 async function compareScrape(url: string, targets: readonly Target[]): Promise<Value[]> {
   const before = new Map(targets.flatMap(kernelTotals).map(({ key, value }) => [key, value]))
+  // The first may share a collection that a push had begun before.
+  await get(`${url}/metrics`)
   const samples = parseSamples(await get(`${url}/metrics`))
   const after = targets.flatMap(kernelTotals)
   return after.map(({ key, value: most }) => {
