@@ -5,7 +5,7 @@
  * kernel answers; only the exit of this process ends the wait. So the number of concurrent reads is limited, and no owner has
  * a second read while one is blocked.
  */
-import { closeSync, open, read } from 'node:fs'
+import { closeSync, open, openSync, read } from 'node:fs'
 import type { FileContent } from './file-reader.ts'
 
 /** Limits of reads that may block. */
@@ -25,6 +25,8 @@ export interface ReadRequest<T> {
   readonly limit: number
   /** Whether the kernel hands it over in one piece, so that what doesn't fill the buffer is all. */
   readonly isOnePiece?: boolean
+  /** Whether opening the file never blocks: it is opened on the main thread then, and only read in the pool. */
+  readonly opensAtOnce?: boolean
   /** Number of places that such reads leave free for others. */
   readonly leaves?: number
   /**
@@ -146,6 +148,14 @@ export class BlockingFiles {
     job.started = performance.now()
     this.#limit(job, LOOKS)
     const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(BUFFER_SIZE)
+    if (job.opensAtOnce) {
+      try {
+        this.#readOn(job, openSync(job.path, 'r'), buffer, 0)
+      } catch (error) {
+        process.nextTick(() => this.#end(job, buffer, error as Error, 0))
+      }
+      return
+    }
     open(job.path, 'r', (error, descriptor) => {
       if (error === null) this.#readOn(job, descriptor, buffer, 0)
       else this.#end(job, buffer, error, 0)

@@ -283,7 +283,9 @@ export class Procfs {
     parse: (content: FileContent) => T,
   ): Promise<T> {
     const path = `${directory}cmdline`
-    return this.#blocking.read(directory, { path, limit, isOnePiece: true, parse })
+    // The kernel takes the lock when the file is read. Files of another file system may be anything.
+    const opensAtOnce = this.#isReal
+    return this.#blocking.read(directory, { path, limit, isOnePiece: true, opensAtOnce, parse })
   }
 
   /** The lines of `cgroup`: `hierarchy:controllers:path`. */
