@@ -19,6 +19,7 @@ export interface InterrogatorLogger {
   error(fields: object | string, message?: string): void
 }
 
+/** Options of `openInterrogator`. */
 export interface InterrogatorOptions {
   /** The path of a configuration file, as of `--config`. */
   readonly file?: string

@@ -7,7 +7,10 @@ import test from 'ava'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The rooms of `src` that are complete. */
-const ROOMS = ['collectors', 'entities', 'kernel', 'lib']
+const ROOMS = [
+  ...['collectors', 'entities', 'kernel', 'lib', 'telemetry', 'workloads'],
+  ...['agent', 'web', 'config', 'recorder', 'commands'],
+]
 
 const EXPORT =
   /^export (?:abstract )?(?:async )?(?:function\*?|class|interface|type|const|enum) (?<name>\w+)/

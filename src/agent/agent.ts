@@ -13,6 +13,7 @@ import { apiSources } from './page.ts'
 import { createResource } from './resource.ts'
 import { createRoutes, readProtection } from './server.ts'
 
+/** A running agent. */
 export interface Agent {
   /** Where it serves, if it does. */
   readonly url: string | undefined
@@ -32,6 +33,7 @@ const NEVER = new AbortController().signal
 /** The longest that a timer of Node can wait for. */
 const LONGEST_INTERVAL = 2 ** 31 - 1
 
+/** Options of a start, for commands and tests. */
 export interface StartOptions {
   /** What processes are read from, if not the procfs of the configuration. */
   readonly procfs?: Procfs

@@ -3,6 +3,7 @@
 /** Ends one thing. @param remaining gives the milliseconds that are left for all of it. */
 export type Ending = (remaining: () => number) => unknown
 
+/** A stack of endings: a start pushes one for each thing that it has begun. */
 export class Cleanup {
   readonly #endings: Ending[] = []
 

@@ -20,6 +20,7 @@ import { openProcfs } from './procfs.ts'
 import { collectionInterval, Recording } from './recording.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
+/** What the collection is made from. */
 export interface CollectionOptions {
   readonly config: Config
   readonly version: string
@@ -29,6 +30,7 @@ export interface CollectionOptions {
   readonly exports?: AgentSources['exports']
 }
 
+/** The collectors behind their sampler, and what readers and routes need of them. */
 export interface Collection {
   readonly rules: ReplaceableRules
   readonly sampler: Sampler
@@ -55,6 +57,8 @@ export interface Collection {
 const NAMES_MILLISECONDS = 2000
 
 /**
+ * Opens what is collected from, and creates the collectors and the sampler; nothing is collected yet.
+ *
  * @param cleanup ends what has been begun, also when this throws.
  * @throws StartError when there is no procfs, ConfigError when a source of names that is asked for can't be had.
  */

@@ -18,6 +18,7 @@ import { taskSource } from './task-source.ts'
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
 
+/** Creates the enabled collectors, each with a meter of its own. */
 export function createCollectors(
   config: Config,
   rules: ReplaceableRules,

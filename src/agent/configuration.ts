@@ -15,7 +15,11 @@ import { EndpointError, endpointWarning, metricsEndpoint } from '../telemetry/ot
 type ConfigurationSources = Pick<CommandLine, 'config' | 'kubevirtFile' | 'flags'> &
   Partial<Pick<CommandLine, 'profile'>>
 
-/** @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong. */
+/**
+ * Loads the configuration and checks rules, patterns and the OTLP endpoint.
+ *
+ * @throws ConfigError when a file, a variable, a flag, a rule or a pattern is wrong.
+ */
 export function loadConfiguration(
   { config: file, kubevirtFile, flags, profile = 'none' }: ConfigurationSources,
   environment: NodeJS.ProcessEnv,

@@ -8,7 +8,11 @@ import { readSystemConstants } from '../kernel/system-constants.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 
-/** @param parts with a procfs that nothing else reads at the same time. */
+/**
+ * Creates the readers that an explanation needs.
+ *
+ * @param parts with a procfs that nothing else reads at the same time.
+ */
 export function explainSources(
   { process_groups }: Config,
   {

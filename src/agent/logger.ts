@@ -20,12 +20,17 @@ export interface LogOutput {
   flush(): Promise<void>
 }
 
+/** A logger, and how its lines are written out before the process ends. */
 export interface Log {
   readonly logger: Logger
   readonly flush: () => Promise<void>
 }
 
-/** @param level the least severity, in pino's words. */
+/**
+ * Creates a logger that writes JSON lines.
+ *
+ * @param level the least severity, in pino's words.
+ */
 export function createLogger(level: string, output = stdoutOutput()): Log {
   let lost = 0
   const write = (text: string) => {

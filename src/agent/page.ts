@@ -13,6 +13,7 @@ import type { Collection } from './collection.ts'
 import { explainSources } from './explain-sources.ts'
 import { openProcfs } from './procfs.ts'
 
+/** The parts of the agent that the page shows. */
 export interface PageParts {
   readonly config: Config
   readonly version: string
@@ -24,6 +25,7 @@ export interface PageParts {
 /** Members of a group that are named in an answer. */
 const MOST_MEMBERS = 100
 
+/** The sources of the page's API. */
 export function apiSources(parts: PageParts): ApiSources {
   return {
     look: () => parts.collection.recording.look(),

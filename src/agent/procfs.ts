@@ -2,7 +2,11 @@
 import type { Config } from '../config/config.ts'
 import { Procfs, type ProcfsOptions } from '../kernel/procfs/procfs.ts'
 
-/** @throws Error that names the setting when there is no procfs. */
+/**
+ * Opens the procfs of the configuration.
+ *
+ * @throws Error that names the setting when there is no procfs.
+ */
 export function openProcfs({ procfs: { root } }: Config, options: ProcfsOptions = {}): Procfs {
   try {
     const procfs = new Procfs(root, options)

@@ -27,6 +27,7 @@ export function collectionInterval({ collection, recorder }: Config): number {
   return collection.interval === 0 && recorder.enabled ? RECORDED_INTERVAL : collection.interval
 }
 
+/** The recorder with its schedule, and the short-lived one of a page where no recorder is enabled. */
 export class Recording {
   /** Undefined where none is wanted. */
   readonly recorder: Recorder | undefined

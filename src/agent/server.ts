@@ -12,7 +12,11 @@ import { psiRoute } from '../web/psi-route.ts'
 import { plainText, type Route } from '../web/reply.ts'
 import type { Protection } from '../web/server.ts'
 
-/** @throws ConfigError when a file is wrong. */
+/**
+ * Reads the protection of the server, and again when its files change; undefined without any.
+ *
+ * @throws ConfigError when a file is wrong.
+ */
 export function readProtection(web: Config['web'], logger: Logger): (() => Protection) | undefined {
   const file = protectionFile(web)
   if (file === undefined) return undefined
@@ -40,7 +44,11 @@ export function protectionFile({
   return [config_file, cert_file, key_file].find((file) => file !== undefined && file !== '')
 }
 
-/** @throws ConfigError when a file is wrong. */
+/**
+ * Reads the files of the server's protection once.
+ *
+ * @throws ConfigError when a file is wrong.
+ */
 export function readProtectionFiles(
   web: Config['web'],
   onFile: (file: string) => void,
@@ -51,6 +59,7 @@ export function readProtectionFiles(
     : readWebConfig(config_file, onFile)
 }
 
+/** The routes of the server, by path. */
 export function createRoutes(
   config: Config,
   sampler: Sampler,

@@ -14,6 +14,7 @@ import type { Procfs } from '../kernel/procfs/procfs.ts'
 import type { SystemConstants } from '../kernel/system-constants.ts'
 import type { TimeSlice } from '../telemetry/time-slice.ts'
 
+/** What sources of tasks read with. */
 export interface TaskSourceParts {
   readonly procfs: Procfs
   readonly system: SystemConstants

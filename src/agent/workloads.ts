@@ -8,7 +8,11 @@ import { createWorkloads, type WorkloadContext } from '../workloads/create.ts'
 import type { NameResolver } from '../workloads/name-resolver.ts'
 import { SourceError } from '../workloads/sources/sources.ts'
 
-/** @throws ConfigError when a source that is asked for by name can't be had. */
+/**
+ * Creates the look-up of workloads that the configuration asks for.
+ *
+ * @throws ConfigError when a source that is asked for by name can't be had.
+ */
 export function configuredWorkloads(
   config: Config,
   procfs: Procfs,

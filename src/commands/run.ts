@@ -8,6 +8,7 @@ import { createRules } from '../collectors/process-groups/classify/rules.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { EndSignal, Signals } from './signals.ts'
 
+/** How an agent is run. */
 export interface RunOptions {
   /** Gives the configuration as it is now. */
   readonly load: () => LoadedConfig

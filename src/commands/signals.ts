@@ -3,6 +3,7 @@
  * loaded: a SIGHUP would end the process until then, and the kernel would drop a SIGTERM to PID 1.
  */
 
+/** A signal that ends the agent. */
 export type EndSignal = 'SIGTERM' | 'SIGINT'
 
 /** What a command does on signals. */
@@ -13,6 +14,7 @@ export interface SignalHandlers {
   readonly onReload: () => void
 }
 
+/** Receives signals, and hands them to a command once it is ready. */
 export class Signals {
   #handlers: SignalHandlers | undefined
   #ended: EndSignal | undefined

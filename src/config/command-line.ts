@@ -9,6 +9,7 @@ import { type Profile, profileOfProgram } from './profiles.ts'
 
 import { flagOf, SETTINGS } from './settings.ts'
 
+/** The commands, with the sentence that `--help` has for each. */
 export const COMMANDS = {
   run: 'run the agent (the default)',
   'check-config': 'say whether the configuration is right, and what is wrong with it',
@@ -19,17 +20,21 @@ export const COMMANDS = {
   'list-settings': 'print all settings, with their variables and flags, as Markdown',
 } as const
 
+/** The name of a command. */
 export type Command = keyof typeof COMMANDS
 
 const FORMATS = ['markdown', 'json', 'prometheus'] as const
+/** A form of `list-metrics`. */
 export type Format = (typeof FORMATS)[number]
 
+/** The value of a setting, as a flag gave it. */
 export interface FlagValue {
   /** The flag as it was written. */
   readonly flag: string
   readonly text: string
 }
 
+/** The parsed command line. */
 export interface CommandLine {
   readonly command: Command
   readonly help: boolean
@@ -109,6 +114,8 @@ const ONCE_DELAY = duration(0, HOUR)
 const LISTEN_ADDRESS = 'web.listen-address'
 
 /**
+ * Parses the command line.
+ *
  * @param program the path by which the program was called.
  * @throws ConfigError for an unknown flag, a missing or needless value, or a stray word.
  */

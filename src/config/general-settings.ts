@@ -35,6 +35,7 @@ const limits = {
   }),
 }
 
+/** Settings that belong to no collector and no output. */
 export const GENERAL_SETTINGS = {
   profile: setting({
     doc: "Another set of defaults; process-exporter: that program's port, metrics and labels, and nothing else. It is the default when the program is called process-exporter or prometheus-process-exporter.",

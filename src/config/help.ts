@@ -6,6 +6,7 @@ import { PROFILES } from './profiles.ts'
 
 import { flagOf, SETTINGS, variableOf } from './settings.ts'
 
+/** The text of `--help`. */
 export function helpText(): string {
   const commands = Object.entries(COMMANDS).map(([name, doc]) => `  ${name.padEnd(14)}${doc}`)
   const others = Object.entries(OTHER_FLAGS).map(([name, { doc, takesValue }]) =>

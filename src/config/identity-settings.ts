@@ -28,6 +28,7 @@ const log = {
   }),
 }
 
+/** The sections `service`, `resource` and `log` of the schema. */
 export const IDENTITY_SETTINGS = {
   service,
   resource,

@@ -6,6 +6,7 @@ import { ConfigError, type ConfigProblem } from './problems.ts'
 import { PROFILES, type Profile } from './profiles.ts'
 import { SCHEMA, SETTINGS } from './settings.ts'
 
+/** Collects the values of all layers, and the problems in them. */
 export class Layers {
   processNames: ProcessNameItem[] | undefined
   readonly problems: ConfigProblem[] = []

@@ -8,6 +8,7 @@ import { readKubevirtFile } from './kubevirt-file.ts'
 import { Layers } from './layers.ts'
 import type { Profile } from './profiles.ts'
 
+/** Where the layers come from. */
 export interface ConfigSources {
   /** The configuration file, if there is one. */
   readonly file: string | undefined
@@ -20,13 +21,18 @@ export interface ConfigSources {
   readonly profile?: Profile
 }
 
+/** A configuration, and warnings about its sources. */
 export interface LoadedConfig {
   readonly config: Config
   /** Settings that have no effect, for the log. */
   readonly warnings: readonly string[]
 }
 
-/** @throws ConfigError with every problem of every layer. */
+/**
+ * Loads the configuration of all layers.
+ *
+ * @throws ConfigError with every problem of every layer.
+ */
 export function loadConfig(sources: ConfigSources): LoadedConfig {
   const { file, kubevirtFile, flags, environment, profile = 'none' } = sources
   const layers = new Layers()

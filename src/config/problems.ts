@@ -1,5 +1,6 @@
 /** What can be wrong with a configuration, said so that it can be mended. */
 
+/** One thing that is wrong with a configuration, and where. */
 export interface ConfigProblem {
   /** Where: `agent.yaml:3:5`, `variable HOST_PROC`, `flag --procfs.root`. */
   readonly source: string

@@ -21,8 +21,10 @@ export const PROFILES = {
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
+/** The name of a profile. */
 export type Profile = keyof typeof PROFILES
 
+/** The names of all profiles. */
 export const PROFILE_NAMES = Object.keys(PROFILES) as Profile[]
 
 /** The profile that a program of this name has by default: Debian has process-exporter under a name of its own. */

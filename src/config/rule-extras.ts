@@ -23,6 +23,7 @@ const TAKEN = new Set([
 /** Beginnings of the agent's own attribute names. */
 const TAKEN_ROOT = /^(?:procgroup|process|system|k8s|container|otel)(?:[._]|$)/
 
+/** Reads a value that is true or false; anything else is a problem. */
 export function readFlag(
   file: YamlFile,
   key: string,
@@ -34,6 +35,7 @@ export function readFlag(
   return false
 }
 
+/** Reads the labels of a rule: names and templates. What is wrong is added to the problems. */
 export function readLabels(
   file: YamlFile,
   value: Node,
@@ -58,6 +60,7 @@ export function readLabels(
   return labels
 }
 
+/** Reads the limit of a rule's groups (`top`, `by`, `other`). What is wrong is added to the problems. */
 export function readLimit(file: YamlFile, value: Node, problems: ConfigProblem[]): Limit {
   const limit: { -readonly [K in keyof Limit]: Limit[K] } = { top: 0, by: 'cpu', other: 'other' }
   const before = problems.length

@@ -22,9 +22,14 @@ const NUMBERS = ['ppid', 'uid'] as const satisfies readonly (keyof Selectors)[]
 /** Conditions on a process while they are read. */
 export type SelectorsDraft = { -readonly [K in keyof Selectors]: Selectors[K] }
 
+/** Keys of the selectors of a rule. */
 export const SELECTORS = [...WORDS, ...NUMBERS] as const
 
-/** @param key one of SELECTORS. */
+/**
+ * Reads one selector into the draft. What is wrong is added to the problems.
+ *
+ * @param key one of SELECTORS.
+ */
 export function readSelector(
   file: YamlFile,
   key: string,

@@ -13,6 +13,7 @@ import { WORKLOAD_SETTINGS } from '../workloads/settings.ts'
 import { GENERAL_SETTINGS } from './general-settings.ts'
 import { IDENTITY_SETTINGS } from './identity-settings.ts'
 
+/** The schema of all settings, in sections. */
 export const SCHEMA = mergeSections(
   GENERAL_SETTINGS,
   ...COLLECTORS.map(({ settings }) => settings),

@@ -34,6 +34,7 @@ export interface Entry {
   readonly value: Node | null
 }
 
+/** A parsed YAML or JSON file whose values know their line and column. */
 export class YamlFile {
   readonly #path: string
   readonly #text: readonly string[]

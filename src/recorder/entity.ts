@@ -40,6 +40,7 @@ function layoutOf(kind: Kind, names: readonly FigureName[]): Layout {
 /** Bytes of an entity without a series, about. */
 export const ENTITY_BYTES = 2048
 
+/** One entity of the recorder. */
 export class RecordedEntity {
   /** Small and never used again. */
   readonly id: number

@@ -3,6 +3,7 @@
 /** `start` and `end` are of the entity; `exit` and `restart` of processes of a group. */
 export type EventType = 'start' | 'end' | 'exit' | 'restart'
 
+/** One event of an entity. */
 export interface RecordedEvent {
   /** Of the entity. */
   readonly id: number
@@ -16,6 +17,7 @@ export interface RecordedEvent {
 /** The oldest events give way. */
 const MOST_EVENTS = 5000
 
+/** The events of a window of time, in the order in which they were noticed. */
 export class RecordedEvents {
   readonly #window: number
   #events: RecordedEvent[] = []

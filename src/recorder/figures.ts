@@ -9,6 +9,7 @@ export type Kind = Subject
 /** Kinds that samples have at a finer resolution than complete collections. */
 export const CGROUP_KINDS: ReadonlySet<Kind> = new Set(['container', 'pod', 'cgroup'])
 
+/** A quantity that is recorded. */
 export interface Figure {
   /** UCUM; `1` for parts of the time. */
   readonly unit:
@@ -29,6 +30,7 @@ export interface Figure {
 
 const stall = (title: string): Figure => ({ unit: '1', title, isRate: true, combined: 'max' })
 
+/** All figures, by name. */
 export const FIGURES = {
   cpu: { unit: '{cpu}', title: 'CPUs in use', isRate: true, combined: 'sum' },
   memory: { unit: 'By', title: 'Memory', isRate: false, combined: 'sum' },
@@ -56,6 +58,7 @@ export const FIGURES = {
   processes: { unit: '{process}', title: 'Processes', isRate: false, combined: 'sum' },
 } as const satisfies Record<string, Figure>
 
+/** The name of a figure. */
 export type FigureName = keyof typeof FIGURES
 
 const CGROUP_FIGURES = [
@@ -84,6 +87,7 @@ export const KIND_FIGURES: Readonly<Record<Kind, readonly FigureName[]>> = {
 /** What is followed, but not kept: counters of events, and limits. */
 export type Extra = 'exits' | 'restarts' | 'cpuLimit' | 'memoryLimit'
 
+/** Names of the extras, in the order of their places. */
 export const EXTRAS: readonly Extra[] = ['exits', 'restarts', 'cpuLimit', 'memoryLimit']
 
 /**

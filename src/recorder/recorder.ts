@@ -65,6 +65,7 @@ interface Target {
   readonly attributes: Attributes
 }
 
+/** Records the snapshots that it is given; it reads nothing by itself. */
 export class Recorder {
   /** Rises with every pass. */
   revision = 0

@@ -5,6 +5,7 @@ import type { NodeUsage, Recorder } from './recorder.ts'
 /** Milliseconds between two looks at CPU time: a second at any instant is seen to 94 % at least. */
 const CPU_MILLISECONDS = 125
 
+/** Takes samples for the recorder at its interval. */
 export class RecorderSchedule {
   readonly #recorder: Recorder
   readonly #sampler: Pick<Sampler, 'sample'>

@@ -25,4 +25,5 @@ const recorder = {
   }),
 }
 
+/** The section `recorder` of the schema. */
 export const RECORDER_SETTINGS = { recorder }

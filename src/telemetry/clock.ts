@@ -21,6 +21,9 @@ export interface ClockSources {
   readonly monotonic: () => number
 }
 
+/**
+ * The agent's clock: a wall clock that never goes back. Times are `HrTime`, seconds and nanoseconds since the epoch.
+ */
 export class Clock {
   readonly #sources: ClockSources
   /** Milliseconds by which the wall clock has been set back in all. */

@@ -11,9 +11,12 @@ import type { Attributes } from '@opentelemetry/api'
  * serves too.
  */
 export const NAMINGS = ['otel', 'classic', 'cadvisor'] as const
+/** One of the vocabularies in which metrics are named. */
 export type Naming = (typeof NAMINGS)[number]
+/** A vocabulary of a system other than OpenTelemetry. */
 export type OtherNaming = Exclude<Naming, 'otel'>
 
+/** The kind of an instrument, in OpenTelemetry's words. */
 export type MetricKind = 'counter' | 'updowncounter' | 'gauge'
 
 /** A measurement: one value for each thing (group, container, …) that a collector looks at. */
@@ -41,6 +44,7 @@ export interface MetricDefinition {
 /** A kind of thing that the recorder and the pressure page know: the node, a process group, or a cgroup. */
 export type Subject = 'node' | 'group' | 'container' | 'pod' | 'cgroup'
 
+/** What a measurement is to the recorder and to the pressure page. */
 export interface Role {
   readonly subject: Subject
   /** The figure of the recorder that its points are added up to; see `recorder/figures.ts`. */
@@ -76,6 +80,7 @@ export interface MetricTable<Key extends string = string> {
   readonly metrics: Readonly<Record<Key, MetricDefinition>>
 }
 
+/** An attribute that identifies series, with its names as a label in other vocabularies. */
 export interface AttributeDefinition {
   readonly description: string
   /** The label of classic metrics; without it the attribute's own name, and none where it is false. */

@@ -19,6 +19,7 @@ export interface CatalogueEntry {
   readonly example?: string
 }
 
+/** Finds example lines of measurements in the Prometheus text of one collection. */
 export class Examples {
   readonly #text: string
   readonly #namings: readonly Naming[]

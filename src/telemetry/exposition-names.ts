@@ -2,6 +2,7 @@
 import type { MetricDefinition, MetricTable, Naming } from './definitions.ts'
 import { labelName, prometheusName } from './prometheus/names.ts'
 
+/** The name of a measurement on /metrics in one vocabulary. */
 export interface ExpositionName {
   readonly naming: Naming
   readonly family: string

@@ -14,6 +14,7 @@ export interface Measurement {
   observe(result: BatchObservableResult, entity: Entity, value: number): void
 }
 
+/** The instruments of a table, as a collector uses them. */
 export interface Instruments<Key extends string> {
   /** A measurement for each row of the table. */
   readonly measurements: Readonly<Record<Key, Measurement>>

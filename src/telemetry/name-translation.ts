@@ -41,6 +41,10 @@ interface TranslatedRow {
   readonly labels: LabelTranslation
 }
 
+/**
+ * Translates snapshots into other vocabularies. It keeps the translation of each row; a series keeps its own
+ * attributes.
+ */
 export class NameTranslation {
   readonly #classicName: (name: string) => string
   readonly #rows = new Map<Row, ReadonlyMap<OtherNaming, TranslatedRow>>()

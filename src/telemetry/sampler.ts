@@ -29,6 +29,7 @@ export interface CollectorRun {
   readonly errors: readonly unknown[]
 }
 
+/** The meters that are collected, and the callbacks that follow a collection. */
 export interface SamplerOptions {
   /** One meter for each collector, collected in this order. */
   readonly meters: readonly ObservableMeter[]
@@ -44,6 +45,7 @@ export interface SamplerOptions {
   readonly sampled?: ReadonlySet<string>
 }
 
+/** Collects all meters into one snapshot that every reader gets. */
 export class Sampler {
   readonly #options: SamplerOptions
   /** The time of the last collection, by the agent's clock. */

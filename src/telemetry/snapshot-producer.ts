@@ -7,6 +7,8 @@ import type { Sampler, Snapshot } from './sampler.ts'
 import { doInSlices } from './time-slice.ts'
 
 /**
+ * Makes a producer of the sampler's snapshots for one reader of the SDK.
+ *
  * @param namings the vocabularies that the reader wants.
  * @param sharedAge gives how old, in milliseconds, a snapshot may be that another reader caused and this reader has not
  *   had yet: so two readers that are not in step cause one collection, not two. 0 for as old as for all readers.

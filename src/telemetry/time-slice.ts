@@ -3,6 +3,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 
+/** Tells long work when it must give way to the rest of the event loop; a slice is milliseconds. */
 export class TimeSlice {
   readonly #milliseconds: number
   #started = 0

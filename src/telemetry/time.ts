@@ -1,17 +1,23 @@
 /** Times as OpenTelemetry has them: seconds and nanoseconds since the epoch. */
 import type { HrTime } from '@opentelemetry/api'
 
-/** @param milliseconds since the epoch. */
+/**
+ * The time of so many milliseconds since the epoch.
+ *
+ * @param milliseconds since the epoch.
+ */
 export function fromMilliseconds(milliseconds: number): HrTime {
   return addMilliseconds([0, 0], milliseconds)
 }
 
+/** A time so many milliseconds later. */
 export function addMilliseconds([seconds, nanoseconds]: HrTime, milliseconds: number): HrTime {
   const whole = Math.floor(milliseconds / 1000)
   const sum = nanoseconds + Math.round((milliseconds - whole * 1000) * 1e6)
   return sum >= 1e9 ? [seconds + whole + 1, sum - 1e9] : [seconds + whole, sum]
 }
 
+/** A time as seconds since the epoch, with fraction. */
 export function toSeconds([seconds, nanoseconds]: HrTime): number {
   return seconds + nanoseconds / 1e9
 }

@@ -9,7 +9,11 @@ const LEAST_TO_COMPRESS = 1400
 
 const compress = promisify(gzip)
 
-/** @param headers besides those of compression. */
+/**
+ * A reply, compressed with gzip where the client accepts that and the text is long enough.
+ *
+ * @param headers besides those of compression.
+ */
 export async function compressed(
   request: IncomingMessage,
   contentType: string,

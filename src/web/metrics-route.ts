@@ -6,6 +6,7 @@ import { compressed } from './compressed.ts'
 import { plainText, type Reply, type Route } from './reply.ts'
 import type { SERVER_SETTINGS } from './settings.ts'
 
+/** The source of the text, and the limit of scrapes at the same time. */
 export interface MetricsRouteOptions
   extends Pick<Values<typeof SERVER_SETTINGS>['prometheus'], 'max_scrapes'> {
   /** Gives the text of the current snapshot. */
@@ -18,6 +19,7 @@ const DEFAULT_TIMEOUT_SECONDS = 10
 const MOST_TIMEOUT_SECONDS = 3600
 const VARIES = { Vary: 'Accept, Accept-Encoding' }
 
+/** The route of the metrics: 503 when too many scrapes are under way or the text takes too long. */
 export function metricsRoute({ scrape, max_scrapes }: MetricsRouteOptions): Route {
   let scrapes = 0
   return async (request) => {

@@ -16,6 +16,7 @@ const WINDOWS = ['avg10', 'avg60', 'avg300'] as const
 const PERCENT = 100
 const NONE = 'no pressure is read: see the log, and cgroup_file_missing on the metrics page\n'
 
+/** The route of the pressures. */
 export function psiRoute(snapshot: () => Promise<Snapshot>): Route {
   return async (request) => {
     const { scopes } = await snapshot()

@@ -1,6 +1,7 @@
 /** What the agent's HTTP server answers. */
 import type { IncomingMessage } from 'node:http'
 
+/** An answer of the HTTP server. */
 export interface Reply {
   readonly status: number
   readonly contentType: string
@@ -10,6 +11,7 @@ export interface Reply {
   readonly onEnd?: () => void
 }
 
+/** Answers the requests to one path. */
 export type Route = (request: IncomingMessage) => Reply | Promise<Reply>
 
 const TEXT = 'text/plain; charset=utf-8'

@@ -29,6 +29,7 @@ export interface WebServerOptions
   readonly limits: WebLimits
 }
 
+/** A server that listens. */
 export interface WebServer {
   /** The address that it listens on, as a URL. */
   readonly url: string
@@ -39,7 +40,11 @@ export interface WebServer {
 /** How often Node looks for clients that are too slow, at least, in milliseconds. */
 const CHECK_INTERVAL = 1000
 
-/** @throws NodeJS.ErrnoException when the port is taken or may not be used. */
+/**
+ * Starts the HTTP server.
+ *
+ * @throws NodeJS.ErrnoException when the port is taken or may not be used.
+ */
 export async function startWebServer(options: WebServerOptions): Promise<WebServer> {
   const { host, port, routes, protection, limits } = options
   const unguarded: Answer = (request) => answer(routes, request)

@@ -75,6 +75,7 @@ const web = {
   }),
 }
 
+/** The sections `web` and `prometheus` of the schema, as far as they are about the server. */
 export const SERVER_SETTINGS = {
   prometheus,
   web,

@@ -5,6 +5,7 @@
  * (crun's `container`, systemd inside), which belong to the container all the same.
  */
 
+/** The owner of a cgroup, as its path tells it. */
 export interface CgroupOwner {
   /** `pod`: of a Kubernetes pod; `container`: of another container; `host`: of neither. */
   readonly scope: 'pod' | 'container' | 'host'
@@ -31,7 +32,11 @@ export function ownerKey({ scope, containerId, podUid }: CgroupOwner): string {
   return containerId ?? podUid ?? scope
 }
 
-/** @param path below the mount point, beginning with a slash; `..` at its beginning is left out of account. */
+/**
+ * Finds the owner of a cgroup.
+ *
+ * @param path below the mount point, beginning with a slash; `..` at its beginning is left out of account.
+ */
 export function cgroupOwner(path: string): CgroupOwner {
   const parts = path.split('/')
   const pod = findPod(parts)

@@ -6,6 +6,7 @@ import { processCgroup } from './process-cgroup.ts'
 import { createSources, type SourceContext, type SourceSettings } from './sources/sources.ts'
 import { Workloads } from './workloads.ts'
 
+/** What the sources of names and the search for the agent's own cgroup read. */
 export interface WorkloadContext extends SourceContext {
   readonly procfs: Procfs
   /** A mount of the host's cgroup tree. */
@@ -13,7 +14,11 @@ export interface WorkloadContext extends SourceContext {
   readonly onChange: NonNullable<NameResolverOptions['onChange']>
 }
 
-/** @throws SourceError */
+/**
+ * Creates the sources of names, their resolver and the look-up of workloads.
+ *
+ * @throws SourceError
+ */
 export function createWorkloads(
   settings: SourceSettings,
   context: WorkloadContext,

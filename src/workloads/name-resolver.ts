@@ -5,6 +5,7 @@
 import type { Container, NameSource, Pod } from './names.ts'
 import { SourceCache } from './source-cache.ts'
 
+/** The sources of a resolver, and its times. */
 export interface NameResolverOptions {
   /** In the order of precedence. */
   readonly sources: readonly NameSource[]

@@ -19,6 +19,7 @@ export interface Pod {
   readonly owner?: { readonly kind: string; readonly name: string }
 }
 
+/** A container, as a source of names knows it. */
 export interface Container {
   /** As in the cgroup path: 64 hexadecimal digits. */
   readonly id: string

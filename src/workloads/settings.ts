@@ -90,6 +90,7 @@ const node = {
   }),
 }
 
+/** The sections `workloads`, `node` and `cgroups` of the schema, as far as several collectors share them. */
 export const WORKLOAD_SETTINGS = {
   cgroups,
   node,

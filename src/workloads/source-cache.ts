@@ -1,6 +1,7 @@
 /** What one source of names said last: containers by id, pods by the uid in cgroup paths. */
 import type { Container, Listing, NameSource, Pod, SourceObserver } from './names.ts'
 
+/** Counts of the requests to one source of names. */
 export interface SourceCounts {
   /** Complete listings, and attempts to list or to watch that failed. */
   lists: number
@@ -13,6 +14,7 @@ interface Seen<T> {
   at: number
 }
 
+/** The last listing of one source of names; entries outlive it by a grace time. */
 export class SourceCache {
   readonly source: NameSource
   readonly counts: SourceCounts = { lists: 0, failures: 0 }

@@ -1,9 +1,12 @@
 /** `http_server_config` and `rate_limit`: headers of every answer, and how often one may ask. */
 import { validateHeaderValue } from 'node:http'
 import { duration } from '../../lib/settings/formats.ts'
+import type { RateLimit } from '../../web/protection/rate-limit.ts'
 import type { Section } from './section.ts'
 
+/** Keys of `http_server_config`. */
 export const HTTP_KEYS = ['http2', 'headers']
+/** Keys of `rate_limit`. */
 export const RATE_LIMIT_KEYS = ['interval', 'burst']
 
 /** The headers that may be set, and their values where only some are allowed. */
@@ -16,13 +19,6 @@ const HEADERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 const INTERVAL = duration(0, 86_400_000)
-
-export interface RateLimit {
-  /** Milliseconds between two requests, on average. */
-  readonly interval: number
-  /** Requests that may come at once after a pause. */
-  readonly burst: number
-}
 
 /** `http2` is checked only: the server speaks HTTP/1.1, which every client takes. */
 export function readHeaders(section: Section): Record<string, string> {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Section } from './section.ts'
 
+/** A certificate and its key. */
 export interface KeyMaterial {
   /** PEM. */
   readonly cert: string

@@ -12,6 +12,7 @@ interface Place {
   readonly value: Node | undefined
 }
 
+/** A section of the file; reading a wrong value adds a problem. */
 export class Section {
   readonly #file: YamlFile
   readonly #problems: ConfigProblem[]

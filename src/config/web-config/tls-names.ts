@@ -1,6 +1,7 @@
 /** Go's names of TLS versions, cipher suites and curves, and what Node and OpenSSL call them. */
 import type { SecureVersion } from 'node:tls'
 
+/** TLS versions by Go's names. */
 export const VERSIONS: Readonly<Record<string, SecureVersion>> = {
   TLS10: 'TLSv1',
   TLS11: 'TLSv1.1',
@@ -30,6 +31,7 @@ export const CIPHER_SUITES: Readonly<Record<string, string>> = {
   TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-ECDSA-CHACHA20-POLY1305',
 }
 
+/** Curves by Go's names. */
 export const CURVES: Readonly<Record<string, string>> = {
   CurveP256: 'P-256',
   CurveP384: 'P-384',

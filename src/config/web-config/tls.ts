@@ -1,19 +1,12 @@
 /** `tls_server_config`: the server's certificate, what TLS it speaks, and what it asks of clients. */
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import type { ClientCertificate } from '../../web/protection/client-certificate.ts'
+import type { TlsSettings } from '../../web/protection/tls-front.ts'
 import { type Files, readClientCa, readKeyMaterial } from './key-material.ts'
 import type { Section } from './section.ts'
 import { CIPHER_SUITES, CURVES, cipherList, VERSIONS } from './tls-names.ts'
 
-/** What is asked of clients: `none`, `requested`, `any` one, `verified-if-given` or a `verified` one. */
-export type ClientCertificate = 'none' | 'requested' | 'any' | 'verified-if-given' | 'verified'
-
-export interface WebTls {
-  readonly context: SecureContextOptions
-  readonly clientCertificate: ClientCertificate
-  /** A client's certificate has to have one of these alternative names; undefined for any. */
-  readonly clientAllowedSans: readonly string[] | undefined
-}
-
+/** Keys of `tls_server_config`. */
 export const TLS_KEYS = [
   'cert',
   'cert_file',
@@ -41,7 +34,7 @@ const CLIENT_AUTH_TYPES: Readonly<Record<string, ClientCertificate>> = {
 }
 
 /** Undefined when there is to be no TLS, or when something is wrong. */
-export function readTls(section: Section, files: Files): WebTls | undefined {
+export function readTls(section: Section, files: Files): TlsSettings | undefined {
   if (!section.keys.some((key) => section.has(key))) return undefined
   const material = readKeyMaterial(section, files)
   const ca = readClientCa(section, files)

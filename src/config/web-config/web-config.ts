@@ -3,31 +3,23 @@
  * Prometheus's exporters share (exporter-toolkit, docs/web-configuration.md).
  */
 import { dirname, resolve } from 'node:path'
+import type { Protection } from '../../web/server.ts'
 import { ConfigError, type ConfigProblem } from '../problems.ts'
 import { YamlFile } from '../yaml-file.ts'
-import { HTTP_KEYS, RATE_LIMIT_KEYS, type RateLimit, readHeaders, readRateLimit } from './http.ts'
+import { HTTP_KEYS, RATE_LIMIT_KEYS, readHeaders, readRateLimit } from './http.ts'
 import { Section } from './section.ts'
-import { readTls, TLS_KEYS, type WebTls } from './tls.ts'
+import { readTls, TLS_KEYS } from './tls.ts'
 import { readUsers } from './users.ts'
-
-export interface WebConfig {
-  /** Undefined for plain HTTP. */
-  readonly tls: WebTls | undefined
-  /** Headers of every answer. */
-  readonly headers: Readonly<Record<string, string>>
-  /** Bcrypt hashes by user; empty when no user is required. */
-  readonly users: ReadonlyMap<string, string>
-  /** Undefined for no limit. */
-  readonly rateLimit: RateLimit | undefined
-}
 
 const KEYS = ['tls_server_config', 'http_server_config', 'basic_auth_users', 'rate_limit']
 
 /**
+ * Reads a web configuration file.
+ *
  * @param onFile called with the path of each file before it is read, the file itself first.
  * @throws ConfigError with every problem; it shows no lines: they may hold hashes and keys.
  */
-export function readWebConfig(path: string, onFile: (path: string) => void): WebConfig {
+export function readWebConfig(path: string, onFile: (path: string) => void): Protection {
   onFile(resolve(path))
   return read(() => new YamlFile(path), dirname(resolve(path)), onFile)
 }
@@ -37,15 +29,15 @@ export function certificateConfig(
   certificate: string,
   key: string,
   onFile: (path: string) => void,
-): WebConfig {
+): Protection {
   const files = { cert_file: certificate, key_file: key }
   const text = JSON.stringify({ tls_server_config: files })
   return read(() => new YamlFile('web.cert_file and web.key_file', text), '.', onFile)
 }
 
-function read(open: () => YamlFile, directory: string, onFile: (path: string) => void): WebConfig {
+function read(open: () => YamlFile, directory: string, onFile: (path: string) => void): Protection {
   const problems: ConfigProblem[] = []
-  let config: WebConfig | undefined
+  let config: Protection | undefined
   try {
     const file = open()
     const top = new Section(file, problems, 'the file', file.root, KEYS)

@@ -13,6 +13,7 @@ import {
 import { retryDelay } from './retry.ts'
 import type { Rejection, Transport } from './transport.ts'
 
+/** What a delivery sends with and counts in. */
 export interface DeliveryParts {
   readonly transport: Transport
   readonly limit: RequestLimit

@@ -34,6 +34,7 @@ interface Slot {
   taken: Taken | undefined
 }
 
+/** Converts cumulative counters to deltas, and remembers what the receiver has accepted. */
 export class Deltas {
   /** By the counter and the name of the metric: a counter goes on when it gets another name. */
   readonly #series = new WeakMap<Series, Map<string, Slot>>()

@@ -6,6 +6,7 @@ import { BOOLEAN, inAnyCase, oneOf } from '../../lib/settings/formats.ts'
 import { setting, type Values } from '../../lib/settings/setting.ts'
 import type { OtlpSettings } from './settings.ts'
 
+/** A parsed address of a receiver. */
 export interface Endpoint {
   /** What gRPC connects to: `host:port`, `[address]:port` or `unix:PATH`. */
   readonly address: string
@@ -35,6 +36,7 @@ export const ENDPOINT_SETTINGS = {
   }),
 }
 
+/** Values of the settings that say how an endpoint is read. */
 export type EndpointOptions = Values<typeof ENDPOINT_SETTINGS>
 
 /** An endpoint that can not be used. The message has nothing of the endpoint, which may hold a password. */
@@ -80,6 +82,8 @@ const DEFAULT_ENDPOINTS = {
 const METRICS_PATH = '/v1/metrics'
 
 /**
+ * Parses an endpoint.
+ *
  * @param text as configured. `http://HOST` without a port is port 4317 for gRPC and 80 for HTTP, `https://HOST` is port
  *   443 for both, as OpenTelemetry's other exporters have it.
  * @throws EndpointError

@@ -37,6 +37,7 @@ interface WorkloadPart {
   isForgotten: boolean
 }
 
+/** Divides metric data by container and pod; a Resource is kept as long as it has points. */
 export class EntityResources {
   /** By the entity's own object, which is replaced when its names change. */
   readonly #byWorkload = new WeakMap<Attributes, WorkloadPart>()

@@ -1,5 +1,6 @@
 /** What became of everything that was to be pushed. */
 
+/** Counts of data points and requests by outcome. */
 export class ExportCounts {
   /** Data points that the receiver took. */
   exported = 0

@@ -1,5 +1,6 @@
 /** Why a request was not taken, in terms that hold for every transport. */
 
+/** The parts of an `ExportError`. */
 export interface ExportErrorOptions {
   /** For metrics: the name of a gRPC status, an HTTP status, or the system's error code. */
   readonly reason: string
@@ -11,6 +12,7 @@ export interface ExportErrorOptions {
   readonly retryAfter?: number | undefined
 }
 
+/** A request that the receiver did not accept. */
 export class ExportError extends Error {
   override readonly name = 'ExportError'
   readonly reason: string

@@ -27,7 +27,11 @@ import {
   withoutVariables,
 } from './transport.ts'
 
-/** @throws NodeJS.ErrnoException when a certificate can't be read or used. */
+/**
+ * Opens a transport for OTLP/gRPC.
+ *
+ * @throws NodeJS.ErrnoException when a certificate can't be read or used.
+ */
 export async function openGrpc(settings: OtlpSettings): Promise<Transport> {
   const endpoint = metricsEndpoint(settings)
   const channel = endpoint.isSecure ? secure(settings) : credentials.createInsecure()

@@ -26,7 +26,11 @@ import {
 
 const CONTENT_TYPE = 'application/x-protobuf'
 
-/** @throws NodeJS.ErrnoException when a certificate can't be read or used. */
+/**
+ * Opens a transport for OTLP/HTTP.
+ *
+ * @throws NodeJS.ErrnoException when a certificate can't be read or used.
+ */
 export async function openHttp(settings: OtlpSettings): Promise<Transport> {
   const endpoint = metricsEndpoint(settings)
   const agent = createAgent(settings, endpoint)

@@ -18,6 +18,7 @@ import { RequestLimit } from './requests.ts'
 import type { OtlpSettings } from './settings.ts'
 import type { Transport } from './transport.ts'
 
+/** The producer of snapshots, the settings and the log of the push side. */
 export interface OtlpReaderOptions {
   readonly producer: MetricProducer
   readonly settings: OtlpSettings
@@ -40,6 +41,7 @@ const LAST_PUSH_TIMEOUT_AWAY = 500
 /** The last push tries each request once: a stop does not wait for a receiver to come back. */
 const NO_RETRY = AbortSignal.abort(new DOMException('the agent stops', 'TimeoutError'))
 
+/** Pushes a snapshot at every interval, from its registration with a MeterProvider until shutdown. */
 export class OtlpReader extends MetricReader {
   readonly counts = new ExportCounts()
   readonly #options: Required<OtlpReaderOptions>

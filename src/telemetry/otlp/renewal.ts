@@ -5,6 +5,7 @@ import type { ExportRequest } from './requests.ts'
 import type { OtlpSettings } from './settings.ts'
 import { openTransport, type Rejection, type Transport } from './transport.ts'
 
+/** Callbacks for a change of certificate files. */
 export interface RenewalEvents {
   /** New certificates are in use. */
   renewed(): void
@@ -12,6 +13,7 @@ export interface RenewalEvents {
   notRenewed(error: unknown): void
 }
 
+/** A transport that is opened again when the files of its certificates have changed. */
 export class RenewedTransport implements Transport {
   readonly #settings: OtlpSettings
   readonly #events: RenewalEvents

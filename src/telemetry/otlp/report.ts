@@ -9,6 +9,7 @@ export interface OtlpLogger {
   warn(fields: object, message: string): void
 }
 
+/** Logs changes in the outcome of pushes, each once. */
 export class Report implements RenewalEvents {
   readonly #logger: OtlpLogger
   readonly #endpoint: string

@@ -15,6 +15,7 @@ interface Part {
   readonly bytes: Uint8Array
 }
 
+/** One request to the receiver, encoded. */
 export interface ExportRequest {
   /** Each of another Resource, so that metrics of one Resource are one request each. */
   readonly parts: readonly Part[]
@@ -119,6 +120,7 @@ export function* pointsOf({ parts }: ExportRequest): Generator<DataPoint<number>
   }
 }
 
+/** The number of data points below all Resources. */
 export function countPoints(resources: readonly ResourceMetrics[]): number {
   let count = 0
   for (const { scopeMetrics } of resources) {

@@ -1,6 +1,7 @@
 /** google.rpc.Status, in which receivers say why they refused a request and when it may come again. */
 import { type FieldValue, message, readFields, text } from '../../lib/protobuf-reader.ts'
 
+/** The parts of google.rpc.Status that are used. */
 export interface RpcStatus {
   /** What the receiver says to people. */
   readonly message: string

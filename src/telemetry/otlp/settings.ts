@@ -122,6 +122,7 @@ const otlp = {
   }),
 }
 
+/** The section `otlp` of the schema. */
 export const OTLP_SETTINGS = { otlp }
 
 /** How to push; times are milliseconds, sizes bytes. */

@@ -13,6 +13,7 @@ import type { Endpoint } from './endpoint.ts'
 import type { ExportRequest } from './requests.ts'
 import type { OtlpSettings } from './settings.ts'
 
+/** A connection to a receiver. */
 export interface Transport {
   /**
    * Sends one request; there must be no other under way.

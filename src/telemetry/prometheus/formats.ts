@@ -1,12 +1,15 @@
 /** The two forms of the exposition: Prometheus text 0.0.4, and OpenMetrics 1.0. */
 
+/** The type of a family in its `# TYPE` line. */
 export type FamilyType = 'counter' | 'gauge' | 'unknown'
 
+/** Name and type of a family. */
 export interface FamilyName {
   readonly family: string
   readonly type: FamilyType
 }
 
+/** One form of the exposition. */
 export interface Format {
   readonly contentType: string
   /** What a metric's family is called, from the name of its samples. */
@@ -31,6 +34,7 @@ function escapeLine(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
 }
 
+/** Prometheus text format 0.0.4. */
 export const TEXT: Format = {
   contentType: 'text/plain; version=0.0.4; charset=utf-8',
   familyOf: (name, isCounter) => ({ family: name, type: isCounter ? 'counter' : 'gauge' }),
@@ -40,6 +44,7 @@ export const TEXT: Format = {
   end: '',
 }
 
+/** OpenMetrics 1.0. */
 export const OPEN_METRICS: Format = {
   contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   familyOf: (name, isCounter) => {

@@ -5,6 +5,7 @@ import { doInSlices } from '../time-slice.ts'
 import { TEXT } from './formats.ts'
 import { PrometheusSerializer, type SerializerOptions } from './serializer.ts'
 
+/** The producer of snapshots, and the settings of the text. */
 export type PrometheusReaderOptions = SerializerOptions & { readonly producer: MetricProducer }
 
 /**

@@ -24,6 +24,7 @@ import type { PROMETHEUS_SETTINGS } from './settings.ts'
 
 type PrometheusSettings = Values<typeof PROMETHEUS_SETTINGS>['prometheus']
 
+/** The settings of the text. */
 export type SerializerOptions = Pick<PrometheusSettings, 'target_info' | 'scope_labels'> &
   Partial<Pick<PrometheusSettings, 'created'>>
 
@@ -32,6 +33,7 @@ interface Family {
   text: string
 }
 
+/** Writes metric data as text; it keeps the label text of each attributes object. */
 export class PrometheusSerializer {
   readonly #options: SerializerOptions
   readonly #labels = new WeakMap<Attributes, string>()

@@ -26,4 +26,5 @@ const prometheus = {
   }),
 }
 
+/** The section `prometheus` of the schema, as far as it is about the text. */
 export const PROMETHEUS_SETTINGS = { prometheus }

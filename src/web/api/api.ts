@@ -11,6 +11,7 @@ export interface ExplainAnswer {
   readonly body: object
 }
 
+/** The parts of the agent that the API answers from. */
 export interface ApiSources {
   /** What was recorded, up to a moment ago. */
   readonly look: () => Promise<Observation>

@@ -21,6 +21,8 @@ const SPARK_SECONDS = 300
 const INSTANCE = Math.round(performance.timeOrigin)
 
 /**
+ * The changes of all entities since a revision; everything for a client of another instance.
+ *
  * @param since the revision that the client has, of this instance.
  * @param hasSparks whether the last minutes of CPU are wanted, too.
  */

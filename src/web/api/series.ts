@@ -7,6 +7,8 @@ import { downsample } from './live.ts'
 const MOST_POINTS = 2000
 
 /**
+ * The recorded past of one entity.
+ *
  * @param from seconds since the epoch; the beginning of what is kept by default.
  * @returns undefined when there is no such entity, or nothing of its past.
  */

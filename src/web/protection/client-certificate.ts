@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls'
 /** What is asked of clients: `none`, `requested`, `any` one, `verified-if-given` or a `verified` one. */
 export type ClientCertificate = 'none' | 'requested' | 'any' | 'verified-if-given' | 'verified'
 
+/** What clients must present in a TLS handshake. */
 export interface ClientDemands {
   readonly clientCertificate: ClientCertificate
   /** A certificate has to have one of these alternative names; undefined for any. */

@@ -4,6 +4,7 @@ import { plainText, type Reply } from '../reply.ts'
 import { type Credentials, Passwords } from './passwords.ts'
 import { type RateLimit, TokenBucket } from './rate-limit.ts'
 
+/** Users, headers and the rate limit of the server. */
 export interface GuardSettings {
   readonly headers: Readonly<Record<string, string>>
   /** Bcrypt hashes by user; empty when no user is required. */
@@ -12,11 +13,16 @@ export interface GuardSettings {
   readonly rateLimit: RateLimit | undefined
 }
 
+/** Answers a request, whatever its path. */
 export type Answer = (request: IncomingMessage) => Promise<Reply>
 
 const CHALLENGE = { 'WWW-Authenticate': 'Basic realm="otel-interrogator", charset="UTF-8"' }
 
-/** @param settings gives them as they are at a request. */
+/**
+ * Puts authentication, headers and the rate limit before an answer.
+ *
+ * @param settings gives them as they are at a request.
+ */
 export function guard(answer: Answer, settings: () => GuardSettings): Answer {
   const passwords = new Passwords()
   const bucket = new TokenBucket()

@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { compare } from 'bcryptjs'
 
+/** User and password of a request. */
 export interface Credentials {
   readonly user: string
   readonly password: string
@@ -12,6 +13,7 @@ const MOST_REMEMBERED = 100
 /** Checks that may wait for their turn; each takes a core for some 70 ms or more. */
 const MOST_WAITING = 16
 
+/** Checks passwords against bcrypt hashes; correct ones are remembered as a digest. */
 export class Passwords {
   /** Credentials are remembered as a digest, under a key that ends with the process. */
   readonly #key = randomBytes(32)

@@ -1,5 +1,6 @@
 /** A token bucket: so many requests at once, and then one in each interval. */
 
+/** The limit of a token bucket. */
 export interface RateLimit {
   /** Milliseconds in which one more request may come. */
   readonly interval: number
@@ -7,6 +8,7 @@ export interface RateLimit {
   readonly burst: number
 }
 
+/** A token bucket; its limit may change at any request. */
 export class TokenBucket {
   #limit: RateLimit | undefined
   #tokens = 0

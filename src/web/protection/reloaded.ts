@@ -1,6 +1,7 @@
 /** A value that is read from files, and read again when they have changed. */
 import { ChangedFiles } from '../../lib/changed-files.ts'
 
+/** How a value is read, refused and reported. */
 export interface ReloadedOptions<T> {
   /** Reads the value; calls `onFile` with each path before it reads the file. Throws when it is wrong. */
   readonly read: (onFile: (path: string) => void) => T
@@ -10,6 +11,7 @@ export interface ReloadedOptions<T> {
   readonly onReload: (failure: string | undefined) => void
 }
 
+/** A value of files; the last valid one stays when the files become wrong. */
 export class Reloaded<T> {
   readonly #options: ReloadedOptions<T>
   readonly #files = new ChangedFiles()

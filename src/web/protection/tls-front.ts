@@ -9,6 +9,7 @@ import {
 } from 'node:tls'
 import { type ClientDemands, isWelcome } from './client-certificate.ts'
 
+/** The certificate and key of the server, and what clients must present. */
 export interface TlsSettings extends ClientDemands {
   readonly context: SecureContextOptions
 }

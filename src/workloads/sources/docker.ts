@@ -2,7 +2,9 @@
 import { request } from 'node:http'
 import type { Container, Listing, NameSource, Pod } from '../names.ts'
 
+/** Usual paths of Docker's socket, the first that exists is used. */
 export const DOCKER_SOCKETS = ['/run/docker.sock', '/var/run/docker.sock']
+/** Usual paths of Podman's socket. */
 export const PODMAN_SOCKETS = ['/run/podman/podman.sock']
 
 /** The only thing that is ever asked: running containers (Docker Engine API, ContainerList). */
@@ -19,6 +21,7 @@ interface ListedContainer {
   readonly Labels?: unknown
 }
 
+/** A source of names that lists the containers of Docker or Podman. */
 export class DockerSource implements NameSource {
   readonly name: 'docker' | 'podman'
   readonly #socket: string

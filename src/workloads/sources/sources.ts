@@ -9,10 +9,13 @@ import { inClusterServer, SERVICE_ACCOUNT_FILES } from './kubernetes/credentials
 import { KubeletSource } from './kubernetes/kubelet.ts'
 import { KubernetesSource } from './kubernetes/kubernetes.ts'
 
+/** A source that the setting `workloads.sources` can name. */
 export type SourceName = 'cri' | 'kubelet' | 'kubernetes' | 'docker' | 'podman'
 
+/** The settings of sources of names. */
 export type SourceSettings = Values<typeof WORKLOAD_SETTINGS>['workloads']
 
+/** What is known of the node when sources are chosen. */
 export interface SourceContext {
   /** Name of this node's Node object; undefined where it isn't known. */
   readonly nodeName: string | undefined
@@ -27,7 +30,11 @@ export class SourceError extends Error {
   override name = 'SourceError'
 }
 
-/** @throws SourceError */
+/**
+ * Creates the sources of names that the settings ask for, in the order of precedence.
+ *
+ * @throws SourceError
+ */
 export function createSources(settings: SourceSettings, context: SourceContext): NameSource[] {
   const { sources } = settings
   if (sources.includes('none')) return []

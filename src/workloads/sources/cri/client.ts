@@ -29,6 +29,7 @@ const DEADLINE = 10_000
 /** A node with thousands of containers lists some megabytes. */
 const LARGEST_ANSWER = 64 * 1024 * 1024
 
+/** Calls the read-only methods of the CRI on one socket. */
 export class CriClient {
   readonly #socket: string
   readonly #client: Client

@@ -19,6 +19,7 @@ const EXITED = 2
 /** What a runtime gives for the image where it doesn't keep what the user wrote: containerd before 1.7. */
 const IMAGE_ID = /^(?:sha256:)?[0-9a-f]{64}$/
 
+/** A source of names that lists the containers of a CRI runtime. */
 export class CriSource implements NameSource {
   readonly name = 'cri'
   readonly #client: CriClient

@@ -41,7 +41,11 @@ export interface Image {
   digests: string[]
 }
 
-/** @throws ProtobufError */
+/**
+ * Decodes a VersionResponse.
+ *
+ * @throws ProtobufError
+ */
 export function readVersion(bytes: Buffer): RuntimeVersion {
   const version = { name: '', version: '' }
   readFields(bytes, (number, value) => {
@@ -51,17 +55,29 @@ export function readVersion(bytes: Buffer): RuntimeVersion {
   return version
 }
 
-/** @throws ProtobufError */
+/**
+ * Decodes a ListPodSandboxResponse.
+ *
+ * @throws ProtobufError
+ */
 export function readSandboxes(bytes: Buffer): Sandbox[] {
   return readList(bytes, readSandbox)
 }
 
-/** @throws ProtobufError */
+/**
+ * Decodes a ListContainersResponse.
+ *
+ * @throws ProtobufError
+ */
 export function readContainers(bytes: Buffer): ListedContainer[] {
   return readList(bytes, readContainer)
 }
 
-/** @throws ProtobufError */
+/**
+ * Decodes a ListImagesResponse.
+ *
+ * @throws ProtobufError
+ */
 export function readImages(bytes: Buffer): Image[] {
   return readList(bytes, readImage)
 }

@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { type Credentials, type Peer, readCredentials } from './credentials.ts'
 import { PeerError, refusal, transportError } from './peer-error.ts'
 
+/** Limits and callbacks of one request. */
 export interface GetOptions {
   readonly signal: AbortSignal
   /** Milliseconds without a byte after which the connection is given up. */
@@ -24,6 +25,7 @@ const LARGEST_REFUSAL = 8192
 /** A peer that vanished without a word is noticed by the kernel sooner than by its silence. */
 const PROBE_AFTER = 30_000
 
+/** Sends GET requests to one server. */
 export class Client {
   /** For messages. */
   readonly address: string

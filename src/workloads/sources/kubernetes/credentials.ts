@@ -40,6 +40,7 @@ export function inClusterServer(env: NodeJS.ProcessEnv): Pick<Peer, 'host' | 'po
   return { host, port }
 }
 
+/** The token and the trusted certificate authorities of one request. */
 export interface Credentials {
   readonly token: string
   /** Undefined where any certificate is taken. */

@@ -1,5 +1,6 @@
 /** Access to JSON of unknown shape: what is of another type than expected counts as absent. */
 
+/** A JSON object whose members are of unknown type. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 const NOTHING: JsonObject = {}
@@ -9,6 +10,7 @@ export function object(value: unknown): JsonObject {
   return typeof value === 'object' && value !== null ? (value as JsonObject) : NOTHING
 }
 
+/** The array, or an empty one. */
 export function array(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }

@@ -5,6 +5,7 @@ import type { Peer } from './credentials.ts'
 import { readPodList } from './pod-list.ts'
 import { PodStore } from './pod-store.ts'
 
+/** The address and credentials of the kubelet, and the labels and annotations to keep. */
 export interface KubeletOptions {
   /** Usually the node's address and port 10250. */
   readonly peer: Peer
@@ -30,6 +31,7 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'does this kubelet serve its pods (enableDebuggingHandlers)?',
 }
 
+/** A source of names that lists the pods of this node's kubelet. */
 export class KubeletSource implements NameSource {
   readonly name = 'kubelet'
   readonly hidesSandboxes = true

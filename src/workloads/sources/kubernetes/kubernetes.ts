@@ -9,6 +9,7 @@ import { PodApi } from './pod-api.ts'
 import { PodStore } from './pod-store.ts'
 import type { WatchEvent } from './watch-events.ts'
 
+/** The API server, the node and the times of list and watch. */
 export interface KubernetesOptions {
   readonly peer: Peer
   /** `metadata.name` of this node's Node. */
@@ -49,6 +50,7 @@ const SETTLE_TIME = 5000
 /** After these it would not help to ask for the same again: only a list goes on. After others the watch does. */
 const LOST: ReadonlySet<string> = new Set([GONE, '400', 'garbage', 'too-large'])
 
+/** A source of names that lists and watches the pods of this node at the API server. */
 export class KubernetesSource implements NameSource {
   readonly name = 'kubernetes'
   readonly hidesSandboxes = true

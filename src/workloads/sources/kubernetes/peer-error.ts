@@ -1,6 +1,7 @@
 /** What goes wrong between us and a kubelet or an API server, as one kind of error. */
 import type { IncomingHttpHeaders } from 'node:http'
 
+/** A request to a kubelet or an API server that failed. */
 export class PeerError extends Error {
   override readonly name = 'PeerError'
   /**
@@ -57,6 +58,7 @@ export interface Refusal {
   readonly token: string
 }
 
+/** The error of an answer with another status than 200. */
 export function refusal(refused: Refusal): PeerError {
   const { url, status, statusMessage, headers, body, hint, token } = refused
   const said = (statusOf(body)?.message ?? body).replaceAll(token, '…').replace(/\s+/g, ' ').trim()

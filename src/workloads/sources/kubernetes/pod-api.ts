@@ -4,6 +4,7 @@ import { PeerError } from './peer-error.ts'
 import { readPodList } from './pod-list.ts'
 import { type WatchEvent, WatchParser } from './watch-events.ts'
 
+/** The client, the node and the times of the two requests. */
 export interface PodApiOptions {
   readonly client: Client
   readonly nodeName: string
@@ -27,6 +28,7 @@ const LARGEST_PAGE = 64 * 1024 * 1024
 const UNAUTHORIZED =
   'the token is not valid here: has it expired, or is it of another cluster or of an account that is gone?'
 
+/** Lists and watches the pods of one node. */
 export class PodApi {
   readonly #options: PodApiOptions
 

@@ -2,6 +2,7 @@
 import type { Container, KeptKeys, Listing, Pod } from '../../names.ts'
 import { isOver, type PodEntry, parsePod, uidOf } from './pod.ts'
 
+/** The pods of a node, kept up to date by the events of a watch. */
 export class PodStore {
   /** Pods without uid or names, which are left out. */
   omitted = 0

@@ -2,6 +2,7 @@
 import type { Container, KeptKeys, Pod } from '../../names.ts'
 import { array, object, text } from './json.ts'
 
+/** A pod and its containers. */
 export interface PodEntry {
   readonly pod: Pod
   readonly containers: readonly Container[]

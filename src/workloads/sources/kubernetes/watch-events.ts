@@ -2,6 +2,7 @@
 import { object, text } from './json.ts'
 import { errorEvent, PeerError } from './peer-error.ts'
 
+/** One event of a watch. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
   readonly object: unknown
@@ -16,6 +17,7 @@ export const LARGEST_POD = 8 * 1024 * 1024
 
 const NEWLINE = 0x0a
 
+/** Divides the bytes of a watch into events. */
 export class WatchParser {
   readonly #url: string
   #rest: Buffer[] = []
