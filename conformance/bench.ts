@@ -1,5 +1,5 @@
 /**
- * The benchmark: what a collection costs, beside process-exporter and beside the mere reading of the files.
+ * The benchmark: the cost of a collection, compared with process-exporter and with only reading the files.
  *
  * All are measured in turn in one run, so that what else the machine does hits all alike: quote the ratios.
  */

@@ -1,11 +1,11 @@
-/** What a check is: one file in `checks/`, found by its name. */
+/** The interface of a check. Each check is a file in `checks/`, selected by its name. */
 import type { Scope } from './support/children.ts'
 
 export interface Check {
   /** One line: what is compared with what. */
   readonly title: string
   /**
-   * Runs the check and gives its figure.
+   * Runs the check and returns its result in words.
    *
    * @throws MissingPeer when its peer can't be had; anything else when what it compares doesn't hold.
    */

@@ -1,4 +1,4 @@
-/** The program as it is started: exit codes, signals, and what it says. */
+/** The program as it is started: exit codes, signals, and output. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** A crowd of idle processes for measurements, in groups that both agents name by the same rules. */
+/** Many idle processes for measurements, which both programs group by the same rules. */
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-/** What a collection of perf events costs while containers come and go, and that no descriptor is left behind. */
+/** Cost of collecting perf events while containers start and stop; no descriptor may leak. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What the telemetry pipeline costs by itself: observing, one snapshot, both readers. */
+/** Cost of the telemetry pipeline alone: observing, one snapshot, both readers. */
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'

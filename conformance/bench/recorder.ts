@@ -1,4 +1,4 @@
-/** What the recorder costs: samples of many real cgroups, and the past of many groups. */
+/** Cost of the recorder: samples of many real cgroups, and the history of many groups. */
 import { closeSync, existsSync, mkdirSync, openSync, readSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'

@@ -1,4 +1,4 @@
-/** The programs that are measured: each collects once when it is told to, and its CPU time is known. */
+/** The programs that are measured: each collects once on request, and reports its CPU time. */
 import { on, once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What it costs to know whose processes are: the same tree with names for all containers, and with nobody's. */
+/** Cost of workload ownership: the same tree with names for all containers, and with none. */
 import { cgroupOwner } from '../../src/workloads/cgroup-path.ts'
 import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
@@ -40,7 +40,7 @@ export async function measureWorkloads(print: (line: string) => void): Promise<v
     for (let round = 0; round < ROUNDS + 2; round++) {
       const resolved = await cpu(() => subjects.resolved.sampler.snapshot())
       const plain = await cpu(() => subjects.plain.sampler.snapshot())
-      // The first collections judge all processes.
+      // The first collections classify all processes.
       if (round >= 2) ratios.push(resolved / plain)
     }
     ratios.sort((a, b) => a - b)

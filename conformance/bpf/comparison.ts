@@ -1,4 +1,4 @@
-/** Compares the records of the task iterator with what procfs says of the same processes right before and after. */
+/** Compares the records of the task iterator with procfs values of the same processes, read just before and after. */
 import { CpuTimes } from '../../src/kernel/bpf/cpu-times.ts'
 import type { TaskIterator } from '../../src/kernel/bpf/task-iterator.ts'
 import { PROCESS, TASK, TaskRecords, WORD } from '../../src/kernel/bpf/task-records.ts'

@@ -5,7 +5,7 @@ import { makeArm64Image } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
 
 const UID = '2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
-/** Cgroups within cgroups: whoever runs in the lowest one runs in all of them. */
+/** Nested cgroups: a process in the innermost one counts in all of them. */
 const ABOVE = ['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a/b/c/d/kubepods', 'a/b/c/d/kubepods/burstable']
 const POD = `/sys/fs/cgroup/${ABOVE.at(-1)}/pod${UID}`
 const ID = 'a'.repeat(64)

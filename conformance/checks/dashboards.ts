@@ -34,7 +34,7 @@ const LIMITS = { cpu_quota: 20_000, cpu_period: 100_000, memory_limit_in_bytes: 
 const TASKS = 100
 /** Bytes in a second: more than it can. */
 const WRITTEN = 10 ** 10
-/** The kernel takes the second one of whoever has SYS_RESOURCE only: a file that could not be read. */
+/** The kernel accepts the second trigger only with CAP_SYS_RESOURCE: without it the file counts as unreadable. */
 const TRIGGERS = 'cpu:some:100ms:2s,io:some:100ms:1s'
 const WITHOUT_SYS_RESOURCE = ['setpriv', '--bounding-set', '-sys_resource']
 /** Seconds; that something has happened takes no more than some scrapes. */

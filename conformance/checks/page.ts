@@ -192,7 +192,7 @@ async function explains(page: Page, url: string, pid: number): Promise<void> {
   require(stranger === 200, `explain on loopback answers ${stranger}`)
 }
 
-/** Whoever starts a process, or a container, chooses names. */
+/** Names of processes and containers are chosen by their users. */
 const survivesNames: Part = async ({ scope, print }, browser, pictures) => {
   const socket = await startHostile(scope)
   const agent = await startAgent(scope, [...RECORDED, `--workloads.cri-socket=${socket}`], RULES)

@@ -83,7 +83,7 @@ async function compareNode(
   const ours = processGroups(tree.root, {
     rules,
     children,
-    // Without children process-exporter judges the others again every time, asked or not.
+    // Without children process-exporter classifies the other processes again at every scrape, regardless of -recheck.
     recheck: recheck || !children,
     threads,
     smaps,

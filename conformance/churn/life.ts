@@ -1,4 +1,4 @@
-/** Cgroups that are made, used, and removed: of containers, and of services that are made anew under their path. */
+/** Cgroups that are created, used and removed: of containers, and of services that are created again under the same path. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, globSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'

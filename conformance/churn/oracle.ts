@@ -1,4 +1,4 @@
-/** Holds what a receiver gets against the data model of OpenTelemetry's metrics, and adds it up. */
+/** Checks received metrics against OpenTelemetry's data model, and adds them up. */
 import type { ExportRequest, KeyValue, Metric, Point } from './receiver.ts'
 
 export type Temporality = 'cumulative' | 'delta'

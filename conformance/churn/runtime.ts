@@ -1,4 +1,4 @@
-/** A container runtime that knows the names it is told: for containers whose names become known late. */
+/** A container runtime with given names, for containers whose names become known late. */
 import { fileURLToPath } from 'node:url'
 import {
   loadPackageDefinition,

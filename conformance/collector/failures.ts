@@ -1,4 +1,4 @@
-/** What befalls a Collector, and that data goes on: killed, hanging, taking small messages only. */
+/** Failures of a Collector that data must survive: killed, hanging, accepting small messages only. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'

@@ -1,4 +1,4 @@
-/** The Collector's own reader of processes, its `process` scraper, beside ours on the same processes. */
+/** The Collector's own reader of processes, its `process` scraper, compared with the agent on the same processes. */
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'

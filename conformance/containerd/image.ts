@@ -1,4 +1,4 @@
-/** A container image made on the spot: busybox, and programs that look like KubeVirt's; there may be no registry. */
+/** A container image built locally, without a registry: busybox, and programs with the names of KubeVirt's. */
 import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What the machine can't give, by the agent's own word: measurements whose panels may be empty. */
+/** Measurements that the machine doesn't have, as the agent's own metrics show: their panels may be empty. */
 
 import { type Measure, measure } from '../../deploy/generate/dashboards/queries.ts'
 import { FILE_METRICS, LEVELS, rowKey } from '../../src/collectors/cgroups/definitions.ts'

@@ -1,4 +1,4 @@
-/** The Helm chart, rendered and held against the kustomize builds: both are the same manifests. */
+/** The Helm chart, rendered and compared with the kustomize builds: both must give the same manifests. */
 
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'

@@ -1,4 +1,4 @@
-/** Makes of a container in a manifest what a kubelet asks the runtime for. */
+/** Turns a container of a manifest into the request that a kubelet makes to the runtime. */
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerConfig } from '../containerd/runtime.ts'

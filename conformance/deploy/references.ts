@@ -1,4 +1,4 @@
-/** What an API server takes and a node then can't run: names in objects that mean nothing. */
+/** References between objects that an API server accepts and a node can't resolve. */
 import type { Container, KubeObject, Labels, PodTemplate } from './manifests.ts'
 import { podsOf } from './manifests.ts'
 

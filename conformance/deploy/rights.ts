@@ -1,4 +1,4 @@
-/** Holds what the manifests ask for against the page that has to say why: docs/security.md. */
+/** Compares the rights in the manifests with docs/security.md, which has to give the reason of each. */
 import { readFileSync } from 'node:fs'
 import type { Container, KubeObject } from './manifests.ts'
 import { agentsOf, initContainersOf, podsOf } from './manifests.ts'

@@ -1,4 +1,4 @@
-/** Holds variables, flags and files of the agent's containers against the agent. */
+/** Checks variables, flags and files of the agent's containers by running the agent with them. */
 import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { run, type Scope } from '../support/children.ts'

@@ -1,4 +1,4 @@
-/** The command that starts the agent is written where it must be; here it is seen that it is the same everywhere. */
+/** Checks that all copies of the agent's start command are equal. */
 import { readFileSync } from 'node:fs'
 
 const ROOT = new URL('../../', import.meta.url)

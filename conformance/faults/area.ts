@@ -1,4 +1,4 @@
-/** What faults are made of: procfs trees, cgroup trees, configurations, clients. */
+/** The areas of generated faults: procfs trees, cgroup trees, configurations, clients. */
 import type { Scope } from '../support/children.ts'
 import type { Watch } from './watch.ts'
 

@@ -1,4 +1,4 @@
-/** Files whose reading blocks: FIFOs that nobody writes to. */
+/** Files that block when they are read: FIFOs without a writer. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, linkSync, lstatSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** The collector of cgroups on a made-up tree, seen as Prometheus does. */
+/** The collector of cgroups on a generated tree, scraped like Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'

@@ -1,4 +1,4 @@
-/** Made-up files of a cgroup, in the forms that the kernel writes. */
+/** Generated files of a cgroup, in the formats of the kernel. */
 import type { Dice } from '../support/random.ts'
 
 /** The content of each file, by the version of the hierarchy. */

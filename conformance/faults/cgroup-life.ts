@@ -1,4 +1,4 @@
-/** A tree of cgroups whose files are wrong in ever new ways, and what must hold nevertheless. */
+/** A tree of cgroups with generated faults in its files, and the invariants that hold nevertheless. */
 import {
   chmodSync,
   existsSync,

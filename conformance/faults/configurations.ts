@@ -1,4 +1,4 @@
-/** Configurations from a grammar: each is taken, or refused in words that say where and what. */
+/** Configurations from a grammar: each is accepted, or refused with an error that says where and what. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Far more of everything than any node has: the collectors give way, and keep to the limit of series. */
+/** Far more of everything than any node has: the collectors yield to other work, and stay within the limit of series. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Clients of a web server that are slow, broken or hostile, as a seed says. */
+/** Clients of a web server that are slow, broken or hostile, generated from a seed. */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectSecurely } from 'node:tls'

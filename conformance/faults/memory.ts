@@ -1,4 +1,4 @@
-/** Made-up trees live in memory where there is room: there files are made several times faster than on a disk. */
+/** Generated trees are on a tmpfs where there is room, where creating files is several times faster than on a disk. */
 import { statfsSync } from 'node:fs'
 import type { Scope } from '../support/children.ts'
 

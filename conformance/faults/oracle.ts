@@ -1,4 +1,4 @@
-/** What the collector may say of processes, each in a group of its own: at most what their files have said so far. */
+/** Upper bounds of the collector's values, from the files of processes that are each in a group of their own. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sample } from '../../test/support/exposition.ts'

@@ -1,4 +1,4 @@
-/** What must hold for a page of metrics whatever was read, and from one page to the next. */
+/** Invariants of a page of metrics, and from one page to the next. */
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
 

@@ -1,5 +1,5 @@
 /**
- * What the files of a process say, read anew with regular expressions: slow, simple, and without a line of the agent's.
+ * Values of the files of a process, parsed with regular expressions: slow, simple, and independent of the agent's code.
  * Undefined stands for what is missing or wrong.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'

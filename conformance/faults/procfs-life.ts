@@ -1,5 +1,5 @@
 /**
- * A node whose procfs is wrong in ever new ways while the collector looks at it, and what must hold nevertheless.
+ * A node with generated faults in its procfs while the collector reads it, and the invariants that hold nevertheless.
  *
  * Every process has a group of its own, named by its PID: so each value can be compared with what the files of that
  * process say, read once more by other means.

@@ -1,4 +1,4 @@
-/** A procfs in which things vanish while it is read: just before any reading, as a seed says. */
+/** A procfs whose files vanish while it is read, just before a reading, chosen by a seed. */
 import { rmSync } from 'node:fs'
 import { Procfs, type ProcfsOptions } from '../../src/kernel/procfs/procfs.ts'
 import type { Dice } from '../support/random.ts'

@@ -1,4 +1,4 @@
-/** Watches what must never happen, whatever is read: a stalled event loop, or an error that nobody catches. */
+/** Watches for a blocked event loop and for uncaught errors, which must never happen. */
 import { require } from '../check.ts'
 
 /** CPU time in milliseconds for which anything may hold the event loop. */

@@ -10,7 +10,7 @@ export const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
   : '/sys/fs/cgroup'
 
 /**
- * Makes a cgroup, with those above it; at the end they are removed, with whoever is in them (cgroup.kill, Linux 5.14;
+ * Makes a cgroup, with those above it; at the end they are removed, and the processes in them killed (cgroup.kill, Linux 5.14;
  * in a hierarchy of v1 they must have ended before).
  */
 export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string, root = CGROUP2): string {
@@ -35,7 +35,7 @@ function isPopulated(directory: string): boolean {
     : readFileSync(join(directory, 'cgroup.procs'), 'utf8') !== ''
 }
 
-/** Puts a process into a cgroup; whoever is in it ends with it. */
+/** Moves a process into a cgroup; it is killed when the cgroup is removed. */
 export function intoCgroup(scope: Scope, pid: number, path: string): void {
   writeFileSync(join(makeCgroup(scope, path), 'cgroup.procs'), String(pid))
 }

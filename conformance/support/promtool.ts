@@ -8,7 +8,7 @@ const KNOWN =
   /^(namedprocess_scrape_\w+ counter metrics should have "_total"|(namedprocess_namegroup_thread|(procgroup|workload|container|k8s_pod|cgroup|process)_(\w+))_count non-histogram and non-summary metrics should not have "_count") suffix$/
 
 /**
- * Lets promtool judge the text.
+ * Lints the text with promtool.
  *
  * @returns what to print.
  * @throws when it finds what is not known.

@@ -1,6 +1,6 @@
 /**
- * The whole agent on the trees of three kernels: everything that it says on /metrics and by OTLP, as files that are
- * read in a diff. A change of one definition shows as the lines that it changes.
+ * The whole agent on the trees of three kernels: its complete /metrics and OTLP output, as files that are
+ * reviewed in a diff. A change of one definition shows as the lines that it changes.
  *
  * The trees have the formats that these kernels print; their figures are made up. After a deliberate change:
  * `npm run golden`.

@@ -1,4 +1,4 @@
-/** Reads that block, made of FIFOs that nobody writes to. */
+/** Reads that block; the files are FIFOs without a writer. */
 import { execFileSync } from 'node:child_process'
 import {
   closeSync,

@@ -1,4 +1,4 @@
-/** Files that stay open, of real cgroups. */
+/** Cached descriptors of files of real cgroups. */
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'

@@ -1,4 +1,4 @@
-/** A container runtime that says what a test wants: a gRPC server on a real socket, which answers in bytes. */
+/** A container runtime with given answers: a gRPC server on a real socket, which answers in bytes. */
 import { Server, ServerCredentials, type sendUnaryData, status } from '@grpc/grpc-js'
 
 /** A field of protobuf's wire format: a number, or a text or message. */

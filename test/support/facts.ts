@@ -1,4 +1,4 @@
-/** A process as rules see it, for tests that name only what they are about. */
+/** Facts of a process, of which a test sets only those that it is about. */
 import type { ProcessFacts } from '../../src/collectors/process-groups/classify/facts.ts'
 import type { Rules } from '../../src/collectors/process-groups/classify/matcher.ts'
 

@@ -1,5 +1,5 @@
 /**
- * What process-exporter 0.7.10 says of small nodes, step by step, its mistakes included. The same cases run on
+ * Output of process-exporter 0.7.10 for small nodes, step by step, its mistakes included. The same cases run on
  * the real program (conformance) and on the agent with `compat.process_exporter: strict` (test).
  */
 import type { GroupOptions } from './process-groups.ts'

@@ -1,4 +1,4 @@
-/** Holds samples against what a golden case expects. */
+/** Compares samples with the expectations of a golden case. */
 import type { Sample } from './exposition.ts'
 import type { Expected } from './golden-cases.ts'
 

@@ -1,4 +1,4 @@
-/** Objects of the Kubernetes API as servers write them, with the parts that are of no use to us. */
+/** Objects of the Kubernetes API as servers send them, unused fields included. */
 
 export interface KubePod {
   readonly kind: 'Pod'

@@ -1,4 +1,4 @@
-/** A source of names that a test decides on. */
+/** A source of names with given answers. */
 import type { Container, Listing, NameSource, Pod } from '../../src/workloads/names.ts'
 
 export class TestSource implements NameSource {

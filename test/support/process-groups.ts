@@ -1,4 +1,4 @@
-/** The collector of process groups on a procfs tree, seen as Prometheus does. */
+/** The collector of process groups on a procfs tree, scraped like Prometheus does. */
 import { emptyResource } from '@opentelemetry/resources'
 import {
   compileRules,

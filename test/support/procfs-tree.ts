@@ -1,4 +1,4 @@
-/** Procfs trees made for a test, in the forms that the kernel writes. */
+/** Generated procfs trees, in the formats of the kernel. */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** The program as it is started, with what it prints. */
+/** Runs the program, and collects its output. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** An OTLP/gRPC receiver, made from the published .proto files: an opinion on our requests that isn't ours. */
+/** An OTLP/gRPC receiver, made from the published .proto files: so requests are parsed by independent code. */
 import { fileURLToPath } from 'node:url'
 import {
   loadPackageDefinition,

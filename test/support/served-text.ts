@@ -1,4 +1,4 @@
-/** What a collector gives, as a scrape has it. */
+/** The Prometheus text of a collector's metrics. */
 import type { Meter } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import { now } from '../../src/telemetry/clock.ts'

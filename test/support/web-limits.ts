@@ -1,4 +1,4 @@
-/** What clients may ask of a server in tests: what they may by default, but for what a test is about. */
+/** Limits of a server in tests: the defaults, except for those that a test is about. */
 import { loadConfig } from '../../src/config/load.ts'
 import type { WebLimits } from '../../src/web/server.ts'
 

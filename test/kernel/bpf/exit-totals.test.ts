@@ -1,4 +1,4 @@
-/** What the kernel counts of processes that end, beside what it tells their parent (getrusage(2)). */
+/** The kernel's counts of exited processes, compared with getrusage(2) of their parent. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
  * How groups add up, on fabricated procfs trees. Where a case has the same expectation as process-exporter,
- * its figures are those that process-exporter 0.7.10 printed.
+ * its values are those that process-exporter 0.7.10 printed.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'

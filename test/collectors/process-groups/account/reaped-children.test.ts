@@ -1,4 +1,4 @@
-/** What processes used that nobody saw: only their parents' waited-for times tell. */
+/** Usage of processes that were never read: only the reaped times of their parents show it. */
 import test, { type ExecutionContext } from 'ava'
 import { processGroups } from '../../../support/process-groups.ts'
 import { type Process, ProcfsTree } from '../../../support/procfs-tree.ts'

@@ -1,4 +1,4 @@
-/** Who belongs to which group; figures as process-exporter 0.7.10 gives them. */
+/** Assignment of processes to groups; expected values are those of process-exporter 0.7.10. */
 import test, { type ExecutionContext } from 'ava'
 import { type GroupOptions, processGroups } from '../../../support/process-groups.ts'
 import { ProcfsTree } from '../../../support/procfs-tree.ts'
@@ -37,7 +37,7 @@ test('or they do not, when that is not wanted', async (t) => {
   t.deepEqual(Object.fromEntries(await counts()), { par: 1, own: 1 })
 })
 
-test('a verdict stands: after re-parenting, after the parent has ended, for new grandchildren', async (t) => {
+test('a classification stays valid after re-parenting, after the exit of the parent, and for new grandchildren', async (t) => {
   const { procfs, add, counts } = family(t)
   await counts()
   add(101, 'kid', 1)

@@ -1,4 +1,4 @@
-/** What rules can do here and can't in process-exporter. */
+/** Extensions of rules over those of process-exporter. */
 import test, { type ExecutionContext } from 'ava'
 import type { ProcessNameItem } from '../../../../src/collectors/process-groups/classify/matcher.ts'
 import { type GroupOptions, processGroups } from '../../../support/process-groups.ts'
@@ -139,7 +139,7 @@ test('a process that rewrites its title is noticed where that is wanted', async 
   t.deepEqual(await rewrite('exec'), [1, undefined])
 })
 
-test('a process that has ended counts once, also while its successor of the same PID cannot be judged', async (t) => {
+test('an exited process counts once, also while the next process with its PID cannot be classified', async (t) => {
   const procfs = node(t, { 100: {}, 101: {} })
   const groups = processGroups(procfs.root)
   const exits = async () => (await groups.collect()).get('procgroup_process_exits_total{app}')
@@ -149,7 +149,7 @@ test('a process that has ended counts once, also while its successor of the same
   t.is(await exits(), 1)
 })
 
-test('a process whose new program could not be judged is judged at the next collection', async (t) => {
+test('a process whose new program could not be classified is classified at the next collection', async (t) => {
   const procfs = node(t, { 100: { comm: 'shell' } })
   const groups = processGroups(procfs.root)
   t.is((await groups.collect()).get('num_procs{shell}'), 1)

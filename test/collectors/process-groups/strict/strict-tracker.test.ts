@@ -1,4 +1,4 @@
-/** The agent told to be strict, against figures that process-exporter 0.7.10 printed. */
+/** The agent in strict mode, compared with values that process-exporter 0.7.10 printed. */
 import test from 'ava'
 import { parseSamples } from '../../../support/exposition.ts'
 import { GOLDEN_CASES } from '../../../support/golden-cases.ts'

@@ -1,4 +1,4 @@
-/** Processes whose files do not answer, made of FIFOs that nobody writes to. */
+/** Processes whose files block; they are FIFOs without a writer. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Descriptors on the real procfs: those that processes have, and those that the collector keeps. */
+/** Descriptors on the real procfs: those of processes, and those that the collector caches. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
@@ -49,22 +49,22 @@ for (const strict of [false, true]) {
       const procfs = new Procfs('/proc', { openFiles: 10_000 })
       t.teardown(() => procfs.close())
       const groups = processGroups('/proc', { procfs, strict, smaps: false, threads: false })
-      const kept = () => children.filter(({ pid }) => keptFiles().includes(`/proc/${pid}/stat`))
+      const cached = () => children.filter(({ pid }) => cachedFiles().includes(`/proc/${pid}/stat`))
       await groups.collect()
-      t.is(kept().length, 3)
+      t.is(cached().length, 3)
       for (const child of children) {
         child.kill('SIGKILL')
         await once(child, 'exit')
       }
       await groups.collect()
       await groups.collect()
-      t.is(kept().length, 0)
+      t.is(cached().length, 0)
     },
   )
 }
 
 /** Paths of the files that this process has open. */
-function keptFiles(): string[] {
+function cachedFiles(): string[] {
   return readdirSync('/proc/self/fd').flatMap((descriptor) => {
     try {
       return readlinkSync(`/proc/self/fd/${descriptor}`)

@@ -1,4 +1,4 @@
-/** Tasks that have not run since the last look: their files are not read again. */
+/** Tasks that have not run since they were last read: their files are not read again. */
 import test, { type ExecutionContext } from 'ava'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../../../src/kernel/procfs/schedstat.ts'

@@ -1,4 +1,4 @@
-/** Procfs and the kernel's task iterator give the same; what goes wrong with the one is made good by the other. */
+/** Procfs and the kernel's task iterator give the same values; procfs replaces an iterator that fails. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'

@@ -1,4 +1,4 @@
-/** A collection lets others run however much there is to do for one process, or how many groups there are. */
+/** A collection yields to other work, however many threads a process has and however many groups there are. */
 import test from 'ava'
 import { TimeSlice } from '../../../../src/telemetry/time-slice.ts'
 import { processGroups } from '../../../support/process-groups.ts'
