@@ -135,10 +135,12 @@ async function checkBuild(
     parts.push(`${NAMELESS.has(name) ? 'ids' : 'names'} right after ${named.toFixed(1)} s`)
   }
   if (name === BY_BPF) {
-    const source = (await build.samples()).find(({ name }) => name === 'procgroup_source_active')
-    require(source?.labels.procgroup_source ===
-      'bpf', `processes are read by ${source?.labels.procgroup_source}`)
-    parts.push('by the iterator that its init container has pinned')
+    // It could be opened and read without any right. Its numbers are those of the machine, of which this node is a namespace.
+    const log = await build.log()
+    require(log.includes(
+      'the iterator does not show the agent itself: it is in another PID namespace',
+    ), `the pinned iterator is not read: ${log}`)
+    parts.push('reads the iterator that its init container has pinned')
   }
   if (gateway !== undefined) {
     const { containers, pods } = await gateway.untilAttributed()

@@ -158,6 +158,11 @@ export class AppliedBuild {
     return pod
   }
 
+  /** What the agent has logged. */
+  log(): Promise<string> {
+    return this.#node.kubectl('-n', NAMESPACE, 'logs', `daemonset/${AGENT}`, '-c', AGENT)
+  }
+
   /** What /metrics says, asked for within the container. */
   async samples(): Promise<Sample[]> {
     const { metadata } = await this.pod()
