@@ -13,7 +13,7 @@ import { TimeSlice } from '../telemetry/time-slice.ts'
 import { userNames } from '../workloads/users.ts'
 import type { Workloads } from '../workloads/workloads.ts'
 import { Cleanup } from './cleanup.ts'
-import { taskSource } from './task-source.ts'
+import { exitCounting, taskSource } from './task-source.ts'
 
 /** How long a collection may hold the event loop in one piece. */
 const SLICE_MILLISECONDS = 10
@@ -44,6 +44,7 @@ export function createCollectors(
     workloads,
     system,
     taskSource: taskSource(config.process_groups, { procfs, system, slice, notify }),
+    exits: exitCounting(config.process_groups, { procfs, notify }),
     members: new Members(),
     username: userNames(),
     slice,

@@ -1,9 +1,11 @@
 /** Where processes are read: chosen by the configuration and by what the kernel allows. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ProcessGroupsSources } from '../collectors/process-groups/collector.ts'
 import { BpfTasks } from '../collectors/process-groups/track/bpf-tasks.ts'
 import { FallbackTasks } from '../collectors/process-groups/track/fallback-tasks.ts'
 import type { Config } from '../config/config.ts'
+import { ExitTotals } from '../kernel/bpf/exit-totals.ts'
 import { explainRefusal } from '../kernel/bpf/refusals.ts'
 import {
   loadTaskIterator,
@@ -11,6 +13,7 @@ import {
   type TaskIterator,
 } from '../kernel/bpf/task-iterator.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
+import { emptyStat } from '../kernel/procfs/stat.ts'
 import type { SystemConstants } from '../kernel/system-constants.ts'
 import type { TimeSlice } from '../telemetry/time-slice.ts'
 
@@ -52,6 +55,39 @@ export function taskSource(
     })
   }
 }
+
+/** How ends of processes are counted; undefined where nothing but procfs is wanted. */
+export function exitCounting(
+  { short_lived: way }: Config['process_groups'],
+  { procfs, notify }: Pick<TaskSourceParts, 'procfs' | 'notify'>,
+): ProcessGroupsSources['exits'] {
+  if (way !== 'auto' && way !== 'bpf') return undefined
+  return {
+    async open() {
+      if (!showsMachine(procfs)) throw new Error('procfs.root is not that of the whole machine')
+      return await ExitTotals.load()
+    },
+    onFailure: (error) =>
+      notify(
+        `ends of processes are not counted by BPF, but by what parents have waited for: ${explainRefusal(error)}`,
+      ),
+  }
+}
+
+/** Whether its numbers of processes are those of the first PID namespace of the running kernel. */
+function showsMachine(procfs: Procfs): boolean {
+  const boot = (root: string) => readFileSync(join(root, 'sys/kernel/random/boot_id'), 'latin1')
+  const stat = emptyStat()
+  try {
+    procfs.stat(procfs.directory(KTHREADD), stat)
+    return procfs.comm() === 'kthreadd' && boot(procfs.root) === boot('/proc')
+  } catch {
+    return false
+  }
+}
+
+/** It is always this one. */
+const KTHREADD = 2
 
 async function openIterator(pin: string, threads: boolean): Promise<TaskIterator> {
   if (existsSync(pin)) return pinnedTaskIterator(pin)

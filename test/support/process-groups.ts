@@ -30,7 +30,7 @@ export interface GroupOptions {
   remove_empty?: boolean
   refresh?: number
   smaps_interval?: number
-  short_lived?: boolean
+  short_lived?: 'waited' | 'off'
   recheck?: boolean
   recheck_time_limit?: number
   strict?: boolean
@@ -45,6 +45,7 @@ export interface GroupOptions {
   slice?: TimeSlice
   maxSeries?: number
   taskSource?: ProcessGroupsSources['taskSource']
+  exits?: ProcessGroupsSources['exits']
 }
 
 /** Milliseconds that a file may take to be read: a busy machine is no blocked file. */
@@ -64,6 +65,7 @@ export function processGroups(
     slice = new TimeSlice(),
     maxSeries,
     taskSource = (tasks) => tasks,
+    exits,
     ...options
   }: GroupOptions = {},
 ) {
@@ -85,7 +87,7 @@ export function processGroups(
       remove_empty: false,
       refresh: 0,
       smaps_interval: 0,
-      short_lived: true,
+      short_lived: 'waited',
       recheck: false,
       recheck_time_limit: 0,
       strict: false,
@@ -101,6 +103,7 @@ export function processGroups(
       slice,
       workloads,
       taskSource,
+      exits,
     },
   )
   const errors: unknown[] = []

@@ -11,6 +11,7 @@ import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import { Accounting } from './account/accounting.ts'
+import { ExitedProcesses, type ExitedProcessesParts } from './account/exited-processes.ts'
 import { TopGroups } from './account/top-groups.ts'
 import { WorkloadOwnership } from './account/workload-ownership.ts'
 import { type FactSources, processFacts } from './classify/process-facts.ts'
@@ -57,6 +58,8 @@ export interface ProcessGroupsSources {
   readonly members: Members
   /** Where tasks are read, given the source that reads procfs, and what is to be read. */
   readonly taskSource: (procfs: TaskSource, options: ProcessReaderOptions) => TaskSource
+  /** How ends of processes are counted; undefined where they are not. */
+  readonly exits?: Omit<ExitedProcessesParts, 'ticksPerSecond'> | undefined
 }
 
 /**
@@ -68,7 +71,7 @@ export interface ProcessGroupsSources {
 export function registerProcessGroups(
   meter: Meter,
   options: ProcessGroupsOptions,
-  { procfs, system, username, slice, workloads, members, taskSource }: ProcessGroupsSources,
+  { procfs, system, username, slice, workloads, members, taskSource, exits }: ProcessGroupsSources,
 ): () => void {
   const units = {
     ...system,
@@ -80,7 +83,8 @@ export function registerProcessGroups(
   const facts: FactSources = { procfs, ...units, username, ...(!options.strict && { ownership }) }
   const read = { ...options, ...system }
   const tasks = taskSource(new ProcessReader(procfs, read, errors), read)
-  const tracker = createTracker(read, ownership, tasks, {
+  const exited = exits && new ExitedProcesses({ ...exits, ...system })
+  const tracker = createTracker(read, ownership, tasks, exited, {
     procfs,
     errors,
     slice,
@@ -118,14 +122,18 @@ export function registerProcessGroups(
     },
     [groups, waits, threads, workload].flatMap(({ observables }) => observables),
   )
-  registerSelfMetrics(meter, { tracker, tasks, errors, rules: options.rules }, now())
-  return () => tasks.close()
+  registerSelfMetrics(meter, { tracker, tasks, exited, errors, rules: options.rules }, now())
+  return () => {
+    tasks.close()
+    exited?.close()
+  }
 }
 
 function createTracker(
   options: ProcessGroupsOptions & SystemConstants,
   ownership: WorkloadOwnership,
   tasks: TaskSource,
+  exited: ExitedProcesses | undefined,
   sources: TrackerSources,
 ): GroupTracker {
   const { procfs, errors, slice } = sources
@@ -134,7 +142,7 @@ function createTracker(
     return new StrictTracker(sources, reader, options, now())
   }
   const accounting = new Accounting(errors, options, slice)
-  return new ProcessTracker({ ...sources, tasks, accounting, ownership }, options, now())
+  return new ProcessTracker({ ...sources, tasks, accounting, ownership, exited }, options, now())
 }
 
 /** The part of the configuration that the collector of process groups looks at. */

@@ -78,11 +78,26 @@ export const GROUP_METRICS = metricTable({
       otel: { name: 'procgroup.memory.shared', unit: 'By' },
     },
     exits: {
-      description: 'Processes of the group that have ended, as far as a collection had seen them',
+      description:
+        'Processes of the group that have ended, as far as a collection had seen them; all where ends of processes are counted by BPF',
       kind: 'counter',
       valueType: 'int',
       otel: { name: 'procgroup.process.exits', unit: '{process}' },
       role: recorded('exits'),
+    },
+    forks: {
+      description:
+        'Processes that were started by processes of the group; only where BPF counts them',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.forks', unit: '{process}' },
+    },
+    execs: {
+      description:
+        'Programs that were executed by processes of the group; only where BPF counts them',
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.process.execs', unit: '{execution}' },
     },
     restarts: {
       description: 'Times that processes came to the group when all earlier ones were gone',
@@ -232,6 +247,19 @@ export const SELF_METRICS = metricTable({
       valueType: 'int',
       otel: { name: 'procgroup.process.omissions', unit: '{omission}' },
       classic: { name: 'namedprocess_scrape_partial_errors' },
+    },
+    lostExits: {
+      description:
+        "Ends of processes that could not be counted: the kernel's table was full, or their ancestors are not known",
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.exit.omissions', unit: '{omission}' },
+    },
+    lostStarts: {
+      description: "Forks and executions that could not be counted: the kernel's table was full",
+      kind: 'counter',
+      valueType: 'int',
+      otel: { name: 'procgroup.fork.omissions', unit: '{omission}' },
     },
     fileErrors: {
       description: 'Files of processes that could not be read',

@@ -3,11 +3,22 @@ import {
   BOOLEAN,
   BOOLEAN_OR_AUTO,
   duration,
+  format,
   integer,
   oneOf,
   TEXT,
 } from '../../lib/settings/formats.ts'
 import { HOUR, SECOND, setting } from '../../lib/settings/setting.ts'
+
+const WAYS = oneOf('auto', 'bpf', 'waited', 'off')
+/** It was true or false once. */
+const wayOf = (isOn: boolean | undefined) =>
+  isOn === undefined ? undefined : isOn ? 'waited' : 'off'
+const SHORT_LIVED: typeof WAYS = format({
+  allowed: `${WAYS.allowed} (true is waited, false is off)`,
+  parse: (text) => WAYS.parse(text) ?? wayOf(BOOLEAN.parse(text)),
+  check: (value) => WAYS.check(value) ?? wayOf(BOOLEAN.check(value)),
+})
 
 const process_groups = {
   enabled: setting({
@@ -103,9 +114,9 @@ const process_groups = {
     default: 4096,
   }),
   short_lived: setting({
-    doc: 'Whether CPU time and page faults of processes that started and exited between two collections count in the group of the parent that reaped them. Then the CPU time of a group is more than that of its threads.',
-    format: BOOLEAN,
-    default: true,
+    doc: 'How the usage of processes is counted that started and exited between two collections, and that of others after their last reading: by totals of every process at its exit, which a BPF program keeps (bpf; CAP_BPF and CAP_PERFMON, Linux 5.19); by what parents have reaped (waited), CPU time and page faults only; auto, the first where it loads; or not (off). Then the CPU time of a group is more than that of its threads.',
+    format: SHORT_LIVED,
+    default: 'waited',
   }),
   remove_empty: setting({
     doc: 'Whether a group without processes is removed, with its counters.',

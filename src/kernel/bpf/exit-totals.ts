@@ -19,6 +19,7 @@ export interface ExitUsage {
   readonly majflt: number
   readonly voluntary: number
   readonly nonvoluntary: number
+  /** Only of those whom nobody waits for: otherwise the kernel adds them to the bytes of whoever waits. */
   readonly readBytes: number
   readonly writeBytes: number
 }
@@ -59,6 +60,8 @@ export interface Drained {
 
 const SKELETON = new URL('./exits.skel', import.meta.url)
 const PROGRAMS = ['on_exit', 'on_free', 'on_fork', 'on_exec']
+/** Tables that `drain` empties. */
+const TABLES = ['listed', 'unseen', 'starts']
 const PROCESS_BYTES = 16
 const UNSEEN_BYTES = 32
 const TOTALS_BYTES = 80
@@ -88,13 +91,15 @@ export class ExitTotals {
   /**
    * Loads and attaches the program: each exit is reported by itself until the first pass has ended.
    *
+   * @param entries for how many processes, and kinds of them, there is room between two calls of `drain`.
    * @throws Error without koffi; NodeJS.ErrnoException as loadSkeleton does.
    */
-  static async load(): Promise<ExitTotals> {
+  static async load(entries = 0): Promise<ExitTotals> {
     const bpf = await loadBpf()
     const control = Buffer.alloc(CONTROL_BYTES)
     control.writeBigUInt64LE(NEVER, 0)
-    const program = loadSkeleton(bpf, SKELETON, new Map([['bss', control]]))
+    const room = new Map(TABLES.map((name) => [name, entries]))
+    const program = loadSkeleton(bpf, SKELETON, new Map([['bss', control]]), room)
     const links: number[] = []
     try {
       for (const name of PROGRAMS) {

@@ -38,6 +38,7 @@ const EAGAIN = constants.errno.EAGAIN
  *
  * @param file of the skeleton, as programs/build.mjs writes it.
  * @param contents that replace the first contents of maps, by name.
+ * @param entries that replace how many entries maps have at most, by name.
  * @throws NodeJS.ErrnoException when the kernel refuses: EPERM without CAP_BPF and CAP_PERFMON, or where a seccomp filter
  *   or lockdown forbids it; ENOENT and the like where the kernel has no BTF, or lacks what the program reads.
  */
@@ -45,6 +46,7 @@ export function loadSkeleton(
   bpf: Bpf,
   file: URL,
   contents: ReadonlyMap<string, Buffer> = new Map(),
+  entries: ReadonlyMap<string, number> = new Map(),
 ): LoadedProgram {
   const bytes = readFileSync(file)
   const end = bytes.indexOf('\n')
@@ -55,6 +57,9 @@ export function loadSkeleton(
   const programsAt = CONTEXT_BYTES + maps.length * MAP_BYTES
   const context = Buffer.alloc(programsAt + programs.length * PROGRAM_BYTES)
   context.writeUInt32LE(context.length, 0)
+  for (const [index, name] of maps.entries()) {
+    context.writeUInt32LE(entries.get(name) ?? 0, CONTEXT_BYTES + index * MAP_BYTES + 4)
+  }
   const pages = maps.map((name) => firstContents(description, name, contents.get(name)))
   for (const [index, page] of pages.entries()) {
     if (page === undefined) continue

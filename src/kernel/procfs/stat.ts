@@ -42,6 +42,8 @@ export interface Stat {
 
 /** A task of the kernel itself (`PF_KTHREAD`, include/linux/sched.h): it has no memory map. */
 const PF_KTHREAD = 0x00200000
+/** A task that is on its way to its end (`PF_EXITING`). */
+export const PF_EXITING = 0x00000004
 
 /** The byte of the state letter `Z`. */
 export const ZOMBIE = 0x5a

@@ -59,6 +59,10 @@ export class Accounting {
     const isNew = process.account === undefined
     process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
     group.addHoldings(reader)
+    if (process.isTold) {
+      group.addThread(reader.stat.state, reader.wchan)
+      return undefined
+    }
     const { threads } = this.#options
     if (threads && (reader.stat.threads > 1 || process.threads !== undefined)) {
       process.threads ??= isNew ? new Map() : leaderOnly(process, process.account)

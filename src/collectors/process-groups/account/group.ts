@@ -72,6 +72,11 @@ export class Group {
   /** Members that have ended, and times that members came when all earlier ones were gone. */
   exits = 0
   restarts = 0
+  /** Processes that members, and what they have started, have started; and programs that these have executed. */
+  forks = 0
+  execs = 0
+  /** Whether these are counted. */
+  knowsStarts = false
   #hadMembers = false
   /** Whether a member of the last pass is still alive. */
   #hasSurvivor = false
@@ -169,6 +174,17 @@ export class Group {
     this.total.stime = add(this.total.stime, usage.stime)
     this.total.minflt = add(this.total.minflt, usage.minflt)
     this.total.majflt = add(this.total.majflt, usage.majflt)
+  }
+
+  /** Adds what processes had used at their end, but for CPU time. */
+  addExitedUsage(usage: Readonly<Record<Exclude<keyof Usage, 'utime' | 'stime'>, number>>): void {
+    const { total } = this
+    total.minflt = add(total.minflt, usage.minflt)
+    total.majflt = add(total.majflt, usage.majflt)
+    total.voluntary = add(total.voluntary, usage.voluntary)
+    total.nonvoluntary = add(total.nonvoluntary, usage.nonvoluntary)
+    total.readBytes = add(total.readBytes, usage.readBytes)
+    total.writeBytes = add(total.writeBytes, usage.writeBytes)
   }
 
   /**

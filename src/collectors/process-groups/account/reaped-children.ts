@@ -131,15 +131,16 @@ export class ReapedChildren {
    *
    * @param known processes that were listed in this pass, by PID.
    * @param reader of this pass.
+   * @param counts whether what children have used is counted; else only bytes that were seen of them are taken off.
    */
-  flush(known: ReadonlyMap<number, Parent>, reader: TaskReader): void {
+  flush(known: ReadonlyMap<number, Parent>, reader: TaskReader, counts = true): void {
     if (this.#reapers.size > 0) {
       this.#findEnded(known, reader)
       for (const process of this.#ended.values()) this.#subtract(process, known)
     }
     for (const { parent, unaccounted, seen } of this.#reapers.values()) {
       const { group, threads, comm } = parent
-      group?.addReapedUsage(unaccounted)
+      if (counts) group?.addReapedUsage(unaccounted)
       // The bytes of a process with a single thread are credited to that thread's name, too.
       group?.takeOffBytes(seen, threads === undefined ? comm : undefined)
     }

@@ -86,11 +86,15 @@ export function observeGroup(
 function observeLife(
   result: BatchObservableResult,
   m: GroupMeasurements['group'],
-  { entity, exits, restarts, processes, oldestStart }: Group,
+  { entity, exits, restarts, forks, execs, knowsStarts, processes, oldestStart }: Group,
   { bootTime, ticksPerSecond }: Units,
 ): void {
   m.exits.observe(result, entity, exits)
   m.restarts.observe(result, entity, restarts)
+  if (knowsStarts) {
+    m.forks.observe(result, entity, forks)
+    m.execs.observe(result, entity, execs)
+  }
   if (processes === 0) return
   const start = bootTime + oldestStart / ticksPerSecond
   m.uptime.observe(result, entity, Math.max(0, toSeconds(now()) - start))

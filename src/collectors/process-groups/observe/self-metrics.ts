@@ -2,6 +2,7 @@
 import type { HrTime, Meter } from '@opentelemetry/api'
 import { Entity } from '../../../telemetry/entity.ts'
 import { createInstruments } from '../../../telemetry/instruments.ts'
+import type { ExitedProcesses } from '../account/exited-processes.ts'
 import type { ReplaceableRules } from '../classify/replaceable-rules.ts'
 import { SELF_METRICS } from '../definitions.ts'
 import type { ReadErrors } from '../track/read-errors.ts'
@@ -12,6 +13,7 @@ import type { GroupTracker } from '../track/tracker.ts'
 export interface SelfMetricsParts {
   readonly tracker: GroupTracker
   readonly tasks: TaskSource
+  readonly exited: ExitedProcesses | undefined
   readonly errors: ReadErrors
   readonly rules: ReplaceableRules
 }
@@ -23,7 +25,7 @@ export interface SelfMetricsParts {
  */
 export function registerSelfMetrics(
   meter: Meter,
-  { tracker, tasks, errors, rules: { reloads } }: SelfMetricsParts,
+  { tracker, tasks, exited, errors, rules: { reloads } }: SelfMetricsParts,
   created: HrTime,
 ): void {
   const { measurements: m, observables } = createInstruments(meter, SELF_METRICS)
@@ -40,6 +42,10 @@ export function registerSelfMetrics(
         files.get(key) ?? new Entity({ 'process.file': file, 'error.type': reason }, created)
       files.set(key, entity)
       m.fileErrors.observe(result, entity, count)
+    }
+    if (exited?.isActive) {
+      m.lostExits.observe(result, collector, exited.lostExits)
+      m.lostStarts.observe(result, collector, exited.lostStarts)
     }
     m.reloaded.observe(result, collector, reloads.success)
     m.refused.observe(result, collector, reloads.failure)

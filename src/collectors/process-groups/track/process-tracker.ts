@@ -5,6 +5,7 @@ import { isGone } from '../../../kernel/errors.ts'
 import { readTogether, resultOf, type Settled } from '../../../kernel/read-together.ts'
 import { toSeconds } from '../../../telemetry/time.ts'
 import type { Accounting, Pass } from '../account/accounting.ts'
+import type { ExitedProcesses } from '../account/exited-processes.ts'
 import { Group } from '../account/group.ts'
 import { ChildUsage, ReapedChildren } from '../account/reaped-children.ts'
 import type { WorkloadOwnership } from '../account/workload-ownership.ts'
@@ -29,6 +30,8 @@ export interface ProcessTrackerParts extends TrackerSources {
   readonly tasks: TaskSource
   readonly accounting: Accounting
   readonly ownership: WorkloadOwnership
+  /** Undefined where only what parents have waited for is counted, or nothing. */
+  readonly exited?: ExitedProcesses | undefined
 }
 
 interface DueMemory {
@@ -63,13 +66,14 @@ export class ProcessTracker implements GroupTracker {
   constructor(parts: ProcessTrackerParts, options: TrackerOptions, created: HrTime) {
     this.#parts = parts
     this.#options = options
-    this.#reapedChildren = options.short_lived ? new ReapedChildren() : undefined
+    this.#reapedChildren = options.short_lived === 'off' ? undefined : new ReapedChildren()
     this.#previous = created
   }
 
   async collect(time: HrTime): Promise<void> {
     this.#parts.slice.begin()
-    const { tasks } = this.#parts
+    const { tasks, exited } = this.#parts
+    await exited?.beginPass()
     try {
       const { pids, reader } = await tasks.begin()
       await this.#collectAll(time, pids, reader)
@@ -94,6 +98,8 @@ export class ProcessTracker implements GroupTracker {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
       await this.#visit(pid, pass, titles, unclassified)
     }
+    const { exited } = this.#parts
+    await exited?.endListing()
     this.#forgetEnded(pass)
     const unmatched = await this.#classifyAll(unclassified, pass)
     for (const process of unmatched) {
@@ -101,7 +107,15 @@ export class ProcessTracker implements GroupTracker {
       await this.#inherit(process, unmatched, pass)
     }
     await this.#readMemory()
-    this.#reapedChildren?.flush(this.#processes, reader)
+    for (const process of unclassified) {
+      exited?.learn(process, this.#processes.get(process.ppid))
+    }
+    await exited?.flush({
+      known: this.#processes,
+      groups: this.groups,
+      startedLater: (start) => this.#startedLater({ start }),
+    })
+    this.#reapedChildren?.flush(this.#processes, reader, exited?.isActive !== true)
     endPass(this.groups, this.#options)
     await this.#parts.ownership.requestNames()
     this.#parts.ownership.endPass(this.groups)
@@ -229,6 +243,7 @@ export class ProcessTracker implements GroupTracker {
       group: undefined,
       pass: pass.number,
       account: undefined,
+      isTold: false,
       expensive: undefined,
       idleCache: new IdleTaskCache(),
       childUsage: new ChildUsage(),
@@ -314,7 +329,7 @@ export class ProcessTracker implements GroupTracker {
       this.outcome.ignored++
       return undefined
     }
-    const { accounting } = this.#parts
+    const { accounting, exited } = this.#parts
     const { reader } = pass
     process.expensive ??= new ExpensiveStats()
     const { expensive } = process
@@ -327,7 +342,11 @@ export class ProcessTracker implements GroupTracker {
     if (reader.memoryIsDue) {
       this.#memoryIsDue.push({ process, group, expensive, isWhole: reader.isWhole })
     }
-    return accounting.add(process, group, pass, this.#startedLater(process))
+    const startedLater = this.#startedLater(process)
+    if (process.account === undefined && startedLater && exited?.isTold(reader.stat)) {
+      process.isTold = true
+    }
+    return accounting.add(process, group, pass, startedLater)
   }
 
   /**
@@ -352,7 +371,7 @@ export class ProcessTracker implements GroupTracker {
   }
 
   /** Whether the process started after the first collection, so that all of its usage is counted. */
-  #startedLater(process: KnownProcess): boolean {
+  #startedLater(process: Pick<KnownProcess, 'start'>): boolean {
     if (this.#number === 1 || this.#first === undefined) return false
     const start = this.#parts.startTime(process.start) + START_TIME_ERROR_SECONDS
     return start > toSeconds(this.#first)
@@ -378,6 +397,7 @@ export class ProcessTracker implements GroupTracker {
     this.#processes.delete(process.pid)
     if (process.group !== undefined) process.group.exits++
     this.#reapedChildren?.markExited(process)
+    this.#parts.exited?.markExited(process)
   }
 
   /** Whether `read` succeeded. A process that has exited meanwhile counts as vanished, not as failed. */

@@ -15,10 +15,14 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define MAX_ANCESTORS 16
 #define MAX_ENTRIES 16384
+#define SIGCHLD 17
+#define SA_NOCLDWAIT 2
+#define SIG_IGN 1
 
 struct dying {
 	__u64 start;
 	__u64 is_listed;
+	__u64 is_autoreaped;
 	struct listed_exit exit;
 };
 
@@ -79,6 +83,17 @@ static __always_inline struct task_struct *known_ancestor(struct task_struct *le
 		leader = leader->real_parent->group_leader;
 	}
 	return leader;
+}
+
+/*
+ * Whether its parent does not want to know of its end (do_notify_parent() in kernel/signal.c). Otherwise the kernel adds its
+ * storage bytes to those of whoever waits for it, where user space has them.
+ */
+static __always_inline bool will_be_autoreaped(struct task_struct *leader)
+{
+	if (leader->exit_signal != SIGCHLD) return false;
+	struct sigaction *action = &leader->real_parent->sighand->action[SIGCHLD - 1].sa;
+	return (__u64)action->sa_handler == SIG_IGN || action->sa_flags & SA_NOCLDWAIT;
 }
 
 static __always_inline void read_past_threads(struct totals *t, struct signal_struct *sig)
@@ -164,6 +179,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	t->nivcsw += task->nivcsw;
 	t->read_bytes += task->ioac.read_bytes;
 	t->write_bytes += task->ioac.write_bytes;
+	d->is_autoreaped = will_be_autoreaped(leader);
+	if (!d->is_autoreaped) t->read_bytes = t->write_bytes = 0;
 	if (d->is_listed) tell_listed(leader, &d->exit);
 	else count_unseen(&d->exit.unseen, t);
 	bpf_map_update_elem(&dying, &at, d, BPF_ANY);
@@ -181,6 +198,7 @@ int BPF_PROG(on_free, struct task_struct *task)
 	struct totals now = {};
 	read_past_threads(&now, task->signal);
 	struct totals *then = &d->exit.totals;
+	if (!d->is_autoreaped) now.read_bytes = now.write_bytes = 0;
 	if (d->is_listed) {
 		now.exits = then->exits;
 		then->utime = now.utime;

@@ -25,7 +25,7 @@ struct totals {
 	__u64 maj_flt;       /* 40 */
 	__u64 nvcsw;         /* 48 */
 	__u64 nivcsw;        /* 56 */
-	__u64 read_bytes;    /* 64 */
+	__u64 read_bytes;    /* 64 of those only whom nobody waits for, with what they have waited for */
 	__u64 write_bytes;   /* 72 */
 };                           /* 80 */
 

@@ -41,6 +41,9 @@ typedef struct { __s64 counter; } atomic_long_t;
 
 struct prev_cputime { __u64 utime, stime; };
 struct task_io_accounting { __u64 read_bytes, write_bytes, cancelled_write_bytes; };
+struct sigaction { void *sa_handler; unsigned long sa_flags; };
+struct k_sigaction { struct sigaction sa; };
+struct sighand_struct { struct k_sigaction action[64]; };
 struct rlimit { unsigned long rlim_cur, rlim_max; };
 
 struct signal_struct {
@@ -98,6 +101,8 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	int exit_signal;
 	__u64 self_exec_id;
 	struct task_io_accounting ioac;
 	struct css_set *cgroups;

@@ -149,7 +149,7 @@ test('a parent that is new counts all that it waited for, if it started after th
 
 test('it can be switched off, and then is as process-exporter has it', async (t) => {
   const states = [{ 2: SHELL }, { 2: { ...SHELL, cutime: 50 } }]
-  t.is((await cpuAfter(t, { short_lived: false }, ...states)).get('shell'), 0)
+  t.is((await cpuAfter(t, { short_lived: 'off' }, ...states)).get('shell'), 0)
   t.is((await cpuAfter(t, { strict: true }, ...states)).get('shell'), 0)
 })
 
