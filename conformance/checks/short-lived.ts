@@ -65,9 +65,10 @@ print(time.process_time(), used, flush=True)
 sys.stdin.read()
 `
 
-/** Forks as fast as it can, and says how often. */
+/** Forks as fast as it can once it has been seen, and says how often: before, its forks count for who has started it. */
 const STORM = `
 import os, sys, time
+time.sleep(5)
 until = time.monotonic() + ${STORM_SECONDS}
 forks = 0
 while time.monotonic() < until:

@@ -80,6 +80,8 @@ export class ExitTotals {
   readonly #bpf: Bpf
   readonly #program: LoadedProgram
   readonly #links: readonly number[]
+  /** Nanoseconds since boot. */
+  #listingBegan = 0n
   #ancestorBefore = 0n
 
   private constructor(bpf: Bpf, program: LoadedProgram, links: readonly number[]) {
@@ -116,13 +118,15 @@ export class ExitTotals {
 
   /** Begins a listing of processes: from now on each exit is reported by itself. */
   beginPass(): void {
+    this.#listingBegan = boottime()
     this.#control(NEVER)
   }
 
   /** Ends a listing: all processes that exist now were listed, later ones were not. */
   endPass(): void {
-    this.#ancestorBefore = boottime() + UPTIME_GRAIN
-    this.#control(this.#ancestorBefore)
+    // What has started since may not be on the list.
+    this.#ancestorBefore = this.#listingBegan
+    this.#control(boottime() + UPTIME_GRAIN)
   }
 
   /**

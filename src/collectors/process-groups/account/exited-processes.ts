@@ -40,6 +40,7 @@ interface Told {
   readonly pid: number
   /** Clock ticks after boot. */
   readonly start: number
+  readonly comm: string
   readonly usage: ExitUsage
   readonly group: Group | undefined
   readonly pass: number
@@ -82,7 +83,7 @@ export class ExitedProcesses {
   /** Groups of processes, by their name and their parent's group. */
   readonly #seen = new Map<string, Group>()
   readonly #remainders = new WeakMap<Group, Remainder>()
-  #unattributed = { exits: 0, starts: 0 }
+  #unattributed = 0
 
   constructor(parts: ExitedProcessesParts) {
     this.#parts = parts
@@ -132,7 +133,9 @@ export class ExitedProcesses {
     await this.#attempt(() => {
       if (this.#source === undefined) return
       const { listed, unseen, starts } = this.#source.drain()
-      for (const exit of listed) this.#creditListed(exit, tracked)
+      // Ancestors come before those that they have started.
+      const byStart = listed.toSorted((a, b) => a.process.start - b.process.start)
+      for (const exit of byStart) this.#creditListed(exit, tracked)
       for (const exits of unseen) this.#credit(this.#groupOf(exits, tracked), exits.usage)
       for (const { process, forks, execs } of starts) {
         const group = this.#find(process, tracked)?.group
@@ -142,7 +145,7 @@ export class ExitedProcesses {
       }
       for (const group of tracked.groups.values()) group.knowsStarts = true
       const { exits, starts: lostStarts } = this.#source.lost()
-      this.lostExits = exits + this.#unattributed.exits
+      this.lostExits = exits + this.#unattributed
       this.lostStarts = lostStarts
     })
     this.#forget(tracked)
@@ -179,10 +182,14 @@ export class ExitedProcesses {
     return process?.start === ticks ? process : this.#ended.get(key(pid, ticks))?.process
   }
 
+  #keyOf({ pid, start }: ProcessId): string {
+    return key(pid, Math.floor(start / this.#tick))
+  }
+
   #creditListed(exit: ListedExit, tracked: TrackedProcesses): void {
     const { pid, start } = exit.process
     const ticks = Math.floor(start / this.#tick)
-    const name = key(pid, ticks)
+    const name = this.#keyOf(exit.process)
     const told = this.#told.get(name)
     const process = told === undefined ? this.#find(exit.process, tracked) : undefined
     const startedLater = tracked.startedLater(ticks)
@@ -191,7 +198,8 @@ export class ExitedProcesses {
     } else if (startedLater) {
       const group = told === undefined ? this.#groupOf(exit, tracked) : told.group
       this.#credit(group, told === undefined ? exit.usage : difference(exit.usage, told.usage))
-      this.#told.set(name, { pid, start: ticks, usage: exit.usage, group, pass: this.#pass })
+      const { comm, usage } = exit
+      this.#told.set(name, { pid, start: ticks, comm, usage, group, pass: this.#pass })
     }
   }
 
@@ -267,9 +275,9 @@ export class ExitedProcesses {
 
   /** Undefined where its ancestor is in no group, or unknown. */
   #groupOf({ ancestor, comm, usage }: UnseenExits, tracked: TrackedProcesses): Group | undefined {
-    const found = this.#find(ancestor, tracked)
+    const found = this.#find(ancestor, tracked) ?? this.#told.get(this.#keyOf(ancestor))
     if (found === undefined) {
-      this.#unattributed.exits += usage.exits
+      this.#unattributed += usage.exits
       return undefined
     }
     if (found.comm === comm) return found.group
