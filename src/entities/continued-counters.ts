@@ -22,7 +22,7 @@ export interface LossySums {
 /**
  * Milliseconds after which the kernel has taken the share of a removed cgroup out of its sums: less than 50 were seen.
  */
-const REMOVAL = 5000
+const REMOVAL_MILLISECONDS = 5000
 
 /** A sum over a cgroup and those below it, to which the shares of removed ones are added. */
 export class ContinuedSum {
@@ -53,7 +53,7 @@ export class ContinuedSum {
       this.#kept += missing
       this.#pending -= missing
     }
-    if (this.#pending > 0 && now - this.#pendingSince >= REMOVAL) {
+    if (this.#pending > 0 && now - this.#pendingSince >= REMOVAL_MILLISECONDS) {
       if (behaviour.losesRemoved) this.#kept += this.#pending
       this.#pending = 0
     }

@@ -63,19 +63,17 @@ interface Aside {
   until: number
 }
 
-/** Milliseconds. */
-const TIME_LIMIT = 2000
-/** More than the steps of a read: opening, reading, and finding the end. */
-const LOOKS = 5
+const TIME_LIMIT_MILLISECONDS = 2000
+/** The time limit is measured in so many steps, more than a read has: opening, reading, and finding the end. */
+const TIMER_STEPS = 5
 /** Libuv takes the number when the pool is used for the first time. */
 process.env.UV_THREADPOOL_SIZE ??= '8'
 /** The pool is also needed for DNS and for configuration files. */
 const PLACES = Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE) / 2))
-/** Milliseconds for which an owner is skipped after a blocked read. */
-const SHORTEST_DELAY = 10_000
-const LONGEST_DELAY = 600_000
-/** Bytes. */
-const BUFFER_SIZE = 4096
+/** For how long an owner is skipped after a blocked read. */
+const SHORTEST_DELAY_MILLISECONDS = 10_000
+const LONGEST_DELAY_MILLISECONDS = 600_000
+const BUFFER_BYTES = 4096
 
 let late = 0
 
@@ -96,7 +94,7 @@ export class BlockingFiles {
   #late = 0
 
   constructor({
-    timeLimit = TIME_LIMIT,
+    timeLimit = TIME_LIMIT_MILLISECONDS,
     places = PLACES,
     onBlocked = () => {},
   }: BlockingFilesOptions = {}) {
@@ -146,8 +144,8 @@ export class BlockingFiles {
   #start<T>(job: Job<T>): void {
     this.#busy++
     job.started = performance.now()
-    this.#limit(job, LOOKS)
-    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(BUFFER_SIZE)
+    this.#limit(job, TIMER_STEPS)
+    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES)
     if (job.opensAtOnce) {
       try {
         this.#readOn(job, openSync(job.path, 'r'), buffer, 0)
@@ -166,11 +164,11 @@ export class BlockingFiles {
    * Gives up a job when its time is over. The time is measured in steps, so that answers are processed first after the event
    * loop was blocked or the process was stopped.
    */
-  #limit<T>(job: Job<T>, looks: number): void {
+  #limit<T>(job: Job<T>, steps: number): void {
     job.timer = setTimeout(() => {
-      if (looks > 1) this.#limit(job, looks - 1)
+      if (steps > 1) this.#limit(job, steps - 1)
       else this.#leaveAside(job)
-    }, this.#timeLimit / LOOKS)
+    }, this.#timeLimit / TIMER_STEPS)
   }
 
   #readOn<T>(job: Job<T>, descriptor: number, buffer: Buffer, length: number): void {
@@ -198,7 +196,7 @@ export class BlockingFiles {
     } catch (reason) {
       job.reject(reason as Error)
     }
-    if (buffer.length === BUFFER_SIZE) this.#buffers.push(buffer)
+    if (buffer.length === BUFFER_BYTES) this.#buffers.push(buffer)
     this.#startNext()
   }
 
@@ -215,9 +213,9 @@ export class BlockingFiles {
       return
     }
     const now = performance.now()
-    const delay = Math.max(SHORTEST_DELAY, now - started, aside.delay * 2)
+    const delay = Math.max(SHORTEST_DELAY_MILLISECONDS, now - started, aside.delay * 2)
     aside.isWaiting = false
-    aside.delay = Math.min(LONGEST_DELAY, delay)
+    aside.delay = Math.min(LONGEST_DELAY_MILLISECONDS, delay)
     aside.until = now + aside.delay
   }
 

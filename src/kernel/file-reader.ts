@@ -6,7 +6,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 
-const INITIAL_SIZE = 64 * 1024
+const INITIAL_BYTES = 64 * 1024
 
 /** Content of a file: `bytes[0 .. length)`. */
 export interface FileContent {
@@ -16,7 +16,7 @@ export interface FileContent {
 
 /** The bytes of the file read last are `bytes[0 .. length)`; they live until the next read. */
 export class FileReader implements FileContent {
-  bytes: Buffer = Buffer.allocUnsafe(INITIAL_SIZE)
+  bytes: Buffer = Buffer.allocUnsafe(INITIAL_BYTES)
   length = 0
 
   /**

@@ -23,7 +23,7 @@ export interface Pressure {
 }
 
 const PERCENT = 100
-const MICROSECONDS = 1e6
+const MICROSECONDS_PER_SECOND = 1e6
 
 /** A record to be filled; every value is NaN. */
 export function emptyPressure(): Pressure {
@@ -68,7 +68,7 @@ function parseStall(scanner: ByteScanner, into: Stall): void {
   into.avg10 = percentage(scanner, 'avg10=')
   into.avg60 = percentage(scanner, 'avg60=')
   into.avg300 = percentage(scanner, 'avg300=')
-  into.total = value(scanner, 'total=') / MICROSECONDS
+  into.total = value(scanner, 'total=') / MICROSECONDS_PER_SECOND
 }
 
 /** A percentage with two decimals, as a part of 1. */

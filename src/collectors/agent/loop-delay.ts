@@ -6,14 +6,14 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** Milliseconds between two measurements of the event loop. */
-const RESOLUTION = 50
-/** Milliseconds after the end of a collection in which its text and its pushes are made. */
-const WINDOW = 500
+/** Time between two measurements of the event loop. */
+const RESOLUTION_MILLISECONDS = 50
+/** Time after the end of a collection in which its text and its pushes are made. */
+const WINDOW_MILLISECONDS = 500
 
 /** Measures the delay of the event loop during collections and while they are answered. */
 export class LoopDelay {
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION })
+  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MILLISECONDS })
   #timer: NodeJS.Timeout | undefined
 
   /** Says that a collection begins or goes on. */
@@ -23,7 +23,7 @@ export class LoopDelay {
       return
     }
     this.#histogram.enable()
-    this.#timer = setTimeout(() => this.#pause(), WINDOW)
+    this.#timer = setTimeout(() => this.#pause(), WINDOW_MILLISECONDS)
     this.#timer.unref()
   }
 
@@ -52,5 +52,5 @@ export class LoopDelay {
 
 /** The histogram counts whole intervals; the delay is what goes beyond the one that was asked for. */
 function seconds(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / 1e9 - RESOLUTION / 1000)
+  return Math.max(0, nanoseconds / 1e9 - RESOLUTION_MILLISECONDS / 1000)
 }

@@ -127,7 +127,7 @@ function statRows(subject: Subject, root: string, of: string, hasCadvisor: boole
 const CLASSIC: Readonly<Partial<Record<Resource, string>>> = { cpu: 'cpu', memory: 'mem', io: 'io' }
 const WINDOWS = { avg10: '10s', avg60: '60s', avg300: '300s' } as const
 const PERCENT = 100
-const MICROSECONDS = 1e6
+const MICROSECONDS_PER_SECOND = 1e6
 
 /** @param name gives the name of a resource's metrics, such as `container.cpu.pressure`. */
 function pressureRows(
@@ -178,7 +178,7 @@ function rowsOf(
         kind: 'counter',
         valueType: 'double',
         otel: { name: `${name}.time`, unit: 's', attributes: { 'psi.type': type } },
-        ...named('total', MICROSECONDS),
+        ...named('total', MICROSECONDS_PER_SECOND),
         ...(cadvisor && { cadvisor }),
         role: {
           subject,

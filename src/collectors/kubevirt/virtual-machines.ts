@@ -33,9 +33,9 @@ interface Seen {
 }
 
 /** Passes between two inspections of a process that is not measured. */
-const INSPECT_AGAIN = 60
+const INSPECT_AGAIN_PASSES = 60
 /** Age in seconds up to which a process is young. */
-const YOUNG = 5
+const YOUNG_SECONDS = 5
 
 /** The virtual machines of the node, found by their processes and followed from one collection to the next. */
 export class VirtualMachines {
@@ -110,9 +110,9 @@ export class VirtualMachines {
     if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
     procfs.stat(directory, this.#stat)
     const comm = procfs.comm()
-    const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG
+    const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG_SECONDS
     // Spread, so that not all old processes are inspected in the same pass.
-    const due = this.#pass + (isYoung ? 1 : INSPECT_AGAIN + (pid % INSPECT_AGAIN))
+    const due = this.#pass + (isYoung ? 1 : INSPECT_AGAIN_PASSES + (pid % INSPECT_AGAIN_PASSES))
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
     const isAsked = owner.scope !== 'host' || isTarget !== undefined
     const argv = isAsked ? await procfs.cmdline(directory) : []

@@ -48,7 +48,7 @@ export interface PerfSources {
 }
 
 /** The part of the agent's limit of open files that counters may use. */
-const SHARE = 0.8
+const SHARE_OF_LIMIT = 0.8
 
 /**
  * Registers the collector's instruments on the meter.
@@ -149,7 +149,7 @@ async function start(root: string, options: PerfOptions, sources: PerfSources) {
     for (const line of describeRefusals(probed)) notify(line)
     const events = probed.flatMap(({ event, code }) => (code === undefined ? event : []))
     const limit = ownOpenFilesLimit()
-    const budget = options.max_fds === 0 ? Math.floor(limit * SHARE) : options.max_fds
+    const budget = options.max_fds === 0 ? Math.floor(limit * SHARE_OF_LIMIT) : options.max_fds
     const parts = { opener, cpus, events }
     return {
       probed,

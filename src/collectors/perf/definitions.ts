@@ -29,7 +29,7 @@ const TAILS: Readonly<Record<string, string>> = {
   Instructions: 'instruction',
   BranchInstr: 'branch_instructions',
 }
-const NANOSECONDS = 1e9
+const NANOSECONDS_PER_SECOND = 1e9
 /** Key of the row for the part of the time in which events were counted. */
 export const COVERAGE = 'coverage'
 /** Labels of times: how long events were enabled, and how long they were counted. */
@@ -96,7 +96,7 @@ function time(label: string, field: 'enabled' | 'running', level: PerfScope): Me
     valueType: 'double',
     otel: { name: `${ROOTS[level]}.perf.${tail}`, unit: 's' },
     ...(level === 'container' && {
-      classic: { name: `${PERF_PREFIX}_${tail}`, scale: NANOSECONDS },
+      classic: { name: `${PERF_PREFIX}_${tail}`, scale: NANOSECONDS_PER_SECOND },
     }),
   }
 }
@@ -110,7 +110,10 @@ function definition(event: PerfEvent, level: PerfScope): MetricDefinition {
     valueType: 'double',
     otel: { name: `${ROOTS[level]}.perf.${tail}`, unit: isSeconds ? 's' : unitOf(event) },
     ...(level === 'container' && {
-      classic: { name: `${PERF_PREFIX}_${tail}`, ...(isSeconds && { scale: NANOSECONDS }) },
+      classic: {
+        name: `${PERF_PREFIX}_${tail}`,
+        ...(isSeconds && { scale: NANOSECONDS_PER_SECOND }),
+      },
     }),
   }
 }

@@ -5,7 +5,7 @@ import type { Entity } from '../../telemetry/entity.ts'
 import type { Measurement } from '../../telemetry/instruments.ts'
 import { COVERAGE, isClock, TIMES } from './definitions.ts'
 
-const NANOSECONDS = 1e9
+const NANOSECONDS_PER_SECOND = 1e9
 
 /**
  * Observes the counts of one entity. An event that was never counted has no value.
@@ -25,12 +25,12 @@ export function observePerf(
     const counted = count.running / count.enabled
     if (!(counted >= coverage)) coverage = counted
     if (counted === 0) continue
-    const value = isClock(event) ? count.value / NANOSECONDS : count.value
+    const value = isClock(event) ? count.value / NANOSECONDS_PER_SECOND : count.value
     measurements[event.label].observe(result, entity, value)
   }
   for (const label of times) {
     const most = Math.max(0, ...[...counts.values()].map((count) => count[TIMES[label]]))
-    measurements[label].observe(result, entity, most / NANOSECONDS)
+    measurements[label].observe(result, entity, most / NANOSECONDS_PER_SECOND)
   }
   if (coverage >= 0) measurements[COVERAGE].observe(result, entity, coverage)
 }

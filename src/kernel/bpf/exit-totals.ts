@@ -70,10 +70,10 @@ const CONTROL_BYTES = 32
 const LOST_AT = 16
 const LOST_STARTS_AT = 24
 /** Entries that are taken out at once. */
-const BATCH = 1024
+const BATCH_ENTRIES = 1024
 const NEVER = 0xffff_ffff_ffff_ffffn
 /** What /proc/uptime leaves out. */
-const UPTIME_GRAIN = 10_000_000n
+const UPTIME_GRAIN_NANOSECONDS = 10_000_000n
 
 /** The BPF program that counts exits, forks and executions. */
 export class ExitTotals {
@@ -126,7 +126,7 @@ export class ExitTotals {
   endPass(): void {
     // What has started since may not be on the list.
     this.#ancestorBefore = this.#listingBegan
-    this.#control(boottime() + UPTIME_GRAIN)
+    this.#control(boottime() + UPTIME_GRAIN_NANOSECONDS)
   }
 
   /**
@@ -192,8 +192,8 @@ export class ExitTotals {
     valueBytes: number,
     each: (key: Buffer, value: Buffer) => void,
   ): void {
-    const keys = Buffer.alloc(keyBytes * BATCH)
-    const values = Buffer.alloc(valueBytes * BATCH)
+    const keys = Buffer.alloc(keyBytes * BATCH_ENTRIES)
+    const values = Buffer.alloc(valueBytes * BATCH_ENTRIES)
     const [from, next] = [Buffer.alloc(8), Buffer.alloc(8)]
     for (let isFirst = true; ; isFirst = false) {
       const { count, isEnd } = this.#takeBatch(name, keys, values, isFirst ? undefined : from, next)
@@ -221,7 +221,7 @@ export class ExitTotals {
       [8, 8, next],
       [16, 8, keys],
       [24, 8, values],
-      [32, 4, BATCH],
+      [32, 4, BATCH_ENTRIES],
       [36, 4, this.#map(name)],
     ])
     let isEnd = false
@@ -238,7 +238,7 @@ export class ExitTotals {
 /** Nanoseconds since boot, rounded down to the grain of /proc/uptime. */
 function boottime(): bigint {
   const [seconds, hundredths] = readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0].split('.')
-  return BigInt(seconds) * 1_000_000_000n + BigInt(hundredths) * UPTIME_GRAIN
+  return BigInt(seconds) * 1_000_000_000n + BigInt(hundredths) * UPTIME_GRAIN_NANOSECONDS
 }
 
 function u64(bytes: Buffer, offset: number): number {

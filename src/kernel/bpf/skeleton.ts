@@ -30,7 +30,7 @@ const CONTEXT_BYTES = 24
 const MAP_BYTES = 16
 const PROGRAM_BYTES = 4
 const INSTRUCTION_BYTES = 8
-const PAGE = 4096
+const PAGE_BYTES = 4096
 const EAGAIN = constants.errno.EAGAIN
 
 /**
@@ -87,7 +87,7 @@ function firstContents(
 ): Buffer | undefined {
   const encoded = description.contents[name]
   if (encoded === undefined) return undefined
-  const page = Buffer.alloc(PAGE)
+  const page = Buffer.alloc(PAGE_BYTES)
   page.set(instead ?? Buffer.from(encoded, 'base64'))
   return page
 }

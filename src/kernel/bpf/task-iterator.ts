@@ -28,7 +28,7 @@ const ATTACH_TRACE_ITER = 28
 const WANT_THREADS = 1
 const WANT_WCHAN = 2
 /** The kernel fills no more at once. */
-const CHUNK = 32 * 1024
+const CHUNK_BYTES = 32 * 1024
 const BPF_FS_MAGIC = 0xcafe4a11
 /** By the user and the group that have pinned it. */
 const READABLE = 0o440
@@ -86,7 +86,7 @@ class FilePass implements TaskPass {
   }
 
   read(records: TaskRecords): boolean {
-    const length = readSync(this.#descriptor, records.room(CHUNK), 0, CHUNK, null)
+    const length = readSync(this.#descriptor, records.room(CHUNK_BYTES), 0, CHUNK_BYTES, null)
     records.length += length
     return length > 0
   }

@@ -4,10 +4,10 @@ import type { CgroupStats, DeviceIo } from './cgroup-stats.ts'
 import { parseBlkio } from './io-stat.ts'
 import { SmallFiles } from './keyed.ts'
 
-const LARGEST = 1024 * 1024
-const NANOSECONDS = 1e9
+const LARGEST_FILE_BYTES = 1024 * 1024
+const NANOSECONDS_PER_SECOND = 1e9
 /** What memory.limit_in_bytes has for no limit: the largest number of whole pages. */
-const NO_LIMIT = 2 ** 63 - 2 ** 16
+const NO_LIMIT_BYTES = 2 ** 63 - 2 ** 16
 
 const CPU_STAT = ['nr_periods ', 'nr_throttled ', 'throttled_time ']
 const CPUACCT_STAT = ['user ', 'system ']
@@ -33,7 +33,7 @@ export class CgroupReaderV1 {
 
   /** Controller `cpuacct`. */
   cpu(directory: string, into: CgroupStats): void {
-    into.cpuUsage = this.#files.number(`${directory}cpuacct.usage`) / NANOSECONDS
+    into.cpuUsage = this.#files.number(`${directory}cpuacct.usage`) / NANOSECONDS_PER_SECOND
     const values = this.#files.keyed(`${directory}cpuacct.stat`, CPUACCT_STAT)
     into.cpuUser = values[0] / this.#ticksPerSecond
     into.cpuSystem = values[1] / this.#ticksPerSecond
@@ -44,7 +44,7 @@ export class CgroupReaderV1 {
     const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)
     into.periods = values[0]
     into.throttledPeriods = values[1]
-    into.throttledTime = values[2] / NANOSECONDS
+    into.throttledTime = values[2] / NANOSECONDS_PER_SECOND
     const quota = this.#files.signed(`${directory}cpu.cfs_quota_us`)
     const period = this.#files.number(`${directory}cpu.cfs_period_us`)
     into.cpuLimit = quota < 0 ? Number.POSITIVE_INFINITY : quota / period
@@ -59,7 +59,7 @@ export class CgroupReaderV1 {
   memory(directory: string, into: CgroupStats): void {
     this.memoryUsage(directory, into)
     const limit = this.#files.number(`${directory}memory.limit_in_bytes`)
-    into.memoryLimit = limit >= NO_LIMIT ? Number.POSITIVE_INFINITY : limit
+    into.memoryLimit = limit >= NO_LIMIT_BYTES ? Number.POSITIVE_INFINITY : limit
     const values = this.#files.keyed(`${directory}memory.stat`, MEMORY_STAT)
     into.cache = values[0]
     into.anonymous = values[1]
@@ -83,9 +83,15 @@ export class CgroupReaderV1 {
   /** Controller `blkio`. */
   io(directory: string): DeviceIo[] {
     const devices = new Map<string, DeviceIo>()
-    this.#files.reader.readAll(`${directory}blkio.throttle.io_service_bytes_recursive`, LARGEST)
+    this.#files.reader.readAll(
+      `${directory}blkio.throttle.io_service_bytes_recursive`,
+      LARGEST_FILE_BYTES,
+    )
     parseBlkio(this.#files.reader, 'bytes', devices)
-    this.#files.reader.readAll(`${directory}blkio.throttle.io_serviced_recursive`, LARGEST)
+    this.#files.reader.readAll(
+      `${directory}blkio.throttle.io_serviced_recursive`,
+      LARGEST_FILE_BYTES,
+    )
     parseBlkio(this.#files.reader, 'operations', devices)
     return [...devices.values()]
   }

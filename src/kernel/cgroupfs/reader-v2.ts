@@ -6,8 +6,8 @@ import { parseIoStat } from './io-stat.ts'
 import { parseNumber, SmallFiles } from './keyed.ts'
 
 /** The largest file is `memory.stat`, of a few kilobytes; `io.stat` has a line for each device. */
-const LARGEST = 1024 * 1024
-const MICROSECONDS = 1e6
+const LARGEST_FILE_BYTES = 1024 * 1024
+const MICROSECONDS_PER_SECOND = 1e6
 
 const CPU_STAT = [
   'usage_usec ',
@@ -30,12 +30,12 @@ export class CgroupReaderV2 {
 
   cpu(directory: string, into: CgroupStats): void {
     const values = this.#files.keyed(`${directory}cpu.stat`, CPU_STAT)
-    into.cpuUsage = values[0] / MICROSECONDS
-    into.cpuUser = values[1] / MICROSECONDS
-    into.cpuSystem = values[2] / MICROSECONDS
+    into.cpuUsage = values[0] / MICROSECONDS_PER_SECOND
+    into.cpuUser = values[1] / MICROSECONDS_PER_SECOND
+    into.cpuSystem = values[2] / MICROSECONDS_PER_SECOND
     into.periods = values[3]
     into.throttledPeriods = values[4]
-    into.throttledTime = values[5] / MICROSECONDS
+    into.throttledTime = values[5] / MICROSECONDS_PER_SECOND
   }
 
   /** `cpu.max`: quota, or `max`, and period, in microseconds. */
@@ -87,7 +87,7 @@ export class CgroupReaderV2 {
   }
 
   io(directory: string): DeviceIo[] {
-    this.#files.reader.readAll(`${directory}io.stat`, LARGEST)
+    this.#files.reader.readAll(`${directory}io.stat`, LARGEST_FILE_BYTES)
     return parseIoStat(this.#files.reader)
   }
 

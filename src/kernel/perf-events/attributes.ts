@@ -2,7 +2,7 @@
 import { type PerfEvent, TYPES } from './events.ts'
 
 /** PERF_ATTR_SIZE_VER5; a kernel that knows more takes the rest for zero. */
-export const ATTRIBUTES_SIZE = 112
+export const ATTRIBUTES_BYTES = 112
 
 /** PERF_FORMAT_TOTAL_TIME_ENABLED and _TOTAL_TIME_RUNNING; PERF_FORMAT_GROUP. */
 const TIMES = 1 | 2
@@ -23,9 +23,9 @@ const FLAGS = 40
  * @param inherits whether what a thread starts is counted too: such an event can't be read with others.
  */
 export function eventAttributes({ class: name, config }: PerfEvent, inherits: boolean): Buffer {
-  const bytes = Buffer.alloc(ATTRIBUTES_SIZE)
+  const bytes = Buffer.alloc(ATTRIBUTES_BYTES)
   bytes.writeUInt32LE(TYPES[name], TYPE)
-  bytes.writeUInt32LE(ATTRIBUTES_SIZE, SIZE)
+  bytes.writeUInt32LE(ATTRIBUTES_BYTES, SIZE)
   bytes.writeBigUInt64LE(BigInt(config), CONFIG)
   bytes.writeBigUInt64LE(BigInt(inherits ? TIMES : TIMES | GROUP), FORMAT)
   bytes.writeBigUInt64LE(BigInt(inherits ? INHERIT : 0), FLAGS)

@@ -12,8 +12,8 @@ export interface Count {
 }
 
 /** Number of values, or the only one, and the two times. */
-const HEADER = 3
-const WORD = 8
+const HEADER_WORDS = 3
+const WORD_BYTES = 8
 
 /** Perf events of one cgroup on one CPU that are counted over the same time, or one event of a thread. */
 export class CounterGroup {
@@ -49,8 +49,10 @@ export class CounterGroup {
     this.events = opened
     this.#descriptors = descriptors
     const isAlone = 'thread' in target
-    this.#values = isAlone ? 0 : HEADER
-    this.#buffer = Buffer.alloc((isAlone ? HEADER : HEADER + opened.length) * WORD)
+    this.#values = isAlone ? 0 : HEADER_WORDS
+    this.#buffer = Buffer.alloc(
+      (isAlone ? HEADER_WORDS : HEADER_WORDS + opened.length) * WORD_BYTES,
+    )
     this.#last = opened.map(() => 0)
   }
 
@@ -91,6 +93,6 @@ export class CounterGroup {
   }
 
   #word(index: number): number {
-    return Number(this.#buffer.readBigUInt64LE(index * WORD))
+    return Number(this.#buffer.readBigUInt64LE(index * WORD_BYTES))
   }
 }

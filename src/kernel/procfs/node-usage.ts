@@ -27,7 +27,7 @@ export interface NodeSize {
 }
 
 const KIB = 1024
-const LARGEST = 4 * 1024 * 1024
+const LARGEST_FILE_BYTES = 4 * 1024 * 1024
 
 /** Reads usage and size of the whole node. */
 export class NodeUsageReader {
@@ -88,7 +88,7 @@ export class NodeUsageReader {
     let cpus = 0
     const scanner = this.#scanner
     try {
-      this.#files.readAll(`${this.#root}/${file}`, LARGEST)
+      this.#files.readAll(`${this.#root}/${file}`, LARGEST_FILE_BYTES)
       scanner.reset(this.#files)
       do {
         if (cpuKey !== undefined && scanner.accept(cpuKey)) busy = busyTicks(scanner)

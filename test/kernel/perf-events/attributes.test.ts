@@ -1,6 +1,6 @@
 import test from 'ava'
 import { parseCpuList } from '../../../src/kernel/cpus.ts'
-import { ATTRIBUTES_SIZE, eventAttributes } from '../../../src/kernel/perf-events/attributes.ts'
+import { ATTRIBUTES_BYTES, eventAttributes } from '../../../src/kernel/perf-events/attributes.ts'
 import { EVENTS } from '../../../src/kernel/perf-events/events.ts'
 
 /** Type and configuration of every event, as the kernel's header has them. */
@@ -56,7 +56,7 @@ for (const event of EVENTS) {
     // Both times, and the group.
     expected.writeUInt32LE(11, 32)
     t.deepEqual(eventAttributes(event, false), expected)
-    t.is(ATTRIBUTES_SIZE, 112)
+    t.is(ATTRIBUTES_BYTES, 112)
     // One that threads hand on can't be read with others.
     expected.writeUInt32LE(3, 32)
     expected.writeUInt32LE(2, 40)

@@ -34,7 +34,7 @@ interface KnownTimes {
   pass: number
 }
 
-const NANOSECONDS = 1e9
+const NANOSECONDS_PER_SECOND = 1e9
 /** The agent's own memory and CPU time may change between two ways of reading them. */
 const RESIDENT_FACTOR = 2
 const CPU_SLACK_SECONDS = 0.1
@@ -75,7 +75,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.#parts = parts
     this.#options = options
     this.#system = system
-    this.#tick = NANOSECONDS / system.ticksPerSecond
+    this.#tick = NANOSECONDS_PER_SECOND / system.ticksPerSecond
   }
 
   async begin(): Promise<TaskPass> {

@@ -139,10 +139,10 @@ export class ExpensiveStats implements ProportionalMemory {
  * processes are read again in the same collection.
  */
 export function spreadAge(maxAge: number, pid: number): number {
-  return maxAge * (0.5 + (pid % SPREAD) / (2 * SPREAD))
+  return maxAge * (0.5 + (pid % SPREAD_STEPS) / (2 * SPREAD_STEPS))
 }
 
-const SPREAD = 64
+const SPREAD_STEPS = 64
 /** Up to so many descriptors, listing them costs no more than reading any other file of a process. */
 const FEW_DESCRIPTORS = 64
 /** Memory that is read faster than this is read whenever it is due. */

@@ -16,9 +16,8 @@ export interface FallbackOptions {
   readonly now?: () => number
 }
 
-/** Milliseconds. */
-const RETRY_AFTER = 10 * 60 * 1000
-const LONGEST_RETRY = 24 * 60 * 60 * 1000
+const RETRY_AFTER_MILLISECONDS = 10 * 60 * 1000
+const LONGEST_RETRY_MILLISECONDS = 24 * 60 * 60 * 1000
 
 /** A task source that is replaced by another one while it fails. */
 export class FallbackTasks implements TaskSource {
@@ -39,7 +38,7 @@ export class FallbackTasks implements TaskSource {
     this.#fallback = fallback
     this.#options = {
       onReturn: () => {},
-      retryAfter: RETRY_AFTER,
+      retryAfter: RETRY_AFTER_MILLISECONDS,
       now: () => performance.now(),
       ...options,
     }
@@ -82,7 +81,7 @@ export class FallbackTasks implements TaskSource {
       this.#wanted?.close()
       this.#wanted = undefined
       this.#retryAt = now() + this.#retryAfter
-      this.#retryAfter = Math.min(this.#retryAfter * 2, LONGEST_RETRY)
+      this.#retryAfter = Math.min(this.#retryAfter * 2, LONGEST_RETRY_MILLISECONDS)
       if (!this.#hasFailed) onFallback(error as Error)
       this.#hasFailed = true
       return undefined
