@@ -1,11 +1,11 @@
 /**
- * Credits what processes used that lived between two collections, and what others used after the last one that saw them, from
+ * Counts the usage of processes that started and exited between two collections, and of others after their last reading, from
  * exact totals of each exit.
  *
- * A process that was seen counts in its own group, less what was credited already. Of one that nobody saw the kernel tells its
- * name and its nearest ancestor that was listed: it counts in the ancestor's group, unless processes of that name have been seen
- * below that group that are in another one. Storage bytes of a child that is waited for are in its parent's own
- * (proc_pid_io(5)), and so are not told.
+ * A process that was read counts in its own group, without the part that was credited already. Of one that was never read the
+ * kernel reports its name and its nearest ancestor that was listed: it counts in the ancestor's group, unless processes of that
+ * name with parents in that group are known in another group. Storage bytes of a reaped child are in its parent's own
+ * (proc_pid_io(5)), so they are not reported.
  */
 import { CpuTimes } from '../../../kernel/bpf/cpu-times.ts'
 import type {
@@ -20,10 +20,11 @@ import type { KnownProcess } from '../track/known-process.ts'
 import type { Group } from './group.ts'
 import { noUsage, openAccount, type Usage } from './usage.ts'
 
+/** What `ExitedProcesses` needs. */
 export interface ExitedProcessesParts {
   /** Opens the source; rejects where there is none. */
   readonly open: () => Promise<ExitSource>
-  /** Told once why exits are not counted, or not any more. */
+  /** Called once with the reason why exits are not counted, or not any more. */
   readonly onFailure: (error: Error) => void
   /** Clock ticks in a second. */
   readonly ticksPerSecond: number
@@ -60,12 +61,13 @@ export interface TrackedProcesses {
   readonly startedLater: (start: number) => boolean
 }
 
-const NANOSECONDS = 1e9
+const NANOSECONDS_PER_SECOND = 1e9
 /** The kernel tells the last part of a process shortly after it has ended. */
 const PASSES_KEPT = 3
 /** Names and ancestors for which a group was seen. */
 const MOST_SEEN = 10_000
 
+/** Counts the usage of exited processes in their groups. */
 export class ExitedProcesses {
   /** Exits for which the kernel had no room, or whose ancestor nobody knows. */
   lostExits = 0
@@ -87,7 +89,7 @@ export class ExitedProcesses {
 
   constructor(parts: ExitedProcessesParts) {
     this.#parts = parts
-    this.#tick = NANOSECONDS / parts.ticksPerSecond
+    this.#tick = NANOSECONDS_PER_SECOND / parts.ticksPerSecond
   }
 
   /** Whether exits are counted. */

@@ -1,10 +1,11 @@
-/** Where the tracker learns what processes had used when they ended, whether or not it has seen them. */
+/** Where the tracker reads the usage of exited processes, also of those that it has never read. */
 import type { Drained } from '../../../kernel/bpf/exit-totals.ts'
 
+/** A source of the usage of exited processes, and of forks and executions. */
 export interface ExitSource {
-  /** Says that processes are about to be listed: from now on each exit is told by itself. */
+  /** Begins a listing of processes: from now on each exit is reported by itself. */
   beginPass(): void
-  /** Says that all processes were listed that are there now. */
+  /** Ends a listing: all processes that exist now were listed. */
   endPass(): void
   /**
    * Takes out what was counted since the last call.
@@ -12,7 +13,7 @@ export interface ExitSource {
    * @throws NodeJS.ErrnoException when the source does not work any more.
    */
   drain(): Drained
-  /** Exits, and forks and executions, for which there was no room so far. */
+  /** Numbers of exits, and of forks and executions, that were lost because the tables were full. */
   lost(): { readonly exits: number; readonly starts: number }
   close(): void
 }
