@@ -88,6 +88,7 @@ export function openCollection(
   })
   cleanup.add(() => resolver.close())
   const recording = new Recording(config, logger)
+  cleanup.add(() => recording.close())
   const { meters, translation, sampled, members, close } = createCollectors(
     config,
     rules,
@@ -132,6 +133,7 @@ export function openCollection(
     },
     start: () => {
       recording.start(sampler)
+      // Before the sampler is closed, so that no sample begins then.
       cleanup.add(() => recording.close())
       const interval = collectionInterval(config)
       if (interval === 0) return

@@ -156,9 +156,11 @@ export class Recording {
     return this.#view
   }
 
+  /** Ends the schedule and closes the files of the node's usage; may be called again. */
   close(): void {
     clearTimeout(this.#viewTimer)
     this.#schedule?.close()
+    this.#node.close()
   }
 }
 

@@ -95,6 +95,23 @@ test.serial('a stop closes files, counters, triggers, watches, timers and socket
   })
 })
 
+test.serial("a stop closes the files of the recorder's samples", async (t) => {
+  const flags = ['--exporters=none', '--recorder.enabled', '--recorder.interval=250ms']
+  const config = configOf(...flags, '--cgroups.include=*', '--workloads.sources=none')
+  const start = async () => {
+    const agent = await startAgent(config, '1.2.3', SILENT)
+    const files = () => descriptors().filter((line) => line.includes('/cgroup/'))
+    // A sample has descriptors of its own, beside those of complete collections.
+    await until(() => new Set(files()).size < files().length)
+    return agent
+  }
+  await (await start()).stop(2000)
+  await leavesNothing(t, async () => {
+    const agent = await start()
+    await agent.stop(2000)
+  })
+})
+
 test.serial('a stop disarms pressure triggers', async (t) => {
   const reason = noCgroups()
   if (reason !== undefined) return skip(t, reason)

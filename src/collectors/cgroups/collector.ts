@@ -148,6 +148,7 @@ export function registerCgroups(
   return () => {
     triggers.close()
     descriptors.close()
+    sampleDescriptors.close()
   }
 }
 

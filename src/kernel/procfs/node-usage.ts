@@ -33,14 +33,14 @@ const LARGEST_FILE_BYTES = 4 * 1024 * 1024
 export class NodeUsageReader {
   readonly #root: string
   readonly #ticksPerSecond: number
-  readonly #files: FileReader
+  readonly #files: FileReader & { close?(): void }
   readonly #scanner = new ByteScanner()
 
   /** @param root where procfs is mounted. */
   constructor(
     root: string,
     ticksPerSecond: number,
-    files: FileReader = new CachedDescriptorReader(3),
+    files: FileReader & { close?(): void } = new CachedDescriptorReader(3),
   ) {
     this.#root = root
     this.#ticksPerSecond = ticksPerSecond
@@ -64,6 +64,11 @@ export class NodeUsageReader {
       faults,
       switches: stat.found[0],
     }
+  }
+
+  /** Closes the files that stay open between readings. */
+  close(): void {
+    this.#files.close?.()
   }
 
   /** Reads how large the node is; at least one CPU, and 1 byte. */
