@@ -24,14 +24,16 @@ sleep 2
 echo "=== kernel"; cat /proc/sys/kernel/osrelease
 echo "=== comparison"
 node --disable-warning=ExperimentalWarning /app/conformance/bpf/inside.ts ${READINGS} $pids 2>&1
-echo "=== agent"
-node /app/dist/main.js --once --prometheus.naming=otel --process-groups.source=bpf --cgroups.enabled=false 2>&1
+agent() {
+  node /app/dist/main.js --exporters=prometheus --prometheus.host=127.0.0.1 --prometheus.naming=otel --process-groups.source=bpf --cgroups.enabled=false > /tmp/log 2>&1 & agent=$!
+  for i in $(seq 300); do grep -q '"started"' /tmp/log && break; sleep 0.2; done
+  wget -q -O - http://127.0.0.1:9464/metrics | grep -E '^procgroup_(source_active|process_count)'; cat /tmp/log
+  kill $agent; wait $agent
+}
+echo "=== agent"; agent
 mount -t securityfs none /sys/kernel/security
 echo confidentiality > /sys/kernel/security/lockdown
-node /app/dist/main.js --exporters=prometheus --prometheus.host=127.0.0.1 --process-groups.source=bpf --cgroups.enabled=false > /tmp/log 2>&1 & agent=$!
-for i in $(seq 300); do grep -q '"started"' /tmp/log && break; sleep 0.2; done
-echo "=== lockdown"; cat /sys/kernel/security/lockdown; wget -q -O - http://127.0.0.1:9464/metrics | grep procgroup_source_active; cat /tmp/log
-kill $agent
+echo "=== lockdown"; cat /sys/kernel/security/lockdown; agent
 echo "=== end"
 `
 

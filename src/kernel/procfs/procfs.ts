@@ -77,7 +77,7 @@ export class Procfs {
   readonly #only: number | undefined
   /** Directory of this process; undefined on a tree that is not the kernel's own. */
   readonly #own: string | undefined
-  #pids: number[] = []
+  #pids: readonly number[] = []
   #listedAt = Number.NEGATIVE_INFINITY
 
   /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
@@ -111,14 +111,17 @@ export class Procfs {
    */
   pids(after = Number.POSITIVE_INFINITY): readonly number[] {
     if (this.#only !== undefined) return [this.#only]
-    if (this.#listedAt <= after) {
-      this.#listedAt = performance.now()
-      // Every collection lists once, whichever collectors it has.
-      this.#stats.closeUnused()
-      this.#schedstats.closeUnused()
-      this.#pids = numericEntries(this.root)
-    }
+    // Every collection lists once, whichever collectors it has.
+    if (this.#listedAt <= after) this.setPids(numericEntries(this.root))
     return this.#pids
+  }
+
+  /** Takes over a list of all processes that was read elsewhere just now, as if `pids` had made it. */
+  setPids(pids: readonly number[]): void {
+    this.#listedAt = performance.now()
+    this.#stats.closeUnused()
+    this.#schedstats.closeUnused()
+    this.#pids = pids
   }
 
   /** The ids of all threads of a process. */

@@ -95,6 +95,8 @@ export class BpfTasks implements TaskSource, TaskReader {
       pass.close()
     }
     this.#checkOwn(before)
+    // Other collectors need not list them again.
+    this.#parts.procfs.setPids(pids)
     return { pids, reader: this }
   }
 
@@ -136,11 +138,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     const { usage, stat } = this
     const { pageSize } = this.#system
     this.expensive = expensive
-    const pages =
-      records.number(PROCESS.rssFile) +
-      records.number(PROCESS.rssAnon) +
-      records.number(PROCESS.rssShmem)
-    this.resident = pages * pageSize
+    this.resident = this.#residentPages() * pageSize
     this.swap = records.number(PROCESS.swap) * pageSize
     this.openDescriptors = records.word(WORD.descriptors)
     expensive.openFilesLimit = records.number(PROCESS.openFilesLimit)
@@ -219,6 +217,16 @@ export class BpfTasks implements TaskSource, TaskReader {
     stat.starttime = this.#ticks(TASK.start)
     const address = records.key(TASK.wchan)
     this.wchan = address === 0 ? '' : this.#wchanName(address)
+  }
+
+  /** Of the current record; files of a tmpfs, where a program may be, count as shared memory. */
+  #residentPages(): number {
+    const records = this.#records
+    return (
+      records.number(PROCESS.rssFile) +
+      records.number(PROCESS.rssAnon) +
+      records.number(PROCESS.rssShmem)
+    )
   }
 
   #readUsage(of: { readonly readBytes: number; readonly writeBytes: number }): void {
@@ -306,8 +314,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     if (this.stat.starttime !== this.#ownStart) {
       throw new Error(`the agent has started at tick ${this.#ownStart}, not ${this.stat.starttime}`)
     }
-    const pages = this.#records.number(PROCESS.rssAnon) + this.#records.number(PROCESS.rssFile)
-    const resident = pages * this.#system.pageSize
+    const resident = this.#residentPages() * this.#system.pageSize
     const expected = process.memoryUsage.rss()
     if (resident > expected * RESIDENT_FACTOR || resident * RESIDENT_FACTOR < expected) {
       throw new Error(`resident memory of the agent is ${expected} bytes, not ${resident}`)

@@ -67,7 +67,7 @@ function groupsBy(iterator: TaskIterator, word: string) {
         { onFallback: (error) => failures.push(error) },
       ),
   })
-  return { groups, failures }
+  return { groups, failures, procfs }
 }
 
 async function load(t: ExecutionContext): Promise<TaskIterator | undefined> {
@@ -88,6 +88,24 @@ function ofChild(samples: ReadonlyMap<string, number>): [string, number][] {
       /\{([^}]*,)?child[,}]/.test(key) && !/uptime|proportional|uss|unique|shared/i.test(key),
   )
 }
+
+test.serial(
+  'other collectors are given the processes of the iterator, without another listing',
+  async (t) => {
+    const iterator = await load(t)
+    if (iterator === undefined) return
+    // One is left out, so that it is seen whose list it is.
+    const shown = replay(() =>
+      filtered(passOf(iterator).bytes, (records) => records.word(WORD.tgid) !== process.ppid),
+    )
+    const { groups, procfs } = groupsBy(shown, await startChild(t))
+    const before = performance.now()
+    await groups.collect()
+    const pids = procfs.pids(before)
+    t.true(pids.includes(process.pid))
+    t.false(pids.includes(process.ppid))
+  },
+)
 
 test.serial('a group is the same by procfs and by the iterator', async (t) => {
   const iterator = await load(t)
@@ -175,7 +193,7 @@ const DAMAGES: Readonly<Record<string, { readonly damage: Damage; readonly says:
     says: /CPU time of the agent/,
   },
   'a pinned iterator without threads': {
-    damage: (bytes) => withoutThreads(bytes),
+    damage: (bytes) => filtered(bytes, ({ isLeader }) => isLeader),
     says: /gives no threads/,
   },
   'another PID namespace': {
@@ -184,17 +202,16 @@ const DAMAGES: Readonly<Record<string, { readonly damage: Damage; readonly says:
   },
 }
 
-function withoutThreads(bytes: Buffer): Buffer {
+/** The records for which something holds. */
+function filtered(bytes: Buffer, isKept: (records: TaskRecords) => boolean): Buffer {
   const records = new TaskRecords()
   records.room(bytes.length).set(bytes)
   records.length = bytes.length
-  const leaders: Buffer[] = []
+  const kept: Buffer[] = []
   records.scan(0, (offset) => {
-    if (records.isLeader) {
-      leaders.push(bytes.subarray(offset, offset + records.word(WORD.size)))
-    }
+    if (isKept(records)) kept.push(bytes.subarray(offset, offset + records.word(WORD.size)))
   })
-  return Buffer.concat(leaders)
+  return Buffer.concat(kept)
 }
 
 for (const [what, { damage, says }] of Object.entries(DAMAGES)) {
