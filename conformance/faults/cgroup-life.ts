@@ -28,7 +28,7 @@ const NAMES = ['a', 'b.slice', 'c d', 'é"\\', POD, 'c'.repeat(64), 'd'.repeat(6
 const MOST_DEPTH = 3
 /** Of what the collector itself counts there is no file. */
 const OWN = /^cgroup_(?:collection|file)_/
-/** Counters that go on when the kernel lets them fall: not what a file says now, but what was shown before, or more. */
+/** Counters that go on when the kernel lets them fall: they may show what a file said before. */
 const CONTINUED = /_(?:disk_io_bytes|disk_operations|paging_faults)_total$/
 const TOLERANCE = 1e-9
 const MICROSECONDS = 1e6
@@ -61,7 +61,7 @@ async function liveWithCgroups(seed: number, watch: Watch): Promise<void> {
     const collect = collectCgroups(root, procfs.root, new TimeSlice(0), { openFiles, version })
     const descriptors = openDescriptors()
     const numbers = new Map<string, Set<number>>()
-    const continued = new Map<string, number>()
+    const continued = new Set<string>()
     for (let collection = 0; collection < COLLECTIONS; collection++) {
       change(dice, version, root, 0)
       // Of a file that is kept open something may be read that has been replaced.
@@ -116,16 +116,17 @@ function openDescriptors(): number {
 function requireExplained(
   samples: readonly Sample[],
   numbers: ReadonlyMap<string, ReadonlySet<number>>,
-  continued: Map<string, number>,
+  continued: Set<string>,
   version: Version,
 ): void {
   for (const { name, labels, value } of samples) {
     if (OWN.test(name) || value === 0) continue
     if (CONTINUED.test(name)) {
-      const series = name + JSON.stringify(labels)
-      const before = continued.get(series) ?? Number.POSITIVE_INFINITY
-      continued.set(series, value)
-      if (value === before || (version === 1 && value > before)) continue
+      // With the shares of cgroups that have been removed it is a number of no file.
+      if (version === 1) continue
+      const shown = `${name}${JSON.stringify(labels)} ${value}`
+      if (continued.has(shown)) continue
+      continued.add(shown)
     }
     const own = labels.cgroup_path?.split('/').at(-1)
     const known = numbers.get(own ?? labels.container_id ?? `pod${labels.k8s_pod_uid}`)

@@ -106,6 +106,8 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
   const isBlocking = fifos !== undefined
   const procfsOptions = isBlocking ? { timeLimit: TIME_LIMIT, places: PLACES } : {}
   const isClockSet = dice.chance(0.1)
+  // In which order files are read depends on the thread pool; what becomes of the node must not.
+  const vanishing = new Dice(dice.integer(0, 2 ** 31))
   const groups = processGroups(root, {
     rules: isByPid ? BY_PID : BY_ANYTHING,
     children: false,
@@ -114,7 +116,7 @@ async function live(dice: Dice, node: Node, watch: Watch): Promise<void> {
     smaps: dice.chance(0.8),
     refresh,
     regroup: dice.pick(['exec', 'title', 'off']),
-    ...(vanishes > 0 && { procfs: vanishingProcfs(root, dice, vanishes, procfsOptions) }),
+    ...(vanishes > 0 && { procfs: vanishingProcfs(root, vanishing, vanishes, procfsOptions) }),
     ...(vanishes === 0 && isBlocking && { procfs: new Procfs(root, procfsOptions) }),
     // Others have their turn after every process.
     slice: new TimeSlice(0),
