@@ -98,3 +98,16 @@ for (const naming of ['otel', 'classic'] as const) {
     t.like(await push(220), { value: 5, startTime: [210, 0], attributes: { name: 'b' } })
   })
 }
+
+test('plain attributes are translated as those of an entity are', async (t) => {
+  const meter = new ObservableMeter({ name: 'test' }, START)
+  const { observables } = createInstruments(meter, TABLE)
+  meter.addBatchObservableCallback(
+    (result) => result.observe(observables[0], 5, { id: '1' }),
+    observables,
+  )
+  const { scopeMetrics } = await meter.collect([200, 0])
+  const [{ metrics }] = new NameTranslation().translate([scopeMetrics], ['classic'])
+  t.is(metrics[0].descriptor.name, 'test_seconds_total')
+  t.like(metrics[0].dataPoints[0], { value: 5, attributes: { id: '1' }, startTime: START })
+})

@@ -10,7 +10,7 @@ import test from 'ava'
 import { metricTable } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
-import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import { ObservableMeter, type ObservedPoint } from '../../src/telemetry/meter.ts'
 
 const TABLE = metricTable({
   scope: 'test',
@@ -127,6 +127,27 @@ test('attributes of a series are one object for ever', async (t) => {
     )
   const [first, second] = [await attributes(), await attributes()]
   t.true(first.every((object, index) => object === second[index]))
+})
+
+test('a point carries its row and its series; attributes that no entity made have their row by value', async (t) => {
+  const meter = new ObservableMeter({ name: 'test' }, [900, 0])
+  const { measurements, observables } = createInstruments(meter, TABLE)
+  const entity = new Entity({ 'test.name': 'a' }, [1000, 0])
+  meter.addBatchObservableCallback((result) => {
+    measurements.write.observe(result, entity, 1)
+    result.observe(observables[0], 2, { 'test.name': 'plain', direction: 'read' })
+    result.observe(observables[0], 3, { 'test.name': 'plain', direction: 'none' })
+  }, observables)
+  const { scopeMetrics } = await meter.collect([2000, 0])
+  const points = scopeMetrics.metrics[0].dataPoints as ObservedPoint[]
+  t.deepEqual(
+    points.map(({ series, row }) => [series?.entity, row?.definition]),
+    [
+      [entity, TABLE.metrics.write],
+      [undefined, TABLE.metrics.read],
+      [undefined, undefined],
+    ],
+  )
 })
 
 test('a callback that fails loses its own instruments only', async (t) => {
