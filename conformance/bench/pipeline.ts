@@ -84,7 +84,7 @@ class BareReader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-/** A collector whose observations cost nothing but themselves, with classic names to be translated. */
+/** A collector that does nothing but observe, with classic names to be translated. */
 function createPipeline(series: number) {
   const start = now()
   const meter = new ObservableMeter({ name: 'bench' }, start)

@@ -85,7 +85,7 @@ export const check: Check = {
   },
 }
 
-/** A node that is made up: a group whose size tells which node it is, one of its processes in a container. */
+/** A generated node: the size of its group identifies the node; one of its processes is in a container. */
 class FleetNode {
   readonly name: string
   agent: RunningAgent | undefined

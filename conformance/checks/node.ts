@@ -90,7 +90,7 @@ function requireOwnUser(status: string): void {
   require(effective === wanted, `the service has the capabilities ${effective}`)
 }
 
-/** Gives how many figures were held, and what the limits did. */
+/** Returns the number of compared values, and the effects of the limits. */
 function compare(
   form: string,
   hasNames: boolean,

@@ -49,7 +49,7 @@ print(seconds(resource.RUSAGE_SELF), seconds(resource.RUSAGE_CHILDREN), flush=Tr
 sys.stdin.read()
 `
 
-/** Children of 2 ms that nobody waits for, and that say themselves what they have used; `IGNORED` of them. */
+/** `IGNORED` children of 2 ms that are not waited for, and report their usage themselves. */
 const CARELESS = `
 import os, signal, sys, time
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)

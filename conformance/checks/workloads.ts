@@ -87,7 +87,7 @@ export const check: Check = {
 
     await containerd.stop()
     const left = started.filter(({ pod }) => pod.id !== gone.pod.id)
-    // A container that nobody has heard of makes the agent ask.
+    // An unknown container makes the agent ask for names.
     const { pid } = scope.spawn('sleep', ['100000'])
     intoCgroup(scope, pid as number, randomBytes(32).toString('hex'))
     const lines = () => agent.log.filter((line) => line.includes('"source":"cri"'))

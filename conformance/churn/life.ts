@@ -9,7 +9,7 @@ import type { Scope } from '../support/children.ts'
 import type { Dice } from '../support/random.ts'
 import type { NamedContainer } from './runtime.ts'
 
-/** Microseconds of CPU time, as the kernel has counted them when nobody used any more. */
+/** Microseconds of CPU time, as the kernel has counted them when no process used any more. */
 export interface Total {
   readonly user: number
   readonly system: number

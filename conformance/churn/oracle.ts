@@ -68,7 +68,7 @@ const NAMES = new Set([
   'container_image_tags',
   'container_runtime_name',
 ])
-/** Those of the Resource that say whose a series is. */
+/** Attributes of the Resource that identify the owner of a series. */
 const OWNER = /^(?:k8s\.(?!node|cluster)|container\.)/
 const SECOND = 1_000_000_000n
 

@@ -180,7 +180,7 @@ function hostmetrics(backend: Receiver, health: number): object {
         collection_interval: '1s',
         scrapers: { process: { mute_process_all_errors: true, metrics } },
       },
-      // It would listen nowhere otherwise, and nobody could know when it has started.
+      // Otherwise it would not listen, and its start could not be noticed.
       otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${health}` } } },
     },
     exporters: {

@@ -19,7 +19,7 @@ export interface AgentContainer extends RunningContainer {
 
 /**
  * The manifest's variables that lead through the first process of the node, through this one instead: a virtual machine may
- * have a first process that nobody may look into.
+ * have a first process that is not readable.
  */
 function throughOwnRoot({ env }: Container): Record<string, string> {
   const root = `/proc/${process.pid}/root`

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { lateReads } from '../../src/kernel/blocking-files.ts'
 
 export class BlockingFifos {
-  /** Where each has another name, for what is in its place may be removed while somebody still waits for it. */
+  /** A second name of each FIFO, since the first may be removed while a read of it blocks. */
   readonly #directory = mkdtempSync(join(tmpdir(), 'fifos-'))
   readonly #fifos: string[] = []
 

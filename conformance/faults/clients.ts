@@ -19,7 +19,7 @@ import { readPage } from './page.ts'
 
 const AT_ONCE = 50
 const PROCESSES = 20
-/** Short, so that nobody has to wait for the slow ones long. */
+/** Short, so that slow clients end soon. */
 const LIMITS = [
   '--web.max-connections=40',
   '--web.max-request-size=4KiB',
@@ -92,7 +92,7 @@ async function meetOne(client: () => Promise<Meeting>): Promise<void> {
   const { sent, received, isSettled } = await client()
   const shown = JSON.stringify(sent.toString('latin1', 0, 500))
   require(isSettled, `a client is neither answered nor cut off that has sent ${shown}`)
-  // Whom TLS answers, it answers with an alert.
+  // TLS answers with an alert, if at all.
   const isAnswer = received.startsWith('HTTP')
   require(!isAnswer ||
     STATUS.test(received), `${JSON.stringify(received.slice(0, 200))} is the answer to ${shown}`)

@@ -114,7 +114,7 @@ const REPLACEMENTS: readonly ((path: string) => void)[] = [
 ]
 
 /**
- * Lets something be done without root's rights, where they are ours: nobody refuses root anything.
+ * Runs something without root's rights, since root is refused nothing.
  */
 export async function asNobody<T>(run: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return run()

@@ -74,7 +74,7 @@ export class ProcessOracle {
     for (const [pid, process] of this.#seen) if (!this.#processes.has(pid)) process.end()
   }
 
-  /** Takes those for ended whose `stat` has gone: what the kernel shows again later is another one. */
+  /** Marks processes without a `stat` as exited: a later process with the PID is another one. */
   endVanished(): void {
     for (const [pid, process] of this.#seen) {
       if (!existsSync(join(this.#root, pid, 'stat'))) process.end()

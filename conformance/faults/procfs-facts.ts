@@ -130,7 +130,7 @@ function unsigned(digits: string | undefined): bigint | undefined {
   return value <= LARGEST ? value : undefined
 }
 
-/** What is below zero is nothing: the kernel counts resident pages in parts, whose sum may be so for a moment. */
+/** Negative values count as 0: the kernel counts resident pages in parts, whose sum may be negative for a moment. */
 function signed(digits: string | undefined): bigint | undefined {
   return digits?.startsWith('-') ? unsigned(digits.slice(1)) && 0n : unsigned(digits)
 }

@@ -78,7 +78,7 @@ async function liveWithProcfs(seed: number, watch: Watch): Promise<void> {
   const tree = new ProcfsTree(hasSchedstat)
   const fifos = dice.chance(BLOCKING) ? new BlockingFifos() : undefined
   const { now } = Date
-  // Else nobody but root could look into it.
+  // Otherwise only root could read it.
   chmodSync(tree.root, 0o755)
   try {
     await live(dice, new Node(tree, dice, hasSchedstat, fifos), watch)

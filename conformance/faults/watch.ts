@@ -54,7 +54,7 @@ export class Watch implements Disposable {
     }
   }
 
-  /** @throws Error with what nobody has caught since the last call. */
+  /** @throws Error with the uncaught errors since the last call. */
   requireNoErrors(): void {
     const [error] = this.#errors.splice(0)
     const trace = error instanceof Error ? error.stack : String(error)

@@ -1,7 +1,7 @@
 /**
  * Ends the program when a case never ends, and says which one.
  *
- * It is a thread of its own, for what holds the event loop for ever lets nobody else there look at the clock.
+ * It is a thread of its own: a blocked event loop can't check the time itself.
  */
 import { writeSync } from 'node:fs'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'

@@ -7,7 +7,7 @@ import { MissingPeer, needPackage } from '../support/packages.ts'
 
 const RELEASE = 'bookworm'
 const PACKAGES = ['systemd-sysv', 'dbus', 'containerd', 'runc']
-/** What nobody reads in a guest. */
+/** Directories that a guest doesn't need. */
 const UNUSED = ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/locale']
 
 /**

@@ -27,7 +27,7 @@ export const VISIBLE = {
 } as const
 
 /**
- * Starts processes of such names, and a container whose runtime says such names of it.
+ * Starts processes with such names, and a container whose runtime reports such names.
  *
  * @returns the runtime's socket.
  */

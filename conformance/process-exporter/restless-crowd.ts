@@ -21,7 +21,7 @@ const BRIEF_LIFE = 3000
 const FILES = 8
 const FILE_SIZE = 256 * 1024
 
-/** bash waits without a child by reading from a pipe that nobody writes to. */
+/** bash waits without a child by reading from a pipe without a writer. */
 const WAIT = 'read -r -u "$pipe"'
 const PAUSE = 'read -rt 0.$((RANDOM % 9 + 1)) -u "$pipe"'
 const BURN = 'for ((i = 0; i < 4000; i++)); do :; done'
@@ -55,7 +55,7 @@ export class RestlessCrowd {
   readonly #scope: Scope
   readonly #random: () => number
   readonly #directory: string
-  /** Those that nobody has chosen to end yet. */
+  /** Members that are not chosen to exit yet. */
   readonly #members: Member[] = []
   /** Those that a program may see. */
   readonly #visible = new Set<Member>()

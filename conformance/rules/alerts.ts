@@ -25,7 +25,7 @@ export const ALERTS: readonly Alert[] = [
   {
     name: 'ProcessGroupIsMissing',
     file: join(RULES, TO_BE_COPIED),
-    // Nobody knows the name before there is a process.
+    // The name is unknown before there is a process.
     rule: { name: '{{.Comm}}' },
     description:
       "No process of the group has been seen for a minute, or none since the exporter's start.",

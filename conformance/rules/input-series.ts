@@ -6,7 +6,7 @@ export interface InputSeries {
   readonly values: string
 }
 
-/** Whose they are; Prometheus adds it. */
+/** Labels of the target, which Prometheus adds. */
 export const NODE = { job: 'node-agent', instance: 'node-1' }
 
 /**

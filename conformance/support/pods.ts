@@ -1,4 +1,4 @@
-/** Pods in the kubelet's form: cgroups with a process each, and nobody who knows their names. */
+/** Pods with the cgroup paths of a kubelet, a process each, and without a source of their names. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { intoCgroup } from './cgroups.ts'
 import type { Scope } from './children.ts'

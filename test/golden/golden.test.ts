@@ -2,7 +2,7 @@
  * The whole agent on the trees of three kernels: its complete /metrics and OTLP output, as files that are
  * reviewed in a diff. A change of one definition shows as the lines that it changes.
  *
- * The trees have the formats that these kernels print; their figures are made up. After a deliberate change:
+ * The trees have the formats that these kernels print; their values are made up. After a deliberate change:
  * `npm run golden`.
  */
 import {

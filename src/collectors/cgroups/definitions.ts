@@ -38,7 +38,7 @@ export interface ClassicPressure {
   readonly subject: string
 }
 
-/** The recorder's figures. */
+/** The recorder's values. */
 const RECORDED: Readonly<Partial<Record<keyof CgroupStats, string>>> = {
   cpuUsage: 'cpu',
   memoryUsage: 'memory',

@@ -291,7 +291,7 @@ export const PROCESS_GROUP_TABLES: readonly MetricTable[] = [
   SELF_METRICS,
 ]
 
-/** The recorder's figure of a group. */
+/** The recorder's value of a group. */
 function recorded(figure: string) {
   return { subject: 'group', figure } as const
 }

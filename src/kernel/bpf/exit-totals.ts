@@ -19,7 +19,7 @@ export interface ExitUsage {
   readonly majflt: number
   readonly voluntary: number
   readonly nonvoluntary: number
-  /** Only of those whom nobody waits for: otherwise the kernel adds them to the bytes of whoever waits. */
+  /** Only of processes that are not waited for: otherwise the kernel adds them to the bytes of the parent. */
   readonly readBytes: number
   readonly writeBytes: number
 }

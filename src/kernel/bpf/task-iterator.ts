@@ -118,7 +118,7 @@ export function pinnedTaskIterator(path: string): TaskIterator {
 
 /**
  * Loads the program and pins its iterator, in the place of one that is pinned there. The file belongs to the user and the
- * group of this process, who may read it, and nobody else.
+ * group of this process, and readable by that user and group only.
  *
  * @param path in a bpffs; its directory is made where it is missing.
  * @throws Error when it is in no bpffs; NodeJS.ErrnoException as loadSkeleton does.

@@ -136,7 +136,7 @@ test('what the kernel leaves out later, sooner, or while more is added, is kept 
   pod.keep(masked, 21_000)
   t.is(next(pod, 50, 21_000), 130)
   t.is(next(pod, 50, 30_000), 140)
-  // Nobody knows what is missing.
+  // It is unknown what is missing.
   t.is(next(pod, 10, 31_000), 140)
   t.is(next(pod, 11, 40_000), 141)
 })

@@ -19,7 +19,7 @@ function directory(t: ExecutionContext, files: Record<string, string>): string {
   return `${path}/`
 }
 
-/** The figures that differ from "not said". */
+/** The values that are known. */
 function said(stats: CgroupStats): Partial<CgroupStats> {
   return Object.fromEntries(Object.entries(stats).filter(([, value]) => !Number.isNaN(value)))
 }
@@ -147,7 +147,7 @@ test('what is no count is not taken for one', (t) => {
   t.is(stats.minorFaults, 0)
 })
 
-test('devices without a newline, as some kernels print them, do not take the figures of the next one', (t) => {
+test('devices without a newline, as some kernels print them, do not take the values of the next one', (t) => {
   const path = directory(t, {
     'io.stat': '7:1 7:0 8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0\n',
   })
@@ -156,7 +156,7 @@ test('devices without a newline, as some kernels print them, do not take the fig
   ])
 })
 
-test('cgroup v1 gives the same figures', (t) => {
+test('cgroup v1 gives the same values', (t) => {
   const path = directory(t, {
     'cpuacct.usage': '5000000000\n',
     'cpuacct.stat': 'user 300\nsystem 200\n',

@@ -69,7 +69,7 @@ const MOST_SEEN = 10_000
 
 /** Counts the usage of exited processes in their groups. */
 export class ExitedProcesses {
-  /** Exits for which the kernel had no room, or whose ancestor nobody knows. */
+  /** Exits that were lost because the tables were full, or whose ancestor is unknown. */
   lostExits = 0
   /** Forks and executions of the same kind. */
   lostStarts = 0
@@ -157,7 +157,7 @@ export class ExitedProcesses {
     const isOver = (pass: number) => this.#pass - pass >= PASSES_KEPT
     for (const [name, { pass }] of this.#ended) if (isOver(pass)) this.#ended.delete(name)
     for (const [name, { pid, start, pass }] of this.#told) {
-      // A zombie is told once more when somebody has waited for it.
+      // A zombie is reported once more when it is reaped.
       if (isOver(pass) && known.get(pid)?.start !== start) this.#told.delete(name)
     }
   }
@@ -242,7 +242,7 @@ export class ExitedProcesses {
     group.addExitedUsage(rest)
   }
 
-  /** Credits what processes have used that nobody saw. */
+  /** Credits the usage of processes that were never read. */
   #credit(group: Group | undefined, usage: ExitUsage): void {
     if (group === undefined) return
     const times = this.#timesOf(usage)
@@ -284,7 +284,7 @@ export class ExitedProcesses {
     }
     if (found.comm === comm) return found.group
     const seen = this.#seen.get(seenKey(found.group, comm))
-    // A group that has ended does not come back for those that nobody sees.
+    // A removed group is not added again for processes that are never read.
     const isThere = seen !== undefined && tracked.groups.get(seen.assignment.key) === seen
     return isThere ? seen : found.group
   }

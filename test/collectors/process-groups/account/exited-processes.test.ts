@@ -236,7 +236,7 @@ test('what parents have waited for counts from the collection on in which the so
   t.is(source.calls.at(-1), 'close')
 })
 
-/** 300 children that sleep 2 ms, of which nobody waits for any. */
+/** 300 children that sleep 2 ms and are not waited for. */
 const PARENT = `
 import os, signal, sys, time
 sys.stdin.readline()

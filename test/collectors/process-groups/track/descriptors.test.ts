@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
 import { processGroups } from '../../../support/process-groups.ts'
 
-/** Opens 70 files, and then one that nobody ever writes to: the thread waits in open(2) with a reserved descriptor. */
+/** Opens 70 files, and then a FIFO without a writer: the thread waits in open(2) with a reserved descriptor. */
 const SCRIPT =
   'i=10; while [ $i -lt $1 ]; do eval "exec $i</dev/null"; i=$((i+1)); done; exec 9<"$0"'
 
