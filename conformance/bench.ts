@@ -3,6 +3,7 @@
  *
  * All are measured in turn in one run, so that what else the machine does hits all alike: quote the ratios.
  */
+import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { sample } from '../test/support/exposition.ts'
 import { measureCgroups } from './bench/cgroups.ts'
@@ -97,8 +98,9 @@ async function measureLoop(processes: number): Promise<void> {
   for (const { name, pid } of subjects) {
     const cost = costs.get(name) as number[]
     const memory = mebibytes(residentMemory(pid).now)
+    const files = readdirSync(`/proc/${pid}/fd`).length
     print(
-      `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} resident`,
+      `  ${name.padEnd(18)} ${milliseconds(median(cost))} of CPU a collection, ${memory} resident, ${files} open files`,
     )
   }
   for (const other of [exporter, hostmetrics, floor]) {
