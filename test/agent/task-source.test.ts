@@ -48,8 +48,15 @@ async function start(
   ])
   await until(() => program.output.includes('"started"') || program.child.exitCode !== null)
   t.is(program.child.exitCode, null, program.output)
-  const scrape = async () =>
-    parseSamples(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text())
+  const scrape = async () => {
+    for (;;) {
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+      const text = await response.text()
+      if (response.ok) return parseSamples(text)
+      // On a busy machine a first collection may take longer than a scrape waits.
+      t.is(response.status, 503, text)
+    }
+  }
   return Object.assign(program, { scrape }) satisfies Agent
 }
 
