@@ -1,127 +1,133 @@
-/** Cost of the recorder: samples of many real cgroups, and the history of many groups. */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmdirSync } from 'node:fs'
+/** What the recorder costs: samples of many real cgroups, and the past of many groups. */
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { registerCgroups } from '../../src/collectors/cgroups/collector.ts'
 import { NodeUsageReader } from '../../src/kernel/procfs/node-usage.ts'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
 import { readSystemConstants } from '../../src/kernel/system-constants.ts'
 import { Recorder } from '../../src/recorder/recorder.ts'
-import { now } from '../../src/telemetry/clock.ts'
+import { type UsageSource, UsageSources } from '../../src/recorder/usage.ts'
+import { clock, now } from '../../src/telemetry/clock.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
-import { Sampler } from '../../src/telemetry/sampler.ts'
+import { toSeconds } from '../../src/telemetry/time.ts'
 import { TimeSlice } from '../../src/telemetry/time-slice.ts'
 import { liveAnswer, type Observation } from '../../src/web/api/live.ts'
 import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { type Reading, snapshotOf } from '../../test/support/snapshots.ts'
-import { CGROUP2 } from '../support/cgroups.ts'
+import { CGROUP2, intoCgroup, makeCgroup } from '../support/cgroups.ts'
+import { endChild, Scope } from '../support/children.ts'
 import { median } from '../support/median.ts'
 
 const CONTAINERS = 500
-const ROUNDS = 40
+const CONTAINERS_OF_POD = 2
+const ROUNDS = 15
 /** Looks at CPU time between two samples. */
 const CPU_LOOKS = 7
 const WINDOW_SECONDS = 900
-/** The files of a sample. */
-const SAMPLED = [
-  ...['cpu.stat', 'memory.current', 'io.stat'],
-  ...['cpu.pressure', 'memory.pressure', 'io.pressure'],
-]
-const BUFFER = Buffer.allocUnsafe(64 * 1024)
-
-function readAll(descriptors: readonly number[]): void {
-  for (const descriptor of descriptors) readSync(descriptor, BUFFER, 0, BUFFER.length, 0)
-}
+/** Beside hierarchies of v1, memory and storage are counted there. */
+const V1_ROOTS = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup/blkio']
+/** Wakes five times a second, and starts no process for it. */
+const AWAKE = 'exec 3<> <(:); while :; do read -t 0.2 -u 3; done'
 
 export async function measureRecorder(print: (line: string) => void): Promise<void> {
   measureMemory(print)
-  await measureSamples(print)
-}
-
-async function measureSamples(print: (line: string) => void): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync(join(CGROUP2, 'cgroup.procs'))) {
     print('recorder: only root can make cgroups, in a mount of cgroup v2')
     return
   }
-  const top = join(CGROUP2, `otel-interrogator-recorder-${process.pid}`)
-  mkdirSync(top)
-  const paths = Array.from({ length: CONTAINERS }, (_, index) =>
-    join(top, index.toString(16).padStart(64, '0')),
-  )
-  try {
-    for (const path of paths) mkdirSync(path)
-    const node = new NodeUsageReader('/proc', readSystemConstants().ticksPerSecond)
-    const recorder = new Recorder({
-      ...{ interval: 1000, window: WINDOW_SECONDS * 1000, max_memory: 64 * 1024 ** 2 },
-      ...{ hasSamples: true, ...node.size() },
-    })
-    const sampler = createSampler()
-    recorder.record(await sampler.snapshot())
-    const observation: Observation = {
-      ...{ recorder, hasPast: true, groupInterval: 1000, node: 'node' },
-    }
-    const costs = {
-      ...{ sample: [] as number[], look: [] as number[] },
-      ...{ answer: [] as number[], plain: [] as number[] },
-    }
-    const open = paths.flatMap((path) =>
-      SAMPLED.map((file) => join(path, file))
-        .filter(existsSync)
-        .map((file) => openSync(file, 'r')),
-    )
-    for (let round = 0; round < ROUNDS; round++) {
-      costs.sample.push(
-        await cpu(async () => {
-          const snapshot = await sampler.sample('usage')
-          if (snapshot !== undefined) recorder.record(snapshot, 'usage', node.usage())
-        }),
-      )
-      costs.plain.push(await cpu(async () => readAll(open)))
-      costs.look.push(
-        await cpu(async () => {
-          const snapshot = await sampler.sample('cpu')
-          if (snapshot !== undefined) recorder.record(snapshot, 'cpu')
-        }),
-      )
-      costs.answer.push(
-        await cpu(async () => JSON.stringify(liveAnswer(observation, 0, 0, false)).length),
-      )
-    }
-    for (const descriptor of open) closeSync(descriptor)
-    const [sample, look, answer, plain] = [
-      ...[costs.sample, costs.look, costs.answer, costs.plain],
-    ].map(median)
-    const share = (sample + CPU_LOOKS * look) / 1e6
-    print(`recorder with ${CONTAINERS} containers, each second`)
-    print(`  sample ${milliseconds(sample)}, look at CPU time ${milliseconds(look)}`)
-    print(
-      `  ratio of a sample to the mere reading of its ${open.length} files: ${(sample / plain).toFixed(2)}`,
-    )
-    print(`  together ${(share * 100).toFixed(2)} % of a CPU`)
-    print(`  answer of the API with everything in it: ${milliseconds(answer)}`)
-  } finally {
-    for (const path of paths) rmdirSync(path)
-    rmdirSync(top)
+  await using scope = new Scope()
+  const top = `kubepods/burstable/bench-${process.pid}`
+  const paths = Array.from({ length: CONTAINERS }, (_, index) => {
+    const pod = Math.floor(index / CONTAINERS_OF_POD)
+    const uid = `${process.pid.toString(16).padStart(8, '0')}-0000-4000-8000-${String(pod).padStart(12, '0')}`
+    return `${top}/pod${uid}/${index.toString(16).padStart(64, '0')}`
+  })
+  makeCgroup(scope, top)
+  for (const root of [CGROUP2, ...V1_ROOTS.filter(existsSync)]) {
+    for (const path of paths) makeCgroup(scope, path, root)
   }
+  await measureSamples('idle', print)
+  for (const path of paths) {
+    const child = scope.spawn('bash', ['-c', AWAKE])
+    intoCgroup(scope, child.pid as number, path)
+    scope.onEnd(() => endChild(child))
+  }
+  await delay(2000)
+  await measureSamples('awake, each five times a second,', print)
 }
 
-function createSampler(): Sampler {
-  const meter = new ObservableMeter({ name: 'cgroups' }, now())
-  registerCgroups(
-    meter,
-    { root: CGROUP2, include: [], depth: 16, max: 20_000, open_files: 16_384, triggers: [] },
+async function measureSamples(what: string, print: (line: string) => void): Promise<void> {
+  const node = new NodeUsageReader('/proc', readSystemConstants().ticksPerSecond)
+  const recorder = new Recorder({
+    ...{ interval: 1000, window: WINDOW_SECONDS * 1000, max_memory: 64 * 1024 ** 2 },
+    ...{ hasSamples: true, ...node.size() },
+  })
+  const { source, close } = createSource()
+  const observation: Observation = {
+    ...{ recorder, hasPast: true, groupInterval: 1000, node: 'node' },
+  }
+  const sample: number[] = []
+  const looks: number[] = []
+  const answer: number[] = []
+  const calls: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const callsBefore = readCalls()
+    sample.push(
+      await cpu(async () => {
+        const time = clock.now()
+        recorder.recordSample(toSeconds(time), await source.sample(time), node.usage())
+      }),
+    )
+    let look = 0
+    for (let count = 0; count < CPU_LOOKS; count++) {
+      await delay(125)
+      look += await cpu(() =>
+        source.look(toSeconds(clock.now()), (container, at, seconds) =>
+          recorder.recordLook(container, at, seconds),
+        ),
+      )
+    }
+    calls.push(readCalls() - callsBefore)
+    looks.push(look)
+    answer.push(await cpu(async () => JSON.stringify(liveAnswer(observation, 0, 0, false)).length))
+    await delay(125)
+  }
+  close()
+  const share = (median(sample) + median(looks)) / 1e6
+  print(`recorder with ${CONTAINERS} containers that are ${what} each second`)
+  print(
+    `  sample ${milliseconds(median(sample))}, ${CPU_LOOKS} looks at CPU time ${milliseconds(median(looks))}, ` +
+      `${median(calls)} files read`,
+  )
+  print(`  together ${(share * 100).toFixed(2)} % of a CPU`)
+  print(`  answer of the API with everything in it: ${milliseconds(median(answer))}`)
+}
+
+/** Reading system calls of this process so far. */
+function readCalls(): number {
+  return Number(/syscr: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+}
+
+function createSource(): { source: UsageSource; close: () => void } {
+  const usage = new UsageSources()
+  const close = registerCgroups(
+    new ObservableMeter({ name: 'cgroups' }, now()),
+    {
+      ...{ root: '/sys/fs/cgroup', include: [], depth: 16 },
+      ...{ max: 20_000, open_files: 16_384, triggers: [] },
+    },
     {
       procfs: new Procfs(),
       system: readSystemConstants(),
       slice: new TimeSlice(),
       workloads: new Workloads(new NameResolver({ sources: [] }), undefined),
+      usage,
       notify: () => {},
     },
   )
-  return new Sampler({
-    ...{ meters: [meter], maxAge: 0, sampled: new Set(['cgroups']) },
-    onRun: () => {},
-  })
+  return { source: usage.source as UsageSource, close }
 }
 
 const ENTITIES = 500

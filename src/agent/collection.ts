@@ -89,7 +89,7 @@ export function openCollection(
   cleanup.add(() => resolver.close())
   const recording = new Recording(config, logger)
   cleanup.add(() => recording.close())
-  const { meters, translation, sampled, members, close } = createCollectors(
+  const { meters, translation, usage, members, close } = createCollectors(
     config,
     rules,
     procfs,
@@ -107,7 +107,6 @@ export function openCollection(
   cleanup.add(close)
   const sampler = new Sampler({
     meters,
-    sampled,
     onSnapshot: (snapshot) => recording.take(snapshot),
     maxAge: config.collection.max_age,
     onStart: () => loopDelay.watch(),
@@ -132,7 +131,7 @@ export function openCollection(
       await sampler.snapshot()
     },
     start: () => {
-      recording.start(sampler)
+      recording.start(sampler, usage.source)
       // Before the sampler is closed, so that no sample begins then.
       cleanup.add(() => recording.close())
       const interval = collectionInterval(config)

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { Members } from '../entities/group-members.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
 import { readSystemConstants } from '../kernel/system-constants.ts'
+import { UsageSources } from '../recorder/usage.ts'
 import { now } from '../telemetry/clock.ts'
 import { ObservableMeter } from '../telemetry/meter.ts'
 import { NameTranslation } from '../telemetry/name-translation.ts'
@@ -28,8 +29,8 @@ export function createCollectors(
 ): {
   meters: ObservableMeter[]
   translation: NameTranslation
-  /** Names of those that take part in samples. */
-  sampled: ReadonlySet<string>
+  /** Where samples of cgroups come from. */
+  usage: UsageSources
   /** Where the processes of the groups are found. */
   members: Members
   /** Closes what the collectors hold open. */
@@ -46,6 +47,7 @@ export function createCollectors(
     taskSource: taskSource(config.process_groups, { procfs, system, slice, notify }),
     exits: exitCounting(config.process_groups, { procfs, notify }),
     members: new Members(),
+    usage: new UsageSources(),
     username: userNames(),
     slice,
     ...observed,
@@ -61,10 +63,8 @@ export function createCollectors(
     return meter
   })
   const translation = new NameTranslation(daemonsetNames(config.classic.psi_prefix))
-  const sampled = enabled.filter(({ isSampled }) => isSampled === true).map(({ name }) => name)
   return {
-    ...{ meters, translation, members: sources.members },
-    sampled: new Set(sampled),
+    ...{ meters, translation, members: sources.members, usage: sources.usage },
     close: () => cleanup.run(0),
   }
 }

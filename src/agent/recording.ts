@@ -8,6 +8,7 @@ import { readSystemConstants } from '../kernel/system-constants.ts'
 import type { RecordedEntity } from '../recorder/entity.ts'
 import { PEAK_WINDOW, Recorder } from '../recorder/recorder.ts'
 import { RecorderSchedule } from '../recorder/schedule.ts'
+import type { UsageSource } from '../recorder/usage.ts'
 import type { Sampler, Snapshot } from '../telemetry/sampler.ts'
 import type { Observation } from '../web/api/live.ts'
 
@@ -64,7 +65,7 @@ export class Recording {
     if (recorder === undefined) return
     try {
       if (recorder.options.hasSamples) recorder.record(snapshot)
-      else recorder.record(snapshot, 'full', this.#node.usage())
+      else recorder.record(snapshot, this.#node.usage())
     } catch (error) {
       // The snapshot is served all the same.
       this.#report(error)
@@ -77,14 +78,19 @@ export class Recording {
     this.#logger.error({ err }, 'recorder failed; what it shows has gaps. Said once')
   }
 
-  /** Begins to take samples; says what is recorded, and how finely. */
-  start(sampler: Sampler): void {
+  /**
+   * Begins to take samples; says what is recorded, and how finely.
+   *
+   * @param source of samples of cgroups; undefined where cgroups are not read.
+   */
+  start(sampler: Sampler, source: UsageSource | undefined): void {
     this.#sampler = sampler
     if (this.recorder === undefined) return
     const { interval, window, max_memory, hasSamples } = this.recorder.options
-    if (hasSamples) {
+    if (source !== undefined) {
       this.#schedule = new RecorderSchedule(
         this.recorder,
+        source,
         sampler,
         () => this.#node.usage(),
         (error) => this.#report(error),

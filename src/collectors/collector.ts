@@ -20,8 +20,6 @@ export interface Collector<Own extends Section, Config extends Values<Own>, Sour
   /** Its metrics; without a configuration those of the metrics reference. */
   readonly tables: (config?: Config) => readonly MetricTable[]
   readonly isEnabled: (config: Config) => boolean
-  /** Whether it takes part in samples, which are taken several times a second; by default it doesn't. */
-  readonly isSampled?: boolean
   /** Labels and annotations of pods that it needs. */
   readonly podKeys?: { readonly labels: readonly string[]; readonly annotations: readonly string[] }
   /**

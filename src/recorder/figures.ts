@@ -61,7 +61,8 @@ export const FIGURES = {
 /** The name of a figure. */
 export type FigureName = keyof typeof FIGURES
 
-const CGROUP_FIGURES = [
+/** What is read of cgroups between collections, in the order of the values of a sample. */
+export const SAMPLED_FIGURES = [
   'cpu',
   'memory',
   'read',
@@ -72,8 +73,10 @@ const CGROUP_FIGURES = [
   'memoryFull',
   'ioSome',
   'ioFull',
-  'faults',
 ] as const satisfies FigureName[]
+
+/** Those of a sample come first, so that a value has the same place in both. */
+const CGROUP_FIGURES = [...SAMPLED_FIGURES, 'faults'] as const satisfies FigureName[]
 
 /** The figures of each kind, in the order in which they are kept. */
 export const KIND_FIGURES: Readonly<Record<Kind, readonly FigureName[]>> = {

@@ -1,12 +1,12 @@
 /**
- * The last minutes of the node in memory: a consumer of snapshots, which turns counters into rates and keeps
+ * The last minutes of the node in memory: a consumer of snapshots and samples, which turns counters into rates and keeps
  * them by tick for the largest entities; all others of a kind are kept together.
  */
 import type { Attributes } from '@opentelemetry/api'
 import type { Values } from '../lib/settings/setting.ts'
 import type { Role } from '../telemetry/definitions.ts'
 import { type Entity, isEqual } from '../telemetry/entity.ts'
-import type { Detail, ObservedPoint } from '../telemetry/meter.ts'
+import type { ObservedPoint } from '../telemetry/meter.ts'
 import type { Snapshot } from '../telemetry/sampler.ts'
 import { toSeconds } from '../telemetry/time.ts'
 import { ENTITY_BYTES, RecordedEntity } from './entity.ts'
@@ -18,9 +18,11 @@ import {
   type Figure,
   type FigureName,
   type Kind,
+  SAMPLED_FIGURES,
 } from './figures.ts'
 import { Series } from './series.ts'
 import type { RECORDER_SETTINGS } from './settings.ts'
+import type { SampledUsage } from './usage.ts'
 
 type RecorderSettings = Values<typeof RECORDER_SETTINGS>['recorder']
 
@@ -131,17 +133,14 @@ export class Recorder {
   }
 
   /**
-   * Takes a snapshot.
+   * Takes the snapshot of a collection.
    *
-   * @param detail what was read for it.
    * @param usage what the node used at that moment.
    */
-  record({ time, scopes }: Snapshot, detail: Detail = 'full', usage?: NodeUsage): void {
+  record({ time, scopes }: Snapshot, usage?: NodeUsage): void {
     const at = toSeconds(time)
-    if (at < this.at) this.#startOver()
     const found = new Set<Kind>()
-    this.omitted = 0
-    if (usage !== undefined) this.#takeNode(usage)
+    this.#begin(at, usage)
     for (const { metrics } of scopes) {
       for (const { dataPoints } of metrics) {
         for (const point of dataPoints as ObservedPoint[]) {
@@ -152,8 +151,42 @@ export class Recorder {
         }
       }
     }
-    if (detail === 'cpu') this.#finishCpu(at)
-    else this.#finish(at, detail, found)
+    this.#finish(at, true, found)
+  }
+
+  /**
+   * Takes a sample of all cgroups.
+   *
+   * @param at seconds since the epoch.
+   * @param usage what the node used at that moment.
+   */
+  recordSample(at: number, sampled: readonly SampledUsage[], usage: NodeUsage): void {
+    this.#begin(at, usage)
+    for (const { kind, entity, values } of sampled) {
+      const recorded = kind === 'node' ? this.#node : this.#find(kind, entity, at)
+      if (recorded === undefined) continue
+      for (let place = 0; place < values.length; place++) {
+        if (!Number.isNaN(values[place])) this.#add(recorded, place, values[place])
+      }
+    }
+    this.#finish(at, false, new Set(CGROUP_KINDS))
+  }
+
+  /**
+   * Takes the CPU time of a container between two samples; only its peak comes from it.
+   *
+   * @param at seconds since the epoch.
+   * @param cpu seconds of CPU time.
+   */
+  recordLook({ kind, entity }: SampledUsage, at: number, cpu: number): void {
+    const recorded = this.#find(kind, entity, at)
+    if (recorded !== undefined) this.#addRecent(recorded, at, cpu)
+  }
+
+  #begin(at: number, usage: NodeUsage | undefined): void {
+    if (at < this.at) this.#startOver()
+    this.omitted = 0
+    if (usage !== undefined) this.#takeNode(usage)
   }
 
   #takeNode(usage: NodeUsage): void {
@@ -214,32 +247,22 @@ export class Recorder {
     }
   }
 
-  /** Of CPU time that is read several times in a tick only the peak is taken. */
-  #finishCpu(at: number): void {
-    for (const entity of this.#touched) {
-      const place = entity.layout.places.get('cpu') as number
-      if ((entity.seen & (1 << place)) !== 0) this.#addRecent(entity, at, entity.sums[place])
-      entity.seen = 0
-    }
-    this.#touched.length = 0
-  }
-
   #addRecent({ recent, peaks }: RecordedEntity, at: number, total: number): void {
     const rate = recent?.add(at, total)
     if (rate === undefined || Number.isNaN(rate)) return
     peaks?.add(0, at, Math.min(rate, this.options.cpus))
   }
 
-  #finish(at: number, detail: Detail, found: Set<Kind>): void {
+  #finish(at: number, isComplete: boolean, found: Set<Kind>): void {
     this.revision++
     this.#pass++
     this.at = at
     const { hasSamples } = this.options
     for (const entity of this.#touched) {
       if (entity.hasEnded) this.#revive(entity, at)
-      if (entity.pass === 0) this.#begin(entity, at)
+      if (entity.pass === 0) this.#welcome(entity, at)
       const isSampled = hasSamples && (CGROUP_KINDS.has(entity.kind) || entity === this.#node)
-      this.#settle(entity, at, detail === 'full' && isSampled)
+      this.#settle(entity, at, isComplete && isSampled)
       entity.pass = this.#pass
       entity.lastSeen = at
       entity.seen = 0
@@ -337,7 +360,7 @@ export class Recorder {
 
   #isSampled(entity: RecordedEntity, place: number): boolean {
     if (entity === this.#node) return true
-    return !Number.isNaN(entity.counted[place]) && entity.layout.names[place] !== 'faults'
+    return !Number.isNaN(entity.counted[place]) && place < SAMPLED_FIGURES.length
   }
 
   #settleExtra(entity: RecordedEntity, place: number, sum: number, at: number): void {
@@ -356,7 +379,7 @@ export class Recorder {
   }
 
   /** An entity was seen for the first time. */
-  #begin(entity: RecordedEntity, at: number): void {
+  #welcome(entity: RecordedEntity, at: number): void {
     entity.firstSeen = at
     if (entity.series === undefined) this.#giveSeries(entity)
     if (entity.kind !== 'node' && this.#looked.has(entity.kind)) this.#event(entity, 'start', 1, at)

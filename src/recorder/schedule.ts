@@ -1,6 +1,9 @@
 /** When the recorder looks: each tick at what is cheap to read, and several times in a second at CPU time. */
+import { clock } from '../telemetry/clock.ts'
 import type { Sampler } from '../telemetry/sampler.ts'
+import { toSeconds } from '../telemetry/time.ts'
 import type { NodeUsage, Recorder } from './recorder.ts'
+import type { UsageSource } from './usage.ts'
 
 /** Milliseconds between two looks at CPU time: a second at any instant is seen to 94 % at least. */
 const CPU_MILLISECONDS = 125
@@ -8,7 +11,8 @@ const CPU_MILLISECONDS = 125
 /** Takes samples for the recorder at its interval. */
 export class RecorderSchedule {
   readonly #recorder: Recorder
-  readonly #sampler: Pick<Sampler, 'sample'>
+  readonly #source: UsageSource
+  readonly #sampler: Pick<Sampler, 'between'>
   readonly #node: () => NodeUsage
   readonly #onError: (error: unknown) => void
   #timer: NodeJS.Timeout | undefined
@@ -16,17 +20,21 @@ export class RecorderSchedule {
   #isClosed = false
 
   /**
+   * @param source reads cgroups.
+   * @param sampler tells when no collection is under way.
    * @param node reads what the node uses.
    * @param onError is told why a sample could not be recorded; the next one is tried all the same.
    */
   constructor(
     recorder: Recorder,
-    sampler: Pick<Sampler, 'sample'>,
+    source: UsageSource,
+    sampler: Pick<Sampler, 'between'>,
     node: () => NodeUsage,
     onError: (error: unknown) => void,
   ) {
     this.#onError = onError
     this.#recorder = recorder
+    this.#source = source
     this.#sampler = sampler
     this.#node = node
     this.#wait()
@@ -51,13 +59,25 @@ export class RecorderSchedule {
 
   async #look(): Promise<void> {
     const tick = Math.floor(Date.now() / this.#recorder.options.interval)
-    const detail = tick === this.#lastTick ? 'cpu' : 'usage'
+    // While a collection is under way neither is done: the next look is soon.
+    await this.#sampler.between(() =>
+      tick === this.#lastTick ? this.#lookAtCpu() : this.#sample(tick),
+    )
+  }
+
+  async #sample(tick: number): Promise<void> {
+    const time = clock.now()
     // Read when the sample begins: that is the sample's time.
-    const usage = detail === 'usage' ? this.#node() : undefined
-    const snapshot = await this.#sampler.sample(detail)
-    // A collection is under way: the next look is soon.
-    if (snapshot === undefined) return
-    if (detail === 'usage') this.#lastTick = tick
-    this.#recorder.record(snapshot, detail, usage)
+    const usage = this.#node()
+    const sampled = await this.#source.sample(time)
+    this.#lastTick = tick
+    this.#recorder.recordSample(toSeconds(clock.shown(time)), sampled, usage)
+  }
+
+  #lookAtCpu(): Promise<void> {
+    const at = toSeconds(clock.shown(clock.now()))
+    return this.#source.look(at, (container, when, cpu) =>
+      this.#recorder.recordLook(container, when, cpu),
+    )
   }
 }

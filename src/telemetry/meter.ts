@@ -24,17 +24,6 @@ import { type Series, seriesOf } from './entity.ts'
 import type { TableMetricOptions } from './instruments.ts'
 import { limitSeries } from './series-limit.ts'
 
-/**
- * How much a collection reads: everything; what changes from second to second and is cheap to read; CPU time only.
- * Only collectors that say so take part in the last two.
- */
-export type Detail = 'full' | 'usage' | 'cpu'
-
-/** How much the collection that a callback runs for reads. */
-export function detailOf(result: BatchObservableResult): Detail {
-  return result instanceof CollectionResult ? result.detail : 'full'
-}
-
 /** A point with what was known when it was observed. */
 export interface ObservedPoint extends DataPoint<number> {
   /** Undefined for attributes that no entity made. */
@@ -81,11 +70,10 @@ export class ObservableMeter implements Meter {
    * like a whole one; its error is among `errors`.
    *
    * @param time the time of all points, by the agent's clock; the points have the wall clock's time for it.
-   * @param detail what is read; callbacks learn it by `detailOf`.
    */
-  async collect(time: HrTime, detail: Detail = 'full'): Promise<ScopeCollection> {
+  async collect(time: HrTime): Promise<ScopeCollection> {
     const errors: unknown[] = []
-    const result = new CollectionResult(time, detail)
+    const result = new CollectionResult(time)
     for (const instrument of this.#instruments) instrument.begin(time, this.#start)
     for (const { callback, observables } of this.#callbacks) {
       try {
@@ -226,11 +214,9 @@ class Instrument implements Observable {
 class CollectionResult implements BatchObservableResult {
   /** Of the collection, by the agent's clock. */
   readonly time: HrTime
-  readonly detail: Detail
 
-  constructor(time: HrTime, detail: Detail) {
+  constructor(time: HrTime) {
     this.time = time
-    this.detail = detail
   }
 
   observe(observable: Observable, value: number, attributes: PointAttributes = {}): void {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { HrTime } from '@opentelemetry/api'
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { clock } from './clock.ts'
-import type { Detail, ObservableMeter } from './meter.ts'
+import type { ObservableMeter } from './meter.ts'
 import { compareTimes } from './time.ts'
 
 /** What all collectors observed in one collection; nothing in it changes any more. */
@@ -41,8 +41,6 @@ export interface SamplerOptions {
   readonly onRun: (run: CollectorRun) => void
   /** Called with each complete snapshot. */
   readonly onSnapshot?: (snapshot: Snapshot) => void
-  /** Names of the collectors that take part in samples. */
-  readonly sampled?: ReadonlySet<string>
 }
 
 /** Collects all meters into one snapshot that every reader gets. */
@@ -53,7 +51,7 @@ export class Sampler {
   #latest: Snapshot | undefined
   #finished = Number.NEGATIVE_INFINITY
   #running: Promise<Snapshot> | undefined
-  #sampling: Promise<Snapshot> | undefined
+  #between: Promise<unknown> | undefined
 
   constructor(options: SamplerOptions) {
     this.#options = options
@@ -76,7 +74,7 @@ export class Sampler {
     if (latest !== undefined && performance.now() - this.#finished < maxAge) {
       return Promise.resolve(latest)
     }
-    const collected = this.#sampling?.then(() => this.#collect()) ?? this.#collect()
+    const collected = this.#between?.then(() => this.#collect()) ?? this.#collect()
     this.#running = collected.finally(() => {
       this.#running = undefined
     })
@@ -84,40 +82,31 @@ export class Sampler {
   }
 
   /**
-   * A sample: of the collectors that take part, only what is cheap to read. Readers never get it as a snapshot.
+   * Does something that must not happen during a collection. Collections wait for it.
    *
-   * @returns undefined while a collection or another sample is being taken. Never rejects.
+   * @returns what it returns; undefined when a collection or another such act is under way: then it isn't done.
    */
-  async sample(detail: Exclude<Detail, 'full'>): Promise<Snapshot | undefined> {
-    if (this.#running !== undefined || this.#sampling !== undefined) return undefined
-    this.#sampling = this.#sample(detail).finally(() => {
-      this.#sampling = undefined
+  async between<T>(act: () => Promise<T>): Promise<T | undefined> {
+    if (this.#running !== undefined || this.#between !== undefined) return undefined
+    const done = act().finally(() => {
+      this.#between = undefined
     })
-    return this.#sampling
-  }
-
-  async #sample(detail: Detail): Promise<Snapshot> {
-    const time = clock.now()
-    const scopes: ScopeMetrics[] = []
-    for (const meter of this.#options.meters) {
-      if (!this.#options.sampled?.has(meter.scope.name)) continue
-      const { scopeMetrics } = await meter.collect(time, detail)
-      scopes.push(scopeMetrics)
-    }
-    return { time: clock.shown(time), scopes }
+    // Whether it succeeds matters to the caller only.
+    this.#between = done.catch(() => {})
+    return done
   }
 
   /**
-   * Waits for the collection or sample under way, so that what it reads from can be closed.
+   * Waits for the collection or act under way, so that what it reads from can be closed.
    *
    * @param milliseconds at most.
    */
   async close(milliseconds: number): Promise<void> {
-    if (this.#running === undefined && this.#sampling === undefined) return
+    if (this.#running === undefined && this.#between === undefined) return
     const giveUp = new AbortController()
     const { signal } = giveUp
     const waited = delay(milliseconds, undefined, { signal }).catch(() => {})
-    await Promise.race([Promise.all([this.#running, this.#sampling]), waited])
+    await Promise.race([Promise.all([this.#running, this.#between]), waited])
     giveUp.abort()
   }
 

@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { Recorder } from '../../src/recorder/recorder.ts'
-import { type Reading, snapshotOf } from '../support/snapshots.ts'
+import { type NodeUsage, Recorder } from '../../src/recorder/recorder.ts'
+import { type Reading, sampleOf, snapshotOf } from '../support/snapshots.ts'
 
 const T = 1_800_000_000
 const HOUR_SECONDS = 3600
@@ -11,6 +11,7 @@ const ENTITIES = 60
 /** Each second one in so many ends, and another one begins. */
 const LIFE_SECONDS = 20
 const MIB = 1024 ** 2
+const USAGE: NodeUsage = { cpu: 1, memory: 1, read: 1, write: 1, faults: 1, switches: 1 }
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -36,8 +37,9 @@ test('an hour of churn leaves memory as it was after the first window', (t) => {
     const containers = alive.map(({ container }): Reading => {
       return ['container.cpu.usage.time', container, second * 0.1]
     })
-    recorder.record(snapshotOf(T + second + 0.5, containers), 'cpu')
-    recorder.record(snapshotOf(T + second + 1, containers), 'usage')
+    const samples = alive.map(({ container }) => sampleOf(container, { cpu: second * 0.1 }))
+    for (const sample of samples) recorder.recordLook(sample, T + second + 0.5, second * 0.1)
+    recorder.recordSample(T + second + 1, samples, USAGE)
     if (second % 10 === 0) {
       const groups = alive.map(({ group }): Reading => ['procgroup.cpu.time', group, second * 0.1])
       recorder.record(snapshotOf(T + second + 1.2, [...containers, ...groups]))

@@ -2,9 +2,9 @@ import test from 'ava'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
 import type { RecordedEntity } from '../../src/recorder/entity.ts'
 import { EXTRAS, type FigureName, KIND_FIGURES } from '../../src/recorder/figures.ts'
-import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
+import { type NodeUsage, Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
 import type { MetricDefinition } from '../../src/telemetry/definitions.ts'
-import { type Reading, snapshotOf } from '../support/snapshots.ts'
+import { type Reading, sampleOf, snapshotOf } from '../support/snapshots.ts'
 
 const T = 1_800_000_000
 const MIB = 1024 ** 2
@@ -40,6 +40,11 @@ const container = (id: string, cpu: number, others: Record<string, string> = {})
   attributes({ 'container.id': id, ...others }),
   cpu,
 ]
+
+const nodeUsage = (cpu: number): NodeUsage => ({
+  ...{ cpu, memory: 5, read: 0, write: 0, faults: 0 },
+  switches: cpu * 10,
+})
 
 function find(recorder: Recorder, key: string): RecordedEntity {
   const entity = [...recorder.entities()].find((each) => each.key === key)
@@ -238,7 +243,10 @@ test('peaks of CPU come from any instant of a second, and last for a minute', (t
   const peakAt: number[] = []
   for (let eighth = 0; eighth <= 90 * 8; eighth++) {
     const at = eighth / 8
-    one.record(snapshotOf(T + at, [container('c', usage(at))]), eighth % 8 === 0 ? 'usage' : 'cpu')
+    const cpu = usage(at)
+    const sample = sampleOf(attributes({ 'container.id': 'c' }), { cpu })
+    if (eighth % 8 === 0) one.recordSample(T + at, [sample], nodeUsage(0))
+    else one.recordLook(sample, T + at, cpu)
     const c = find(one, 'container:c')
     largest = Math.max(largest, c.value('cpu') || 0)
     peakAt.push(c.peak('cpu', T + at))
@@ -258,9 +266,10 @@ test('samples come before complete collections, which complete them', (t) => {
     value,
   ]
   one.record(snapshotOf(T, [container('c', 0), faults(0)]))
-  one.record(snapshotOf(T + 1, [container('c', 1)]), 'usage')
+  const sample = (cpu: number) => [sampleOf(attributes({ 'container.id': 'c' }), { cpu })]
+  one.recordSample(T + 1, sample(1), nodeUsage(0))
   one.record(snapshotOf(T + 1.6, [container('c', 1.1), faults(16)]))
-  one.record(snapshotOf(T + 2, [container('c', 2)]), 'usage')
+  one.recordSample(T + 2, sample(2), nodeUsage(0))
   const c = find(one, 'container:c')
   t.deepEqual(past(one, c, 'cpu', 1, 2), [1, 1])
   t.deepEqual(past(one, c, 'faults', 1, 2), [10, 10])
@@ -277,16 +286,8 @@ test('a clock that is set back begins a new past', (t) => {
 
 test('the node is recorded from its own counters', (t) => {
   const one = recorder()
-  const usage = (cpu: number) => ({
-    cpu,
-    memory: 5,
-    read: 0,
-    write: 0,
-    faults: 0,
-    switches: cpu * 10,
-  })
-  one.record(snapshotOf(T, []), 'full', usage(100))
-  one.record(snapshotOf(T + 1, []), 'full', usage(101.5))
+  one.record(snapshotOf(T, []), nodeUsage(100))
+  one.record(snapshotOf(T + 1, []), nodeUsage(101.5))
   const node = find(one, 'node')
   t.deepEqual(past(one, node, 'cpu', 1, 1), [1.5])
   t.deepEqual(past(one, node, 'switches', 1, 1), [15])

@@ -3,6 +3,8 @@ import type { Attributes } from '@opentelemetry/api'
 import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
 import { WORKLOAD_KEYS } from '../../src/entities/workload-attributes.ts'
+import { SAMPLED_FIGURES } from '../../src/recorder/figures.ts'
+import type { SampledUsage } from '../../src/recorder/usage.ts'
 import type { MetricDefinition, Row } from '../../src/telemetry/definitions.ts'
 import { Entity, type Series } from '../../src/telemetry/entity.ts'
 import type { ObservedPoint } from '../../src/telemetry/meter.ts'
@@ -80,4 +82,17 @@ export function snapshotOf(at: number, readings: readonly Reading[]): Snapshot {
     }),
   )
   return { time, scopes: [{ scope: { name: 'test' }, metrics }] }
+}
+
+const sampled = new WeakMap<Attributes, Entity>()
+
+/** A sample of a container; its other values are unknown. The attributes object stands for it. */
+export function sampleOf(
+  attributes: Attributes,
+  figures: Readonly<Partial<Record<(typeof SAMPLED_FIGURES)[number], number>>>,
+): SampledUsage {
+  const entity = sampled.get(attributes) ?? new Entity({}, [0, 0], attributes)
+  sampled.set(attributes, entity)
+  const values = Float64Array.from(SAMPLED_FIGURES, (name) => figures[name] ?? Number.NaN)
+  return { kind: 'container', entity, values }
 }

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { type Detail, detailOf, ObservableMeter } from '../../src/telemetry/meter.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { NameTranslation } from '../../src/telemetry/name-translation.ts'
-import { type CollectorRun, Sampler, type Snapshot } from '../../src/telemetry/sampler.ts'
+import { type CollectorRun, Sampler } from '../../src/telemetry/sampler.ts'
 import { snapshotProducer } from '../../src/telemetry/snapshot-producer.ts'
 import { doAtOnce, doInSlices, TimeSlice, type Work } from '../../src/telemetry/time-slice.ts'
 
@@ -31,63 +31,30 @@ test('all who ask while a collection is running get that one', async (t) => {
   t.is(one.latest, snapshots[0])
 })
 
-test("a sample is of those that take part, tells how much to read, and is nobody's snapshot", async (t) => {
-  const details: Detail[] = []
-  const meters = ['one', 'other'].map((name) => {
-    const meter = new ObservableMeter({ name }, [1, 0])
-    const gauge = meter.createObservableGauge(name)
-    meter.addBatchObservableCallback(
-      (result) => {
-        details.push(detailOf(result))
-        result.observe(gauge, 1)
-      },
-      [gauge],
-    )
-    return meter
-  })
-  const seen: Snapshot[] = []
-  const one = new Sampler({
-    meters,
-    maxAge: 0,
-    sampled: new Set(['one']),
-    onRun: () => {},
-    onSnapshot: (snapshot) => seen.push(snapshot),
-  })
-  const sample = await one.sample('cpu')
-  t.deepEqual(
-    sample?.scopes.map(({ scope }) => scope.name),
-    ['one'],
-  )
-  t.is(one.latest, undefined)
-  t.deepEqual(seen, [])
-  const snapshot = await one.snapshot()
-  t.deepEqual(seen, [snapshot])
-  t.deepEqual(details, ['cpu', 'full', 'full'])
-})
-
-test('collections and samples are taken one after the other', async (t) => {
+test('nothing is done between collections while one is under way, and collections wait for it', async (t) => {
   let running = 0
   let most = 0
   const work = async () => {
     most = Math.max(most, ++running)
     await new Promise((resolve) => setImmediate(resolve))
     running--
+    return 'done'
   }
   const meter = new ObservableMeter({ name: 'test' }, [1, 0])
   const gauge = meter.createObservableGauge('g')
-  meter.addBatchObservableCallback(work, [gauge])
-  const one = new Sampler({
-    meters: [meter],
-    maxAge: 0,
-    sampled: new Set(['test']),
-    onRun: () => {},
-  })
-  const sample = one.sample('usage')
+  meter.addBatchObservableCallback(async () => void (await work()), [gauge])
+  const one = new Sampler({ meters: [meter], maxAge: 0, onRun: () => {} })
+  const act = one.between(work)
   const snapshot = one.snapshot()
-  t.is(await one.sample('cpu'), undefined)
-  t.not(await sample, undefined)
+  t.is(await one.between(work), undefined)
+  t.is(await act, 'done')
   t.not(await snapshot, undefined)
   t.is(most, 1)
+  await t.throwsAsync(
+    one.between(() => Promise.reject(new Error('fails'))),
+    { message: 'fails' },
+  )
+  t.is(await one.between(work), 'done')
 })
 
 test('a young snapshot serves again, an old one does not', async (t) => {

@@ -5,8 +5,18 @@ import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.t
 import type { CgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
 import { CgroupReaderV1 } from '../../kernel/cgroupfs/reader-v1.ts'
 import { CgroupReaderV2 } from '../../kernel/cgroupfs/reader-v2.ts'
+import {
+  parseBlkioBytes,
+  parseCpuacctUsage,
+  parseCpuUsage,
+  parseIoBytes,
+  parseMemoryUsage,
+  parsePressureTotals,
+  type UsageParser,
+} from '../../kernel/cgroupfs/usage-files.ts'
 import type { FileReader } from '../../kernel/file-reader.ts'
 import { emptyPressure, type Pressure } from '../../kernel/psi.ts'
+import { SAMPLED_FIGURES } from '../../recorder/figures.ts'
 
 /** Resources for which the kernel measures pressure; `irq` since Linux 6.1. */
 export const RESOURCES = ['cpu', 'memory', 'io', 'irq'] as const
@@ -96,49 +106,47 @@ export function lossySums({ v2 }: CgroupMounts): LossySums {
   return { faults: lossy('memory'), devices: lossy('io') }
 }
 
-/**
- * The files of a sample: those that are cheap to read and change every second.
- *
- * @param fileReader reads them.
- */
-export function sampledCgroupFiles(
-  { v2, v1 }: CgroupMounts,
-  ticksPerSecond: number,
-  fileReader: FileReader,
-): Readonly<Record<'cpu' | 'usage', readonly CgroupFile[]>> {
-  const second = new CgroupReaderV2(fileReader)
-  const first = new CgroupReaderV1(ticksPerSecond, fileReader)
+/** A file that is read of each cgroup every second. */
+export interface SampledFile {
+  /** Of the hierarchy that has it. */
+  readonly root: string
+  readonly name: string
+  /** The place of its first value in a sample, and how many values it has. */
+  readonly place: number
+  readonly values: 1 | 2
+  /** Whether its values only rise, and count what the cgroups below do. */
+  readonly isCounter: boolean
+  readonly parse: UsageParser
+}
+
+/** The files of a sample: those that are cheap to read and change every second; that of CPU time first. */
+export function sampledFiles({ v2, v1 }: CgroupMounts): SampledFile[] {
   const controllers = v2 === undefined ? new Set<string>() : controllersOf(v2)
-  const older = (controller: string, file: string, read: V1Read): CgroupFile[] => {
-    const root = v1.get(controller)
-    return root === undefined
-      ? []
-      : [{ file, read: (path, into) => read(first, `${root}${path}/`, into) }]
+  const files: SampledFile[] = []
+  const add = (
+    root: string | undefined,
+    name: string,
+    figure: (typeof SAMPLED_FIGURES)[number],
+    values: 1 | 2,
+    parse: UsageParser,
+  ) => {
+    if (root === undefined) return
+    const place = SAMPLED_FIGURES.indexOf(figure)
+    files.push({ root, name, place, values, isCounter: figure !== 'memory', parse })
   }
-  const cpu =
-    v2 === undefined
-      ? older('cpuacct', 'cpuacct.usage', (reader, path, { stats }) => reader.cpu(path, stats))
-      : cpuFiles(second, v2, false)
-  const memory: CgroupFile[] =
-    v2 !== undefined && controllers.has('memory')
-      ? [
-          {
-            file: 'memory.current',
-            read: (path, { stats }) => second.memoryUsage(`${v2}${path}/`, stats),
-          },
-        ]
-      : older('memory', 'memory.usage_in_bytes', (reader, path, { stats }) =>
-          reader.memoryUsage(path, stats),
-        )
-  const io: CgroupFile[] =
-    v2 !== undefined && controllers.has('io')
-      ? [{ file: 'io.stat', read: (path, into) => readIo(second, v2, path, into) }]
-      : older('blkio', 'blkio.throttle.io_service_bytes_recursive', (reader, path, into) => {
-          into.devices = reader.io(path)
-        })
-  const pressure =
-    v2 === undefined ? [] : pressureFiles(second, v2).filter(({ file }) => file !== 'irq.pressure')
-  return { cpu, usage: [...cpu, ...memory, ...io, ...pressure] }
+  if (v2 !== undefined) add(v2, 'cpu.stat', 'cpu', 1, parseCpuUsage)
+  else add(v1.get('cpuacct'), 'cpuacct.usage', 'cpu', 1, parseCpuacctUsage)
+  if (controllers.has('memory')) add(v2, 'memory.current', 'memory', 1, parseMemoryUsage)
+  else add(v1.get('memory'), 'memory.usage_in_bytes', 'memory', 1, parseMemoryUsage)
+  if (controllers.has('io')) add(v2, 'io.stat', 'read', 2, parseIoBytes)
+  else {
+    const name = 'blkio.throttle.io_service_bytes_recursive'
+    add(v1.get('blkio'), name, 'read', 2, parseBlkioBytes)
+  }
+  add(v2, 'cpu.pressure', 'cpuSome', 2, parsePressureTotals)
+  add(v2, 'memory.pressure', 'memorySome', 2, parsePressureTotals)
+  add(v2, 'io.pressure', 'ioSome', 2, parsePressureTotals)
+  return files
 }
 
 function readIo(reader: CgroupReaderV2, root: string, path: string, into: CgroupReading): void {

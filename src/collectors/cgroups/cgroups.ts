@@ -22,9 +22,6 @@ export interface CgroupParts {
   readonly files: readonly CgroupFile[]
   /** Reads the files of a collection. */
   readonly descriptors: CachedDescriptorReader
-  /** The files of a sample, and their reader. */
-  readonly samples: Readonly<Record<'cpu' | 'usage', readonly CgroupFile[]>>
-  readonly sampleDescriptors: CachedDescriptorReader
   readonly lossy: LossySums
   readonly workloads: Workloads
   readonly health: FileHealth
@@ -91,47 +88,21 @@ export class Cgroups {
   }
 
   /**
-   * Reads the files of a sample: of every cgroup, or with `cpu` of the containers that the last pass found.
+   * The measured cgroups without reading them, by their names as they are known now; the same list while it is the same.
    *
-   * @param time of the sample.
-   * @param observe as for `collect`.
+   * @param time of the sample that they are wanted for.
+   * @param isWalking whether the tree is walked; otherwise they are those of the last walk.
    * @throws NodeJS.ErrnoException when the root of the tree can't be read.
    */
-  async sample(
-    time: HrTime,
-    detail: 'cpu' | 'usage',
-    observe: (cgroup: KnownCgroup, reading: CgroupReading) => void,
-  ): Promise<void> {
-    const { slice, samples, sampleDescriptors } = this.#parts
-    const present = detail === 'usage' ? await this.#find(time) : this.#present
-    // For `cpu` once is enough: its only file fills one value, or the read throws and nothing is observed.
-    this.#clear()
-    slice.begin()
-    for (const known of present) {
-      if (detail === 'cpu' && known.selected.level !== 'container') continue
-      if (slice.isOver()) await slice.next()
-      if (detail === 'usage') this.#clear()
-      let hasAny = false
-      for (const { file, read } of samples[detail]) {
-        if (known.lacks(file)) continue
-        try {
-          read(known.path, this.#reading)
-          hasAny = true
-        } catch (error) {
-          // Other errors are counted by the next collection.
-          if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.setMissing(file)
-        }
-      }
-      if (!hasAny) continue
-      known.follow(this.#reading, this.#parts.lossy)
-      observe(known, this.#reading)
-    }
-    if (detail === 'usage') sampleDescriptors.closeUnused()
+  async present(time: HrTime, isWalking: boolean): Promise<readonly KnownCgroup[]> {
+    if (isWalking) return this.#find(time)
+    await this.#rename(this.#present)
+    return this.#present
   }
 
   /** Walks the tree; returns the cgroups that are measured. */
   async #find(time: HrTime): Promise<readonly KnownCgroup[]> {
-    const { slice, workloads, tree } = this.#parts
+    const { slice, tree } = this.#parts
     this.#time = time
     slice.begin()
     const found: KnownCgroup[] = []
@@ -148,13 +119,17 @@ export class Cgroups {
     const present = isSame ? this.#present : oneOfEach(found)
     this.#found = found
     if (seen.size < this.#known.size) this.#forget(seen)
-    await workloads.settle()
-    if (this.#version !== workloads.version) {
-      this.#version = workloads.version
-      for (const known of present) known.rename(workloads)
-    }
+    await this.#rename(present)
     this.#present = present
     return present
+  }
+
+  async #rename(present: readonly KnownCgroup[]): Promise<void> {
+    const { workloads } = this.#parts
+    await workloads.settle()
+    if (this.#version === workloads.version) return
+    this.#version = workloads.version
+    for (const known of present) known.rename(workloads)
   }
 
   /** Forgets the cgroups that the walk has not seen. */

@@ -1,7 +1,6 @@
 /** The collector of cgroups: pressure and usage of containers, pods, slices and the node. */
 import type { Meter } from '@opentelemetry/api'
 import { compileInclude } from '../../entities/cgroup-selection.ts'
-import type { KnownCgroup } from '../../entities/known-cgroup.ts'
 import { blockDeviceNames } from '../../kernel/block-devices.ts'
 import { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
 import { type CgroupMounts, findCgroupMounts } from '../../kernel/cgroupfs/mounts.ts'
@@ -12,22 +11,22 @@ import { clearPressure } from '../../kernel/psi.ts'
 import { maxCachedDescriptors } from '../../kernel/rlimit.ts'
 import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
+import type { UsageSources } from '../../recorder/usage.ts'
 import { clock, now } from '../../telemetry/clock.ts'
 import { Entity } from '../../telemetry/entity.ts'
 import { createInstruments } from '../../telemetry/instruments.ts'
-import { collectionTime, detailOf } from '../../telemetry/meter.ts'
+import { collectionTime } from '../../telemetry/meter.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { WORKLOAD_SETTINGS } from '../../workloads/settings.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { defineCollector } from '../collector.ts'
 import {
-  type CgroupReading,
   cgroupFiles,
   emptyPressures,
   lossySums,
   type Pressures,
   RESOURCES,
-  sampledCgroupFiles,
+  sampledFiles,
 } from './cgroup-files.ts'
 import { Cgroups } from './cgroups.ts'
 import { CGROUP_TABLES, SELF_METRICS } from './definitions.ts'
@@ -35,6 +34,7 @@ import { FileHealth } from './file-health.ts'
 import { levelObserver, nodeObserver } from './observe.ts'
 import { CGROUP_SETTINGS } from './settings.ts'
 import { Triggers } from './triggers.ts'
+import { UsageSamples } from './usage-samples.ts'
 
 type CgroupsConfig = Values<typeof CGROUP_SETTINGS> & Values<typeof WORKLOAD_SETTINGS>
 
@@ -47,6 +47,8 @@ export interface CgroupsSources {
   readonly system: SystemConstants
   readonly slice: TimeSlice
   readonly workloads: Workloads
+  /** Takes the source of samples, for who wants them. */
+  readonly usage?: UsageSources
   /** Logs a message for the operator. */
   readonly notify: (message: string) => void
   /** Mount points of the hierarchies; by default those of the agent's own mounts below the root. */
@@ -67,7 +69,7 @@ const FALLBACKS = ['memory', 'cpu', 'pids', 'blkio']
 export function registerCgroups(
   meter: Meter,
   options: CgroupsOptions,
-  { procfs, system, slice, workloads, notify, ...sources }: CgroupsSources,
+  { procfs, system, slice, workloads, usage, notify, ...sources }: CgroupsSources,
 ): () => void {
   const created = now()
   const boot = clock.taken([procfs.bootTime(), 0])
@@ -76,15 +78,11 @@ export function registerCgroups(
   const health = new FileHealth(created)
   const descriptors = new CachedDescriptorReader(maxCachedDescriptors(options.open_files))
   const files = cgroupFiles(mounts, system.ticksPerSecond, descriptors)
-  const sampleDescriptors = new CachedDescriptorReader(maxCachedDescriptors(options.open_files))
-  const samples = sampledCgroupFiles(mounts, system.ticksPerSecond, sampleDescriptors)
   const tree = new CgroupTree(root ?? options.root, { depth: options.depth, count: options.max })
   const cgroups = new Cgroups({
     tree,
     files,
     descriptors,
-    samples,
-    sampleDescriptors,
     lossy: lossySums(mounts),
     workloads,
     health,
@@ -92,6 +90,16 @@ export function registerCgroups(
     include: compileInclude(options.include),
     boot,
   })
+  const samples = new UsageSamples({
+    cgroups,
+    files: sampledFiles(mounts),
+    count: mounts.v2 === undefined ? undefined : `${mounts.v2}/cgroup.stat`,
+    procRoot: procfs.root,
+    openFiles: maxCachedDescriptors(options.open_files),
+    slice,
+    boot,
+  })
+  usage?.offer(samples)
   const deviceName = blockDeviceNames()
   const levels = {
     container: levelObserver(meter, 'container', deviceName),
@@ -114,17 +122,9 @@ export function registerCgroups(
   let hasNotified = false
   meter.addBatchObservableCallback(
     async (result) => {
-      const detail = detailOf(result)
-      const observe = (cgroup: KnownCgroup, what: CgroupReading) =>
-        levels[cgroup.selected.level].observe(result, cgroup, what, detail)
-      if (detail !== 'full') {
-        await cgroups.sample(collectionTime(result), detail, observe)
-        if (detail === 'cpu') return
-        readNode(reader, procfs.root, pressures, health)
-        node.observe(result, host, pressures)
-        return
-      }
-      const present = await cgroups.collect(collectionTime(result), observe)
+      const present = await cgroups.collect(collectionTime(result), (cgroup, what) =>
+        levels[cgroup.selected.level].observe(result, cgroup, what),
+      )
       triggers.sync(present)
       events.observe(result)
       readNode(reader, procfs.root, pressures, health)
@@ -148,7 +148,7 @@ export function registerCgroups(
   return () => {
     triggers.close()
     descriptors.close()
-    sampleDescriptors.close()
+    samples.close()
   }
 }
 
@@ -183,7 +183,6 @@ export const CGROUPS = defineCollector({
   settings: CGROUP_SETTINGS,
   tables: () => CGROUP_TABLES,
   isEnabled: ({ cgroups }) => cgroups.enabled,
-  isSampled: true,
   register(meter: Meter, { cgroups, pressure }: CgroupsConfig, sources: CgroupsSources) {
     return registerCgroups(meter, { ...cgroups, ...pressure }, sources)
   },

@@ -6,19 +6,16 @@ import type { CgroupStats, DeviceIo } from '../../kernel/cgroupfs/cgroup-stats.t
 import type { Stall } from '../../kernel/psi.ts'
 import type { Entity } from '../../telemetry/entity.ts'
 import { createInstruments, type Measurement } from '../../telemetry/instruments.ts'
-import type { Detail } from '../../telemetry/meter.ts'
 import type { CgroupReading, Pressures } from './cgroup-files.ts'
 import type { PressureRow } from './definitions.ts'
 import { LEVELS, NODE_METRICS, NODE_PRESSURE, rowKey } from './definitions.ts'
 
 /** Observes what was read of the cgroups of one level. */
 export interface Observer {
-  /** @param detail what was read; of a sample only the values that change every second are observed. */
   readonly observe: (
     result: BatchObservableResult,
     cgroup: KnownCgroup,
     reading: CgroupReading,
-    detail: Detail,
   ) => void
   readonly observables: readonly Observable[]
 }
@@ -37,24 +34,19 @@ export function levelObserver(
     measurements[rowKey(row)],
   ])
   const stalls = pressureFields(pressures, measurements)
-  const sampledStats = statFields.filter(([field]) => SAMPLED.has(field))
-  const sampledStalls = stalls.filter(([, field]) => field === 'total')
   const deviceFields = DEVICE_FIELDS.map((field): [typeof field, Measurement] => [
     field,
     io.measurements[field],
   ])
   return {
     observables: [...observables, ...io.observables],
-    observe(result, cgroup, reading, detail) {
+    observe(result, cgroup, reading) {
       const { entity } = cgroup
-      const isFull = detail === 'full'
-      for (const [field, measurement] of isFull ? statFields : sampledStats) {
+      for (const [field, measurement] of statFields) {
         const value = reading.stats[field]
         if (Number.isFinite(value)) measurement.observe(result, entity, value)
       }
-      if (detail === 'cpu') return
-      const read = isFull ? stalls : sampledStalls
-      observePressures(result, read, entity, reading.pressures)
+      observePressures(result, stalls, entity, reading.pressures)
       for (const device of reading.devices) {
         const deviceEntity = cgroup.device(device, deviceName)
         for (const [field, measurement] of deviceFields) {
@@ -65,8 +57,6 @@ export function levelObserver(
     },
   }
 }
-
-const SAMPLED: ReadonlySet<keyof CgroupStats> = new Set(['cpuUsage', 'memoryUsage'])
 
 const DEVICE_FIELDS = [
   'readBytes',

@@ -1,15 +1,17 @@
 /** Pressure and usage of real cgroups, in all vocabularies. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Attributes } from '@opentelemetry/api'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { emptyResource } from '@opentelemetry/resources'
 import test, { type ExecutionContext } from 'ava'
 import { type CgroupsOptions, registerCgroups } from '../../../src/collectors/cgroups/collector.ts'
 import { compileInclude, select } from '../../../src/entities/cgroup-selection.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
+import { SAMPLED_FIGURES } from '../../../src/recorder/figures.ts'
+import { type UsageSource, UsageSources } from '../../../src/recorder/usage.ts'
 import { now } from '../../../src/telemetry/clock.ts'
 import type { Naming } from '../../../src/telemetry/definitions.ts'
-import { type Detail, ObservableMeter } from '../../../src/telemetry/meter.ts'
+import { ObservableMeter } from '../../../src/telemetry/meter.ts'
 import { NameTranslation } from '../../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../../src/telemetry/prometheus/serializer.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
@@ -35,7 +37,8 @@ async function collector(
   await resolver.refresh()
   const meter = new ObservableMeter({ name: 'cgroups' }, now())
   const said: string[] = []
-  registerCgroups(
+  const usage = new UsageSources()
+  const close = registerCgroups(
     meter,
     { root, include, depth: 10, max: 10_000, open_files: 100, triggers },
     {
@@ -43,6 +46,7 @@ async function collector(
       system: { pageSize: 4096, ticksPerSecond: 100 },
       slice: new TimeSlice(),
       workloads: new Workloads(resolver, undefined),
+      usage,
       notify: (message) => said.push(message),
     },
   )
@@ -57,7 +61,7 @@ async function collector(
     })
     return parseSamples(text)
   }
-  return { samples, said, meter }
+  return { samples, said, usage: usage.source as UsageSource, close }
 }
 
 /** A pod with one container that does something. */
@@ -67,31 +71,136 @@ async function pod(t: ExecutionContext): Promise<string> {
   return path
 }
 
+/** Values of a sample by the end of the cgroup's path in the test's own part of the tree. */
+async function sampleBy(usage: UsageSource): Promise<Map<string, number[]>> {
+  const sampled = await usage.sample(now())
+  return new Map(
+    sampled.map(({ kind, entity, values }) => [
+      kind === 'container' ? String(entity.attributes['container.id']) : kind,
+      [...values],
+    ]),
+  )
+}
+
 test.serial(
   'a sample has what changes by the second, of a container that is new, too',
   async (t) => {
     const reason = noCgroups()
     if (reason !== undefined) return skip(t, reason)
-    const { meter } = await collector(CGROUP2 as string)
-    const names = async (detail: Detail) => {
-      const { scopeMetrics } = await meter.collect(now(), detail)
-      return new Set(
-        scopeMetrics.metrics
-          .filter(({ dataPoints }) => dataPoints.some((point) => isOf(point.attributes)))
-          .map(({ descriptor }) => descriptor.name),
-      )
-    }
-    const isOf = (attributes: Attributes) => attributes['container.id'] === ID
-    await names('full')
+    const { usage, close } = await collector(CGROUP2 as string)
+    t.teardown(close)
+    t.false((await sampleBy(usage)).has(ID))
     await pod(t)
-    t.deepEqual(await names('cpu'), new Set())
-    const usage = await names('usage')
-    t.true(usage.has('container.cpu.usage.time'))
-    t.true(usage.has('container.cpu.pressure.time'))
-    t.false(usage.has('container.thread.count'))
-    t.deepEqual(await names('cpu'), new Set(['container.cpu.usage.time']))
-    const full = await names('full')
-    for (const name of usage) t.true(full.has(name), name)
+    await delay(100)
+    const first = (await sampleBy(usage)).get(ID)
+    await delay(300)
+    const second = (await sampleBy(usage)).get(ID)
+    for (const name of ['cpu', 'cpuSome', 'cpuFull', 'memorySome', 'ioFull'] as const) {
+      const place = SAMPLED_FIGURES.indexOf(name)
+      t.true((second?.[place] as number) >= (first?.[place] as number), name)
+    }
+    t.true((second?.[0] as number) > (first?.[0] as number))
+  },
+)
+
+test.serial('what a sample does not read has not moved', async (t) => {
+  const reason = noCgroups()
+  if (reason !== undefined) return skip(t, reason)
+  const ids = ['0', '1', '2', '3'].map((digit) => digit.repeat(64))
+  const places = ids.map((id, index) => `pod${UID.slice(0, -1)}${index >> 1}/${id}`)
+  const path = makeCgroup(t, ...new Set(places.map((place) => dirname(place))), ...places)
+  const { usage, close } = await collector(CGROUP2 as string)
+  t.teardown(close)
+  await sampleBy(usage)
+  await spawnInCgroup(t, `${path}/${places[0]}`, 'sh', ['-c', 'while :; do :; done'])
+  await spawnInCgroup(t, `${path}/${places[2]}`, 'bash', [
+    '-c',
+    'exec 3<> <(:); while :; do read -t 0.2 -u 3; done',
+  ])
+  const usec = (place: string) =>
+    Number(readFileSync(join(CGROUP2 as string, path, place, 'cpu.stat'), 'utf8').split(/\s/)[1])
+  const stalls = (place: string, resource: string) =>
+    [
+      ...readFileSync(
+        join(CGROUP2 as string, path, place, `${resource}.pressure`),
+        'utf8',
+      ).matchAll(/total=(\d+)/g),
+    ].map(([, total]) => Number(total))
+  for (let round = 0; round < 8; round++) {
+    const before = places.map(usec)
+    const sample = await sampleBy(usage)
+    const after = places.map(usec)
+    for (const [index, id] of ids.entries()) {
+      const values = sample.get(id) as number[]
+      const cpu = Math.round(values[0] * 1e6)
+      t.true(before[index] <= cpu && cpu <= after[index], `${before[index]} ${cpu} ${after[index]}`)
+      for (const [place, resource] of [
+        [SAMPLED_FIGURES.indexOf('cpuSome'), 'cpu'],
+        [SAMPLED_FIGURES.indexOf('memorySome'), 'memory'],
+        [SAMPLED_FIGURES.indexOf('ioSome'), 'io'],
+      ] as const) {
+        const [some, full] = stalls(places[index], resource)
+        t.true(Math.round(values[place] * 1e6) <= some, `${resource} some`)
+        t.true(Math.round(values[place + 1] * 1e6) <= full, `${resource} full`)
+      }
+    }
+    await delay(120)
+  }
+  const quiet = (await sampleBy(usage)).get(ids[1]) as number[]
+  t.is(Math.round(quiet[0] * 1e6), usec(places[1]))
+})
+
+test.serial(
+  'a container in the place of another one is noticed, and one that has gone is left out',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    const [one, other] = ['d', 'e'].map((digit) => digit.repeat(64)) as [string, string]
+    const path = makeCgroup(t, `pod${UID}`)
+    const directory = (id: string) => join(CGROUP2 as string, path, `pod${UID}`, id)
+    mkdirSync(directory(one))
+    t.teardown(() => rmdirSync(directory(other)))
+    const { usage, close } = await collector(CGROUP2 as string)
+    t.teardown(close)
+    t.true((await sampleBy(usage)).has(one))
+    rmdirSync(directory(one))
+    mkdirSync(directory(other))
+    // Idle cgroups whose number stays the same: the tree is walked every five samples.
+    let samples = 0
+    while (!(await sampleBy(usage)).has(other)) t.true(++samples < 5)
+    t.false((await sampleBy(usage)).has(one))
+  },
+)
+
+test.serial(
+  'a look gives the CPU time of containers that use a CPU, and what it was before',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    const ids = ['0', '1'].map((digit) => digit.repeat(64)) as [string, string]
+    const places = ids.map((id, index) => `pod${UID.slice(0, -1)}${index}/${id}`)
+    const path = makeCgroup(t, ...places.map((place) => dirname(place)), ...places)
+    const { usage, close } = await collector(CGROUP2 as string)
+    t.teardown(close)
+    const look = async (at: number) => {
+      const taken: [string, number, number][] = []
+      await usage.look(at, ({ entity }, when, cpu) =>
+        taken.push([String(entity.attributes['container.id']), when, cpu]),
+      )
+      return taken.filter(([id]) => (ids as string[]).includes(id))
+    }
+    await usage.sample(now())
+    t.deepEqual(await look(1), [])
+    await spawnInCgroup(t, `${path}/${places[0]}`, 'sh', ['-c', 'while :; do :; done'])
+    let taken: Awaited<ReturnType<typeof look>> = []
+    for (let at = 2; taken.length === 0; at++) {
+      await delay(20)
+      taken = await look(at)
+    }
+    t.deepEqual(new Set(taken.map(([id]) => id)), new Set([ids[0]]))
+    const [[, then, before], [, when, cpu]] = taken
+    t.is(when - then, 1)
+    t.true(cpu - before >= 0.02)
   },
 )
 
