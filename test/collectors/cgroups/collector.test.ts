@@ -1,4 +1,5 @@
 /** Pressure and usage of real cgroups, in all vocabularies. */
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -65,13 +66,18 @@ async function collector(
 }
 
 /** A pod with one container that does something. */
-async function pod(t: ExecutionContext): Promise<string> {
-  const path = makeCgroup(t, `pod${UID}`, `pod${UID}/${ID}`)
-  await spawnInCgroup(t, `${path}/pod${UID}/${ID}`, 'sh', ['-c', 'while :; do :; done'])
+async function pod(t: ExecutionContext, id = ID): Promise<string> {
+  const path = makeCgroup(t, `pod${UID}`, `pod${UID}/${id}`)
+  await spawnInCgroup(t, `${path}/pod${UID}/${id}`, 'sh', ['-c', 'while :; do :; done'])
   return path
 }
 
-/** Values of a sample by the end of the cgroup's path in the test's own part of the tree. */
+/** An id that no other run of this test has at the same time. */
+function newId(): string {
+  return randomBytes(32).toString('hex')
+}
+
+/** Values of a sample by the id of the container; of others by what they are. */
 async function sampleBy(usage: UsageSource): Promise<Map<string, number[]>> {
   const sampled = await usage.sample(now())
   return new Map(
@@ -87,14 +93,15 @@ test.serial(
   async (t) => {
     const reason = noCgroups()
     if (reason !== undefined) return skip(t, reason)
+    const id = newId()
     const { usage, close } = await collector(CGROUP2 as string)
     t.teardown(close)
-    t.false((await sampleBy(usage)).has(ID))
-    await pod(t)
+    t.false((await sampleBy(usage)).has(id))
+    await pod(t, id)
     await delay(100)
-    const first = (await sampleBy(usage)).get(ID)
+    const first = (await sampleBy(usage)).get(id)
     await delay(300)
-    const second = (await sampleBy(usage)).get(ID)
+    const second = (await sampleBy(usage)).get(id)
     for (const name of ['cpu', 'cpuSome', 'cpuFull', 'memorySome', 'ioFull'] as const) {
       const place = SAMPLED_FIGURES.indexOf(name)
       t.true((second?.[place] as number) >= (first?.[place] as number), name)
@@ -106,7 +113,7 @@ test.serial(
 test.serial('what a sample does not read has not moved', async (t) => {
   const reason = noCgroups()
   if (reason !== undefined) return skip(t, reason)
-  const ids = ['0', '1', '2', '3'].map((digit) => digit.repeat(64))
+  const ids = [newId(), newId(), newId(), newId()]
   const places = ids.map((id, index) => `pod${UID.slice(0, -1)}${index >> 1}/${id}`)
   const path = makeCgroup(t, ...new Set(places.map((place) => dirname(place))), ...places)
   const { usage, close } = await collector(CGROUP2 as string)
@@ -155,7 +162,7 @@ test.serial(
   async (t) => {
     const reason = noCgroups()
     if (reason !== undefined) return skip(t, reason)
-    const [one, other] = ['d', 'e'].map((digit) => digit.repeat(64)) as [string, string]
+    const [one, other] = [newId(), newId()]
     const path = makeCgroup(t, `pod${UID}`)
     const directory = (id: string) => join(CGROUP2 as string, path, `pod${UID}`, id)
     mkdirSync(directory(one))
@@ -177,7 +184,7 @@ test.serial(
   async (t) => {
     const reason = noCgroups()
     if (reason !== undefined) return skip(t, reason)
-    const ids = ['0', '1'].map((digit) => digit.repeat(64)) as [string, string]
+    const ids = [newId(), newId()] as const
     const places = ids.map((id, index) => `pod${UID.slice(0, -1)}${index}/${id}`)
     const path = makeCgroup(t, ...places.map((place) => dirname(place)), ...places)
     const { usage, close } = await collector(CGROUP2 as string)
@@ -187,7 +194,7 @@ test.serial(
       await usage.look(at, ({ entity }, when, cpu) =>
         taken.push([String(entity.attributes['container.id']), when, cpu]),
       )
-      return taken.filter(([id]) => (ids as string[]).includes(id))
+      return taken.filter(([id]) => (ids as readonly string[]).includes(id))
     }
     await usage.sample(now())
     t.deepEqual(await look(1), [])
