@@ -122,7 +122,7 @@ export class ExitedProcesses {
     if (!this.isActive || process.group === undefined || parent === undefined) return
     if (process.comm === parent.comm) return
     if (this.#seen.size >= MOST_SEEN) this.#seen.clear()
-    this.#seen.set(seenKey(parent.group, process.comm), process.group)
+    this.#seen.set(seenKey(parent, process.comm), process.group)
   }
 
   /** Whether all that a process has used that is new is told, for it is at its end. */
@@ -283,7 +283,7 @@ export class ExitedProcesses {
       return undefined
     }
     if (found.comm === comm) return found.group
-    const seen = this.#seen.get(seenKey(found.group, comm))
+    const seen = this.#seen.get(seenKey(found, comm))
     // A removed group is not added again for processes that are never read.
     const isThere = seen !== undefined && tracked.groups.get(seen.assignment.key) === seen
     return isThere ? seen : found.group
@@ -315,6 +315,8 @@ function key(pid: number, ticks: number): string {
   return `${pid}/${ticks}`
 }
 
-function seenKey(parent: Group | undefined, comm: string): string {
-  return `${comm}\0${parent?.assignment.key ?? ''}`
+/** Children of a group's members are alike; those of processes in no group have nothing in common but their parent. */
+function seenKey(parent: Pick<KnownProcess, 'pid' | 'start' | 'group'>, comm: string): string {
+  const { pid, start, group } = parent
+  return `${comm}\0${group === undefined ? key(pid, start) : `group ${group.assignment.key}`}`
 }

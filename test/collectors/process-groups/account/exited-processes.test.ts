@@ -69,12 +69,13 @@ class Told implements ExitSource {
 type Node = Readonly<Record<number, Process>>
 
 /** A node whose states follow each other, each with what the kernel has told meanwhile. */
-function node(t: ExecutionContext) {
+function node(t: ExecutionContext, options: Parameters<typeof processGroups>[1] = {}) {
   const procfs = new ProcfsTree()
   t.teardown(() => procfs.dispose())
   const source = new Told()
   const failures: string[] = []
   const groups = processGroups(procfs.root, {
+    ...options,
     exits: {
       open: () => Promise.resolve(source),
       onFailure: ({ message }) => failures.push(message),
@@ -151,6 +152,22 @@ test('where others of their name were seen below that group, they count in the g
   )
   t.is(value('cpu_seconds_total{cc,user}'), 0.5)
   t.is(value('cpu_seconds_total{make,user}'), 0.1)
+})
+
+test('children of a process in no group count where others of their name do that it has started', async (t) => {
+  const rules = [{ name: 'job', cmdline: ['^worker$'] }]
+  const { after } = node(t, { rules, children: false })
+  const state = {
+    1: INIT,
+    2: { ...MAKE, comm: 'one' },
+    3: { ...MAKE, comm: 'two' },
+    4: { comm: 'py', ppid: 2, starttime: LATE, argv: ['worker'] },
+  }
+  await after({ 1: INIT })
+  await after(state)
+  const unseenBelow = (pid: number) => unseen('py', used(10), idOf(pid))
+  const value = await after(state, { unseen: [unseenBelow(2), unseenBelow(3)] })
+  t.is(value('cpu_seconds_total{job,user}'), 0.1)
 })
 
 test('of a process that was seen the rest counts, in its own group and once', async (t) => {
