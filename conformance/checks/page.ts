@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -91,6 +91,9 @@ const showsNode: Part = async ({ scope, print }, browser, pictures) => {
   await delay(3000)
   const picture = process.env.UPDATE_PICTURE === '1' ? PICTURE : join(pictures, 'container.png')
   await page.screenshot({ path: picture })
+  const shown = (await page.locator('#detail').textContent()) ?? ''
+  const hasStorage = existsSync('/sys/fs/cgroup/blkio/cgroup.procs')
+  require(!hasStorage || !shown.includes('not measured'), `of a container: ${shown}`)
   for (const view of ['agent', 'explain']) {
     await page.goto(`${agent.url}/#view=${view}`)
     await delay(1500)

@@ -21,12 +21,18 @@ const PODS = [
   ['kube-system', 'coredns-7c65d6cfc9-p5qmd', 'coredns', 'coredns:v1.12', 0.03],
 ] as const
 
-/** Uses a part of a CPU, more in some seconds and less in others. */
+/** Uses a part of a CPU, more in some seconds and less in others; writes to a file and reads from it, past the page cache. */
 const WORK = `
 import sys, time, random, os
 part = float(sys.argv[1]); block = bytearray(int(float(sys.argv[1]) * 2.5e8) + 4_000_000)
+file = os.open(sys.argv[2], os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 while True:
     share = min(1.0, part * random.choice([0.3, 0.8, 1.0, 1.2, 2.0]))
+    size = int(share * 1e6)
+    os.pwrite(file, bytes(size), 0)
+    os.fdatasync(file)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.pread(file, size // 2, 0)
     end = time.monotonic() + 1
     while time.monotonic() < end:
         start = time.thread_time(); wall = time.monotonic()
@@ -39,6 +45,7 @@ export async function startPods(scope: Scope): Promise<string> {
   const uids = new Map<string, string>()
   const containers: Buffer[] = []
   const sandboxes: Buffer[] = []
+  const directory = scope.directory()
   for (const [index, [namespace, pod, container, image, part]] of PODS.entries()) {
     const uid = uids.get(pod) ?? randomUUID()
     const sandbox = uid.replaceAll('-', '').repeat(2)
@@ -50,10 +57,11 @@ export async function startPods(scope: Scope): Promise<string> {
     const id = (index + 10).toString(16).padStart(2, '0').repeat(32)
     const child = scope.spawn('/bin/bash', [
       '-c',
-      'exec -a "$0" python3 -c "$1" "$2"',
+      'exec -a "$0" python3 -c "$1" "$2" "$3"',
       container,
       WORK,
       String(part),
+      join(directory, String(index)),
     ])
     const path = `kubepods/burstable/pod${uid}/${id}`
     intoCgroup(scope, child.pid as number, path)
