@@ -49,15 +49,20 @@ export class ChildUsage {
     )
   }
 
+  /** Stores the usage of the process itself: what is credited must be what is subtracted later. */
+  updateOwn(stat: Stat): void {
+    this.own.utime = stat.utime
+    this.own.stime = stat.stime
+    this.own.minflt = Number(stat.minflt)
+    this.own.majflt = Number(stat.majflt)
+  }
+
   /** Stores what `stat` shows; returns the increase of the usage of reaped children. */
   update(stat: Stat): StatUsage {
     const before = { ...this.reaped }
     this.parent = stat.ppid
     this.hasExited = false
-    this.own.utime = stat.utime
-    this.own.stime = stat.stime
-    this.own.minflt = Number(stat.minflt)
-    this.own.majflt = Number(stat.majflt)
+    this.updateOwn(stat)
     this.reaped.utime = stat.cutime
     this.reaped.stime = stat.cstime
     this.reaped.minflt = Number(stat.cminflt)

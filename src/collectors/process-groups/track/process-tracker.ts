@@ -316,6 +316,7 @@ export class ProcessTracker implements GroupTracker {
     const proceed = () => {
       const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
       const isSame = hasStat && reader.stat.starttime === process.start
+      if (isSame) process.childUsage.updateOwn(reader.stat)
       return isSame ? this.#count(process, pass) : undefined
     }
     const ahead = reader.readAhead(process)

@@ -192,3 +192,28 @@ test('the bytes of a parent that has waited for nobody are its own', async (t) =
   procfs.set(2, { ...SHELL, readBytes: 500 })
   t.is((await groups.collect()).get('read_bytes_total{shell}'), 500)
 })
+
+test('what a new child used while it was classified is subtracted from what its parent has reaped', async (t) => {
+  const procfs = new ProcfsTree()
+  t.teardown(() => procfs.dispose())
+  const job = { ...JOB, starttime: LATE }
+  let isClassifying = false
+  const groups = processGroups(procfs.root, {
+    rules: [{ name: '{{.Comm}}{{.Username}}', cmdline: ['.+'] }],
+    username() {
+      if (isClassifying) procfs.set(3, { ...job, utime: 40 })
+      return ''
+    },
+  })
+  procfs.set(1, INIT)
+  procfs.set(2, SHELL)
+  await groups.collect()
+  procfs.set(3, { ...job, utime: 10 })
+  isClassifying = true
+  const seen = await groups.collect()
+  t.is(seen.get('cpu_seconds_total{job,user}'), 0.4)
+  procfs.remove(3)
+  procfs.set(2, { ...SHELL, cutime: 45 })
+  const after = await groups.collect()
+  t.is(after.get('cpu_seconds_total{shell,user}'), 0.05)
+})
