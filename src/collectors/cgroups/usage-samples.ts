@@ -228,7 +228,8 @@ export class UsageSamples implements UsageSource {
       } else {
         // What a cgroup has in memory grows only while it runs; the kernel takes some back now and then.
         if (node.sample === undefined) continue
-        const isIdle = (node.moved & 1) === 0 && this.#number - node.refreshed < PATIENCE
+        const hasRun = files[0].place !== CPU || (node.moved & 1) !== 0
+        const isIdle = !hasRun && this.#number - node.refreshed < PATIENCE
         if ((node.known & bit) !== 0 && isIdle) continue
         node.refreshed = this.#number
       }
