@@ -101,10 +101,9 @@ function isListening(address: number | string): Promise<boolean> {
  */
 export function writtenRequests(file: string, kills = 0): ReceivedRequest[] {
   if (!existsSync(file)) return []
-  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   const requests: ReceivedRequest[] = []
   let broken = 0
-  for (const line of lines) {
+  for (const line of wholeLines(readFileSync(file))) {
     try {
       requests.push(JSON.parse(line, withAttributes) as ReceivedRequest)
     } catch (error) {
@@ -112,6 +111,15 @@ export function writtenRequests(file: string, kills = 0): ReceivedRequest[] {
     }
   }
   return requests
+}
+
+/** The lines that end; all of them together may be longer than a string can be. */
+function* wholeLines(bytes: Buffer): Generator<string> {
+  let start = 0
+  for (let end = bytes.indexOf('\n'); end !== -1; end = bytes.indexOf('\n', start)) {
+    yield bytes.toString('utf8', start, end)
+    start = end + 1
+  }
 }
 
 /** OTLP's JSON leaves out what is empty. */
