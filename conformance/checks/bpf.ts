@@ -5,6 +5,7 @@ import { loadTaskIterator, type TaskIterator } from '../../src/kernel/bpf/task-i
 import { Comparison } from '../bpf/comparison.ts'
 import { compareInGuest } from '../bpf/guests.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
+import { Scope } from '../support/children.ts'
 import { MissingPeer } from '../support/packages.ts'
 
 const READINGS = 2000
@@ -49,24 +50,7 @@ export const check: Check = {
   title: 'what the BPF task iterator says of busy processes lies between two readings of procfs',
 
   async run(context) {
-    let iterator: TaskIterator
-    try {
-      iterator = await loadTaskIterator({ threads: true, wchan: true })
-    } catch (error) {
-      throw new MissingPeer(`the kernel takes no BPF program here: ${(error as Error).message}`)
-    }
-    context.scope.onEnd(() => iterator.close())
-    const pids = await startBusy(context)
-    const comparison = new Comparison()
-    while (comparison.readings < READINGS) {
-      comparison.round(iterator, pids)
-      await delay(20)
-    }
-    for (const line of comparison.lines()) context.print(line)
-    require(comparison.outside.length === 0, comparison.outside.slice(0, 5).join('; '))
-    require(comparison.asleep > 0, 'no process has slept between two readings')
-    const here = `${comparison.readings} readings, ${comparison.asleep} of processes that slept, ${comparison.torn} left out for threads that exited meanwhile; no counter out of bounds`
-    context.print(here)
+    const here = await compareHere(context)
     const guests: string[] = []
     for (const architecture of ARCHITECTURES) {
       guests.push(await compareInGuest(context, architecture))
@@ -76,7 +60,31 @@ export const check: Check = {
   },
 }
 
-async function startBusy({ scope }: CheckContext): Promise<number[]> {
+/** Compares on this machine, and ends the busy processes. */
+async function compareHere({ print }: CheckContext): Promise<string> {
+  await using scope = new Scope()
+  let iterator: TaskIterator
+  try {
+    iterator = await loadTaskIterator({ threads: true, wchan: true })
+  } catch (error) {
+    throw new MissingPeer(`the kernel takes no BPF program here: ${(error as Error).message}`)
+  }
+  scope.onEnd(() => iterator.close())
+  const pids = await startBusy(scope)
+  const comparison = new Comparison()
+  while (comparison.readings < READINGS) {
+    comparison.round(iterator, pids)
+    await delay(20)
+  }
+  for (const line of comparison.lines()) print(line)
+  require(comparison.outside.length === 0, comparison.outside.slice(0, 5).join('; '))
+  require(comparison.asleep > 0, 'no process has slept between two readings')
+  const here = `${comparison.readings} readings, ${comparison.asleep} of processes that slept, ${comparison.torn} left out for threads that exited meanwhile; no counter out of bounds`
+  print(here)
+  return here
+}
+
+async function startBusy(scope: Scope): Promise<number[]> {
   const script = join(scope.directory(), 'busy.py')
   writeFileSync(script, BUSY)
   const children = Array.from({ length: PROCESSES }, (_, number) =>
