@@ -22,7 +22,7 @@ export interface TaskSourceParts {
   readonly procfs: Procfs
   readonly system: SystemConstants
   readonly slice: TimeSlice
-  /** Told once why procfs is read although something else was wanted. */
+  /** Called once with the reason why procfs is read although something else was wanted. */
   readonly notify: (message: string) => void
 }
 

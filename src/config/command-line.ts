@@ -56,7 +56,7 @@ export interface CommandLine {
   /** How list-metrics shows them. */
   readonly format: Format
   readonly flags: ReadonlyMap<string, FlagValue>
-  /** What the name of the program stands for. */
+  /** The profile or command that the program's name selects. */
   readonly profile: Profile
 }
 

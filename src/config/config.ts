@@ -1,4 +1,4 @@
-/** The configuration: what the agent is told, after all layers were put on each other and checked. */
+/** The configuration: all layers merged and checked. */
 
 import type { ProcessNameItem } from '../collectors/process-groups/classify/matcher.ts'
 import type { Values } from '../lib/settings/setting.ts'

@@ -41,7 +41,7 @@ export class Layers {
   }
 
   /**
-   * @param profile the one that stands where none is set.
+   * @param profile the default profile.
    * @throws ConfigError when any layer has a problem.
    */
   finish(profile: Profile): Config {

@@ -17,7 +17,7 @@ export interface ConfigSources {
   /** Settings that flags give, by path. */
   readonly flags: ReadonlyMap<string, FlagValue>
   readonly environment: NodeJS.ProcessEnv
-  /** The profile that the name of the program stands for; none by default. */
+  /** The profile that the program's name selects; none by default. */
   readonly profile?: Profile
 }
 

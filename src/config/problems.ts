@@ -10,9 +10,9 @@ export interface ConfigProblem {
   readonly excerpt?: string
 }
 
-/** Of more problems only the number is told. */
+/** Problems that are listed; of further ones only the number. */
 const MOST_TOLD = 100
-/** Characters of a longer message that are told: what is wrong stands at its end, whose name it is at its beginning. */
+/** Characters of a longer message that are shown: its beginning has the name, its end the reason. */
 const HEAD = 300
 const TAIL = 200
 

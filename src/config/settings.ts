@@ -1,7 +1,7 @@
 /**
  * Every setting of the agent: meaning, format, default, and the names it has in files, variables and flags. The schema is
  * convict's; loading, `--help`, the configuration reference and the type of the configuration all come from it. Each part
- * stands with what it configures.
+ * is declared beside what it configures.
  */
 import { COLLECTORS } from '../collectors/registry.ts'
 import { mergeSections, type Setting, settingsByPath } from '../lib/settings/setting.ts'

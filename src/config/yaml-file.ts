@@ -82,9 +82,9 @@ export class YamlFile {
   }
 
   /**
-   * The node that an alias stands for, or the node itself.
+   * The node that an alias refers to, or the node itself.
    *
-   * @throws ConfigError when the alias stands for nothing, or for what it is a part of.
+   * @throws ConfigError when the alias refers to nothing, or to a node that contains it.
    */
   resolve(node: Node | null): Node | null {
     if (!isAlias(node) || this.#document === undefined) return node
@@ -220,12 +220,12 @@ function isWithin(alias: Node, anchored: Node): boolean {
   return start <= at && at < end
 }
 
-/** Whether nothing stands there. */
+/** Whether the node is empty. */
 export function isNull(node: Node | null): boolean {
   return node === null || (isScalar(node) && node.value === null)
 }
 
-/** The text of a scalar as it stands in the file, for `0x10` or `yes` may be a program's name. */
+/** The text of a scalar as written in the file: `0x10` or `yes` may be a program's name. */
 export function scalarText(node: Scalar): string {
   if (node.value === null) return ''
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))

@@ -68,9 +68,9 @@ export class ByteScanner {
   /**
    * The unsigned decimal at the cursor, passing blanks before it.
    *
-   * @param terminator what stands behind it, other than a blank or the end of the line.
+   * @param terminator what follows it, other than a blank or the end of the line.
    * @throws KernelFormatError when there is no digit, when the file ends within the number, when something else
-   *   stands behind it, or when the number doesn't fit into 64 bits.
+   *   follows it, or when the number doesn't fit into 64 bits.
    */
   u64(terminator = NEWLINE): U64 {
     this.skipBlanks()

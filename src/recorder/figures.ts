@@ -24,7 +24,7 @@ export interface Figure {
   readonly title: string
   /** Whether it is the increase of a counter for each second; else the value itself. */
   readonly isRate: boolean
-  /** What stands for several entities together: the sum, or the largest where a sum means nothing. */
+  /** The aggregate of several entities: the sum, or the largest where a sum means nothing. */
   readonly combined: 'sum' | 'max'
 }
 

@@ -123,7 +123,7 @@ export class Recorder {
     return this.#bytes + this.#byId.size * ENTITY_BYTES
   }
 
-  /** Whether an entity stands for all that have no past of their own. */
+  /** Whether an entity is the sum of all that have no history of their own. */
   isOthers(entity: RecordedEntity): boolean {
     return this.#others.get(entity.kind) === entity
   }
@@ -535,7 +535,7 @@ export class Recorder {
 
 /** Bytes a second that make storage as busy as a node's CPUs and memory, when entities are compared. */
 const BUSY_STORAGE = 1e9
-/** Milliseconds for which the peak of an entity that has ended is told. */
+/** Milliseconds for which the peak of an entity that has ended is exported. */
 export const PEAK_WINDOW = 60_000
 /** Free series that are kept. */
 const MOST_POOLED = 16

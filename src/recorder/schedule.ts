@@ -23,7 +23,7 @@ export class RecorderSchedule {
    * @param source reads cgroups.
    * @param sampler tells when no collection is under way.
    * @param node reads what the node uses.
-   * @param onError is told why a sample could not be recorded; the next one is tried all the same.
+   * @param onError called with the reason when a sample could not be recorded; the next one is tried all the same.
    */
   constructor(
     recorder: Recorder,

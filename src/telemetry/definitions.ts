@@ -89,7 +89,7 @@ export interface AttributeDefinition {
   readonly cadvisor?: string | false
 }
 
-/** A measurement together with the table that it stands in: what an observed point carries as its meaning. */
+/** A measurement together with its definition table: the meaning that an observed point carries. */
 export interface Row {
   readonly table: MetricTable
   readonly definition: MetricDefinition

@@ -84,7 +84,7 @@ export class Entity {
   /**
    * The series of the measurements that have these fixed attributes; the same as long as the entity lives.
    *
-   * @param fixed the attributes object of a definition: series are told apart by its identity.
+   * @param fixed the attributes object of a definition: it identifies the series.
    */
   series(fixed: Attributes | undefined): Series {
     let series = this.#series.get(fixed)

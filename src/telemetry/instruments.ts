@@ -24,7 +24,7 @@ export interface Instruments<Key extends string> {
 
 /** Options of an instrument that is made of a table; a meter that does not know of rows ignores them. */
 export interface TableMetricOptions extends MetricOptions {
-  /** The rows that the instrument stands for, told apart by their fixed attributes. */
+  /** The rows of the instrument, distinguished by their fixed attributes. */
   readonly rows?: readonly Row[]
 }
 

@@ -76,7 +76,7 @@ function fileRoute(name: string): Route {
   }
 }
 
-/** The library stands beside the page once the package is built; before, where npm has put it. */
+/** The library is beside the page once the package is built; before that, in node_modules. */
 function pathOf(name: string): string {
   const own = join(DIRECTORY, name)
   if (existsSync(own)) return own

@@ -5,7 +5,7 @@
  * (crun's `container`, systemd inside), which belong to the container all the same.
  */
 
-/** The owner of a cgroup, as its path tells it. */
+/** The owner of a cgroup, by its path. */
 export interface CgroupOwner {
   /** `pod`: of a Kubernetes pod; `container`: of another container; `host`: of neither. */
   readonly scope: 'pod' | 'container' | 'host'
@@ -107,7 +107,7 @@ function hashContainer(
   return { id, runtime, isMonitor: prefix.endsWith('conmon') }
 }
 
-/** What stands before the id in the name of the directory. */
+/** The prefix of the id in the directory's name. */
 const PREFIXES: Readonly<Record<string, string>> = {
   'cri-containerd': 'containerd',
   containerd: 'containerd',

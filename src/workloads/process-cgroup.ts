@@ -1,4 +1,4 @@
-/** The one of a process's cgroups that tells its container or pod: proc_pid_cgroup(5), cgroups(7). */
+/** The one of a process's cgroups that identifies its container or pod: proc_pid_cgroup(5), cgroups(7). */
 
 /** `hierarchy:controllers:path`; the path may hold colons itself. */
 const LINE = /^\d+:([^:]*):(\/.*)$/
@@ -9,7 +9,7 @@ const DELETED = / \(deleted\)$/
 const TELLING = /pod[0-9a-f]{8}|[0-9a-f]{64}|lxc|garden|\/ecs\//
 
 /**
- * The path that tells most: on a hybrid node the v2 line may be only the unit of systemd.
+ * The most specific path: on a hybrid node the v2 line may be only the unit of systemd.
  *
  * @param lines of `/proc/PID/cgroup`.
  * @returns undefined when no line is one.

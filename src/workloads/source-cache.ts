@@ -43,7 +43,7 @@ export class SourceCache {
 
   /**
    * @param grace milliseconds for which a name outlives its absence.
-   * @param onChange told when the source fails after it did not, and when it has recovered (undefined).
+   * @param onChange called when the source begins to fail, and with undefined when it has recovered.
    */
   constructor(
     source: NameSource,

@@ -51,7 +51,7 @@ const CPU_FULL = SAMPLED_FIGURES.indexOf('cpuFull')
 /** A cgroup that is read: a measured one, or one above. */
 class Node {
   readonly path: string
-  /** Undefined for one that is read only because it tells of those below. */
+  /** Undefined for one that is read only because it is the sum of those below. */
   readonly cgroup: KnownCgroup | undefined
   /** By the place of the file among those of a sample. */
   readonly files: readonly KeptFile[]

@@ -8,7 +8,7 @@ const FALSE = /^(?:n|N|[Nn]o|NO|[Oo]ff|OFF|[Ff]alse|FALSE)$/
 
 interface Place {
   readonly keyNode: Node
-  /** Undefined where nothing or an empty text stands: as if the key were absent. */
+  /** Undefined for an empty value, as if the key were absent. */
   readonly value: Node | undefined
 }
 
@@ -74,7 +74,7 @@ export class Section {
     return undefined
   }
 
-  /** What a word stands for in a table. */
+  /** The value of a word in a table. */
   word<T>(key: string, meanings: Readonly<Record<string, T>>): T | undefined {
     const text = this.text(key)
     return text === undefined ? undefined : this.#meaning(key, text, meanings)

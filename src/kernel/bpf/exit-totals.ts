@@ -24,7 +24,7 @@ export interface ExitUsage {
   readonly writeBytes: number
 }
 
-/** A process: its PID, and its start, which tells it from later processes with that PID. */
+/** A process: its PID, and its start, which distinguishes it from later processes with that PID. */
 export interface ProcessId {
   readonly pid: number
   /** Nanoseconds since boot. */

@@ -82,7 +82,7 @@ export function isKernelThread(stat: Stat): boolean {
 /**
  * Parses the file that the reader holds into `into`.
  *
- * The name stands between the first `(` and the last `)`, since the name may contain parentheses itself.
+ * The name is between the first `(` and the last `)`, since the name may contain parentheses itself.
  *
  * @throws KernelFormatError when the file is cut short.
  */

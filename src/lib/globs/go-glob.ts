@@ -35,7 +35,7 @@ export function compileGoGlob(pattern: string): WholeMatch {
   }
 }
 
-/** @param start where the bracket stands. */
+/** @param start position of the bracket. */
 function compileClass(pattern: string, start: number): { text: string; end: number } {
   let at = start + 1
   const isNegated = pattern[at] === '^'

@@ -1,4 +1,4 @@
-/** Go's text/template, cut into tokens: text, and what stands between `{{` and `}}`. */
+/** Go's text/template, cut into tokens: text, and the actions between `{{` and `}}`. */
 import { TemplateError } from './template-error.ts'
 
 /** The kind of a token. */

@@ -1,4 +1,4 @@
-/** What stands in an action of Go's text/template: `$variable := command operand … | command …`. */
+/** Parser of an action of Go's text/template: `$variable := command operand … | command …`. */
 import { FUNCTIONS } from './functions.ts'
 import type { Token } from './lexer.ts'
 import { parseCharacter, parseNumber, unquote } from './literals.ts'

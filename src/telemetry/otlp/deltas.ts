@@ -24,7 +24,7 @@ interface Taken {
   readonly start: HrTime
 }
 
-/** A point that is to be told when the receiver has taken it. */
+/** A point whose delta is due until the receiver has accepted it. */
 export interface DeltaPoint extends ObservedPoint {
   readonly accept: () => void
 }

@@ -110,7 +110,7 @@ interface Exchange {
 const EXCHANGES = new AsyncLocalStorage<Exchange>()
 
 /**
- * The exporter tells neither the status nor how long to wait, waits for a receiver as long as bytes come, and sends
+ * The exporter reports neither the status nor how long to wait, waits for a receiver as long as bytes come, and sends
  * again by itself, where nothing counts it and nothing newer takes its place. So the request is watched here, and
  * the exchange ends with the first answer.
  */

@@ -14,7 +14,7 @@ import { HOUR, KIB, MIB, SECOND, setting, type Values } from '../../lib/settings
 import { NAMINGS } from '../definitions.ts'
 import { ENDPOINT_FORMS, ENDPOINT_SETTINGS, parseEndpoint } from './endpoint.ts'
 
-/** How the forms of an endpoint are told apart while the protocol is not known: gRPC has more of them. */
+/** How the forms of an endpoint are distinguished while the protocol is not known: gRPC has more of them. */
 const ANY_ENDPOINT = { protocol: 'grpc', insecure: true } as const
 
 const ENDPOINT = textLike(ENDPOINT_FORMS, (text) => {
@@ -100,7 +100,7 @@ const otlp = {
     ],
   }),
   max_request_size: setting({
-    doc: 'Largest request; a push that is larger is divided. Collectors take 4 MiB unless told otherwise.',
+    doc: 'Largest request; a push that is larger is divided. Collectors accept 4 MiB by default.',
     format: size(64 * KIB, 64 * MIB),
     default: 3 * MIB,
   }),

@@ -3,7 +3,7 @@ import { FIGURES } from '../../recorder/figures.ts'
 import type { Recorder } from '../../recorder/recorder.ts'
 import { downsample } from './live.ts'
 
-/** Points of one figure in one answer; of a longer past the largest of several ticks stands for them. */
+/** Points of one figure in one answer; of a longer window each point is the largest of several ticks. */
 const MOST_POINTS = 2000
 
 /**
@@ -26,7 +26,7 @@ export function seriesAnswer(recorder: Recorder, id: number, from = 0, points = 
     id,
     key,
     kind,
-    /** Of the first point, and between two points; a value stands for the time before its point. */
+    /** Of the first point, and between two points; a value is of the time before its point. */
     start: (first + each - 1) * seconds,
     step: each * seconds,
     figures: Object.fromEntries(

@@ -59,7 +59,7 @@ export class Accounting {
     const isNew = process.account === undefined
     process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
     group.addHoldings(reader)
-    if (process.isTold) {
+    if (process.isReported) {
       group.addThread(reader.stat.state, reader.wchan)
       return undefined
     }

@@ -30,14 +30,14 @@ export interface ExitedProcessesParts {
   readonly ticksPerSecond: number
 }
 
-/** A process that has ended, until nothing more is told of it. */
+/** A process that has ended, until nothing more is reported of it. */
 interface Ended {
   readonly process: KnownProcess
   readonly pass: number
 }
 
-/** What was told of a process that was never seen. */
-interface Told {
+/** What was reported of a process that was never read. */
+interface ReportedExit {
   readonly pid: number
   /** Clock ticks after boot. */
   readonly start: number
@@ -62,7 +62,7 @@ export interface TrackedProcesses {
 }
 
 const NANOSECONDS_PER_SECOND = 1e9
-/** The kernel tells the last part of a process shortly after it has ended. */
+/** Passes. The kernel reports the last part of a process shortly after its exit. */
 const PASSES_KEPT = 3
 /** Names and ancestors for which a group was seen. */
 const MOST_SEEN = 10_000
@@ -81,7 +81,7 @@ export class ExitedProcesses {
   #pass = 0
   /** By `identity`. */
   readonly #ended = new Map<string, Ended>()
-  readonly #told = new Map<string, Told>()
+  readonly #reported = new Map<string, ReportedExit>()
   /** Groups of processes, by their name and their parent's group. */
   readonly #seen = new Map<string, Group>()
   readonly #remainders = new WeakMap<Group, Remainder>()
@@ -125,8 +125,8 @@ export class ExitedProcesses {
     this.#seen.set(seenKey(parent, process.comm), process.group)
   }
 
-  /** Whether all that a process has used that is new is told, for it is at its end. */
-  isTold({ state, flags }: Pick<Stat, 'state' | 'flags'>): boolean {
+  /** Whether the report of its exit will have all further usage of a process: it is exiting, or a zombie. */
+  isReported({ state, flags }: Pick<Stat, 'state' | 'flags'>): boolean {
     return this.isActive && (state === ZOMBIE || (flags & PF_EXITING) !== 0)
   }
 
@@ -156,9 +156,9 @@ export class ExitedProcesses {
   #forget({ known }: TrackedProcesses): void {
     const isOver = (pass: number) => this.#pass - pass >= PASSES_KEPT
     for (const [name, { pass }] of this.#ended) if (isOver(pass)) this.#ended.delete(name)
-    for (const [name, { pid, start, pass }] of this.#told) {
+    for (const [name, { pid, start, pass }] of this.#reported) {
       // A zombie is reported once more when it is reaped.
-      if (isOver(pass) && known.get(pid)?.start !== start) this.#told.delete(name)
+      if (isOver(pass) && known.get(pid)?.start !== start) this.#reported.delete(name)
     }
   }
 
@@ -192,16 +192,19 @@ export class ExitedProcesses {
     const { pid, start } = exit.process
     const ticks = Math.floor(start / this.#tick)
     const name = this.#keyOf(exit.process)
-    const told = this.#told.get(name)
-    const process = told === undefined ? this.#find(exit.process, tracked) : undefined
+    const reported = this.#reported.get(name)
+    const process = reported === undefined ? this.#find(exit.process, tracked) : undefined
     const startedLater = tracked.startedLater(ticks)
     if (process !== undefined) {
       this.#creditRest(process, exit.usage, startedLater)
     } else if (startedLater) {
-      const group = told === undefined ? this.#groupOf(exit, tracked) : told.group
-      this.#credit(group, told === undefined ? exit.usage : difference(exit.usage, told.usage))
+      const group = reported === undefined ? this.#groupOf(exit, tracked) : reported.group
+      this.#credit(
+        group,
+        reported === undefined ? exit.usage : difference(exit.usage, reported.usage),
+      )
       const { comm, usage } = exit
-      this.#told.set(name, { pid, start: ticks, comm, usage, group, pass: this.#pass })
+      this.#reported.set(name, { pid, start: ticks, comm, usage, group, pass: this.#pass })
     }
   }
 
@@ -214,7 +217,7 @@ export class ExitedProcesses {
     }
     if (process.account === undefined) return
     // It may be listed as a zombie for a while.
-    process.isTold = true
+    process.isReported = true
     const { last, hasIo } = process.account
     const times = this.#timesOf(usage, last)
     this.#addTimes(
@@ -277,7 +280,7 @@ export class ExitedProcesses {
 
   /** Undefined where its ancestor is in no group, or unknown. */
   #groupOf({ ancestor, comm, usage }: UnseenExits, tracked: TrackedProcesses): Group | undefined {
-    const found = this.#find(ancestor, tracked) ?? this.#told.get(this.#keyOf(ancestor))
+    const found = this.#find(ancestor, tracked) ?? this.#reported.get(this.#keyOf(ancestor))
     if (found === undefined) {
       this.#unattributed += usage.exits
       return undefined

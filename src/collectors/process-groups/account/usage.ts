@@ -54,7 +54,7 @@ export function openAccount(last: Usage, hasIo: boolean): Account {
  * Adds what a task used since it was last credited to up to two totals, and remembers `current`. A counter
  * that went backwards adds nothing.
  *
- * @param hasIo whether the I/O in `current` could be read. While it can't, it stands still; what was used
+ * @param hasIo whether the I/O in `current` could be read. While it can't, it does not change; what was used
  *   before its first reading is unknown and isn't credited.
  */
 export function credit(

@@ -34,7 +34,7 @@ export interface Rules {
   match(facts: ProcessFacts): Match
   /** Groups whose names depend on no process, so that they exist before any process matches. */
   readonly constants: readonly Assignment[]
-  /** Fields in templates that do not exist; a name ends where such a field stands. */
+  /** Fields in templates that do not exist; a name ends at such a field. */
   readonly unknownFields: readonly UnknownField[]
   /** The evaluation of each rule, up to the first that matches. */
   explain(facts: ProcessFacts): readonly Explanation[]
@@ -51,7 +51,7 @@ export interface UnknownField {
 
 /** How one rule was evaluated for a process. */
 export interface Explanation {
-  /** Where the rule stands, such as `rule 2 (line 7)`. */
+  /** Position of the rule, such as `rule 2 (line 7)`. */
   readonly rule: string
   /** Each condition, and whether it holds. */
   readonly conditions: readonly { text: string; holds: boolean; actual: unknown }[]

@@ -6,9 +6,9 @@ import type { TaskPass, TaskSource } from './task-source.ts'
 
 /** When the wanted source is tried again, and what is called when it is given up. */
 export interface FallbackOptions {
-  /** Told why the source is not used: once, until it was used again. */
+  /** Called with the reason why the source is not used: once, until it was used again. */
   readonly onFallback: (error: Error) => void
-  /** Told when the source is used again. */
+  /** Called when the source is used again. */
   readonly onReturn?: () => void
   /** Milliseconds until the source is tried again; each further time takes twice as long, up to a day. */
   readonly retryAfter?: number

@@ -37,8 +37,8 @@ export interface KnownProcess extends ClassifiedProcess {
   account: Account | undefined
   /** Values that are not read at every collection; undefined for a process in no group. */
   expensive: ExpensiveStats | undefined
-  /** Whether its usage is credited by what is told of its end, and not by what is read. */
-  isTold: boolean
+  /** Whether its usage is credited from the report of its exit, not from what is read. */
+  isReported: boolean
   readonly idleCache: IdleTaskCache
   readonly childUsage: ChildUsage
   /** Its threads by id, once it has had more than one. */

@@ -243,7 +243,7 @@ export class ProcessTracker implements GroupTracker {
       group: undefined,
       pass: pass.number,
       account: undefined,
-      isTold: false,
+      isReported: false,
       expensive: undefined,
       idleCache: new IdleTaskCache(),
       childUsage: new ChildUsage(),
@@ -344,8 +344,8 @@ export class ProcessTracker implements GroupTracker {
       this.#memoryIsDue.push({ process, group, expensive, isWhole: reader.isWhole })
     }
     const startedLater = this.#startedLater(process)
-    if (process.account === undefined && startedLater && exited?.isTold(reader.stat)) {
-      process.isTold = true
+    if (process.account === undefined && startedLater && exited?.isReported(reader.stat)) {
+      process.isReported = true
     }
     return accounting.add(process, group, pass, startedLater)
   }

@@ -50,7 +50,7 @@ export function parsePod(value: unknown, kept: KeptKeys): PodEntry | undefined {
 }
 
 /**
- * A static pod's uid is the hash of its manifest, and so is the uid that the kubelet tells. The API server
+ * A static pod's uid is the hash of its manifest, and so is the uid that the kubelet reports. The API server
  * has a mirror of it under a uid of its own, with the hash in an annotation. Anyone can annotate a pod, but
  * only a kubelet makes mirrors.
  */
