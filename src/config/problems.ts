@@ -12,7 +12,7 @@ export interface ConfigProblem {
 
 /** Problems that are listed; of further ones only the number. */
 const MOST_TOLD = 100
-/** Characters of a longer message that are shown: its beginning has the name, its end the reason. */
+/** Characters that are shown of a longer text: its beginning has the name, its end the reason. */
 const HEAD = 300
 const TAIL = 200
 
@@ -30,15 +30,15 @@ export class ConfigError extends Error {
 }
 
 function describe({ source, message, excerpt }: ConfigProblem): string {
-  const line = `${source}: ${shortened(message)}`
+  const line = `${shortened(source)}: ${shortened(message)}`
   return excerpt === undefined ? line : `${line}\n${excerpt}`
 }
 
-/** A value that is part of a message may be a whole file. */
-function shortened(message: string): string {
-  const omitted = message.length - HEAD - TAIL
-  if (omitted <= 0) return message
-  return `${message.slice(0, HEAD)}… (${omitted} characters) …${message.slice(-TAIL)}`
+/** A value that is part of a message may be a whole file, and a flag that is part of a source anything. */
+function shortened(text: string): string {
+  const omitted = text.length - HEAD - TAIL
+  if (omitted <= 0) return text
+  return `${text.slice(0, HEAD)}… (${omitted} characters) …${text.slice(-TAIL)}`
 }
 
 /** `; did you mean "x"?` when one of the known words is near, else nothing. */

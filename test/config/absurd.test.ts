@@ -109,5 +109,9 @@ test('of a message of any length the beginning and the end are shown', (t) => {
   const message = `${'['.repeat(300_000)} is no file`
   const shown = new ConfigError([{ source: 'web.yaml:7:17', message }]).message
   t.true(shown.length < 1000, `${shown.length} characters`)
+  const { message: ofFlag } = t.throws(() => load(`--${'['.repeat(100_000)}`), {
+    instanceOf: ConfigError,
+  })
+  t.true(ofFlag.length < 2000, `${ofFlag.length} characters`)
   t.regex(shown, /^web.yaml:7:17: \[+… \(\d+ characters\) …\[+ is no file$/)
 })
