@@ -1,6 +1,11 @@
 /** The interface of a check. Each check is a file in `checks/`, selected by its name. */
 import type { Scope } from './support/children.ts'
 
+/** Exit code of a check that does not hold. */
+export const EXIT_FAILED = 1
+/** Exit code of a check whose peer can't be had. */
+export const EXIT_NO_PEER = 3
+
 export interface Check {
   /** One line: what is compared with what. */
   readonly title: string

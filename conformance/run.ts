@@ -1,18 +1,18 @@
 /**
- * Runs the checks against real peers: all of them, or those that are named.
+ * Runs the checks against real peers: all of them, or those that are named. Each has a process of its own, as what it does to its
+ * process, such as a clock that jumps, must not show in the next.
  *
  * Exits with 0 when all hold, with 1 when one doesn't, with 3 when only a peer was missing. With
  * REQUIRE_PEERS=1 a missing peer is a failure.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import type { Check } from './check.ts'
-import { Scope } from './support/children.ts'
-import { MissingPeer } from './support/packages.ts'
+import { fileURLToPath } from 'node:url'
+import { EXIT_FAILED, EXIT_NO_PEER } from './check.ts'
 
-const EXIT_FAILED = 1
-const EXIT_NO_PEER = 3
-
-type Outcome = 'passed' | 'failed' | 'skipped'
+const RUN_CHECK = fileURLToPath(new URL('run-check.ts', import.meta.url))
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -23,13 +23,14 @@ async function main(wanted: readonly string[]): Promise<number> {
     print(`there is no check ${unknown.join(', ')}; there are ${names.join(', ')}`)
     return EXIT_FAILED
   }
-  const outcomes: Outcome[] = []
-  for (const name of wanted.length > 0 ? wanted : names) outcomes.push(await runCheck(name))
-  const count = (outcome: Outcome) => outcomes.filter((one) => one === outcome).length
-  const skipped = count('skipped')
+  const codes: number[] = []
+  for (const name of wanted.length > 0 ? wanted : names) codes.push(await runCheck(name))
+  const passed = codes.filter((code) => code === 0).length
+  const skipped = codes.filter((code) => code === EXIT_NO_PEER).length
+  const failed = codes.length - passed - skipped
   const tail = skipped > 0 ? `, ${skipped} skipped` : ''
-  print(`${count('passed')} passed, ${count('failed')} failed${tail}`)
-  if (count('failed') > 0) return EXIT_FAILED
+  print(`${passed} passed, ${failed} failed${tail}`)
+  if (failed > 0) return EXIT_FAILED
   return skipped > 0 ? EXIT_NO_PEER : 0
 }
 
@@ -38,25 +39,20 @@ function availableChecks(): string[] {
   return files.map((file) => file.replace(/\.ts$/, '')).sort()
 }
 
-async function runCheck(name: string): Promise<Outcome> {
-  const { check } = (await import(`./checks/${name}.ts`)) as { check: Check }
-  print(`# ${name}: ${check.title}`)
-  const scope = new Scope()
-  const interrupt = () => scope[Symbol.asyncDispose]().then(() => process.exit(EXIT_FAILED))
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
-  try {
-    print(`ok: ${await check.run({ scope, print: (line) => print(`  ${line}`) })}`)
-    return 'passed'
-  } catch (error) {
-    const isSkipped = error instanceof MissingPeer && process.env.REQUIRE_PEERS !== '1'
-    print(`${isSkipped ? 'skipped' : 'FAILED'}: ${(error as Error).message}`)
-    return isSkipped ? 'skipped' : 'failed'
-  } finally {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
-    await scope[Symbol.asyncDispose]()
+/** @returns the code that the check's process exits with; that of a failure when a signal has ended it. */
+async function runCheck(name: string): Promise<number> {
+  const child = spawn(process.execPath, [...process.execArgv, RUN_CHECK, name], {
+    stdio: 'inherit',
+  })
+  // The check ends what it has started, and no other one begins.
+  const pass = (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    void once(child, 'exit').then(() => process.exit(EXIT_FAILED))
   }
+  for (const signal of SIGNALS) process.on(signal, pass)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  for (const signal of SIGNALS) process.off(signal, pass)
+  return code ?? EXIT_FAILED
 }
 
 function print(line: string): void {

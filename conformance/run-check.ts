@@ -1,0 +1,32 @@
+/** Runs the one check that is named, for `run.ts`. Exits with 0, `EXIT_FAILED` or `EXIT_NO_PEER`. */
+import { type Check, EXIT_FAILED, EXIT_NO_PEER } from './check.ts'
+import { Scope } from './support/children.ts'
+import { MissingPeer } from './support/packages.ts'
+
+// What a check leaves open does not hold up the next one.
+process.exit(await runCheck(process.argv[2] as string))
+
+async function runCheck(name: string): Promise<number> {
+  const { check } = (await import(`./checks/${name}.ts`)) as { check: Check }
+  print(`# ${name}: ${check.title}`)
+  const scope = new Scope()
+  const interrupt = () => scope[Symbol.asyncDispose]().then(() => process.exit(EXIT_FAILED))
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  try {
+    print(`ok: ${await check.run({ scope, print: (line) => print(`  ${line}`) })}`)
+    return 0
+  } catch (error) {
+    const isSkipped = error instanceof MissingPeer && process.env.REQUIRE_PEERS !== '1'
+    print(`${isSkipped ? 'skipped' : 'FAILED'}: ${(error as Error).message}`)
+    return isSkipped ? EXIT_NO_PEER : EXIT_FAILED
+  } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+    await scope[Symbol.asyncDispose]()
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
