@@ -18,7 +18,7 @@ import { PF_EXITING, type Stat, ZOMBIE } from '../../../kernel/procfs/stat.ts'
 import type { ExitSource } from '../track/exit-source.ts'
 import type { KnownProcess } from '../track/known-process.ts'
 import type { Group } from './group.ts'
-import { noUsage, openAccount, type Usage } from './usage.ts'
+import { COUNTS, noUsage, openAccount, type Usage } from './usage.ts'
 
 /** What `ExitedProcesses` needs. */
 export interface ExitedProcessesParts {
@@ -191,7 +191,7 @@ export class ExitedProcesses {
   #creditListed(exit: ListedExit, tracked: TrackedProcesses): void {
     const { pid, start } = exit.process
     const ticks = Math.floor(start / this.#tick)
-    const name = this.#keyOf(exit.process)
+    const name = key(pid, ticks)
     const reported = this.#reported.get(name)
     const process = reported === undefined ? this.#find(exit.process, tracked) : undefined
     const startedLater = tracked.startedLater(ticks)
@@ -292,15 +292,6 @@ export class ExitedProcesses {
     return isThere ? seen : found.group
   }
 }
-
-const COUNTS = [
-  'minflt',
-  'majflt',
-  'voluntary',
-  'nonvoluntary',
-  'readBytes',
-  'writeBytes',
-] as const satisfies (keyof Usage)[]
 
 function difference(usage: ExitUsage, before: ExitUsage): ExitUsage {
   const rest: Record<keyof ExitUsage, number> = { ...usage }

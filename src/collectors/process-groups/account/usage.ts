@@ -20,9 +20,8 @@ export interface Account {
   hasIo: boolean
 }
 
-const COUNTERS = [
-  'utime',
-  'stime',
+/** The counters that are no CPU time. */
+export const COUNTS = [
   'minflt',
   'majflt',
   'voluntary',
@@ -30,6 +29,8 @@ const COUNTERS = [
   'readBytes',
   'writeBytes',
 ] as const satisfies (keyof Usage)[]
+
+const COUNTERS = ['utime', 'stime', ...COUNTS] as const
 
 /** A record in which every counter is 0. */
 export function noUsage(): Usage {

@@ -1,21 +1,12 @@
 /** Usage added up the way process-exporter does: CPU time may fall, all other counters wrap at 2^64. */
 import { narrow, type U64 } from '../../../kernel/u64.ts'
-import type { Usage } from '../account/usage.ts'
-
-const WRAPPING = [
-  'minflt',
-  'majflt',
-  'voluntary',
-  'nonvoluntary',
-  'readBytes',
-  'writeBytes',
-] as const satisfies (keyof Usage)[]
+import { COUNTS, type Usage } from '../account/usage.ts'
 
 /** Adds what was used from `last` to `current` to a total. */
 export function creditWrapping(last: Usage, current: Usage, total: Usage): void {
   total.utime = Number(total.utime) + Number(current.utime) - Number(last.utime)
   total.stime = Number(total.stime) + Number(current.stime) - Number(last.stime)
-  for (const counter of WRAPPING) {
+  for (const counter of COUNTS) {
     total[counter] = addWrapping(total[counter], subtractWrapping(current[counter], last[counter]))
   }
 }
