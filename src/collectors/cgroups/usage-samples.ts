@@ -93,7 +93,12 @@ export class UsageSamples implements UsageSource {
   readonly #reader: KeptFiles
   readonly #scanner = new ByteScanner()
   readonly #node: SampledUsage
-  readonly #nodeFiles: readonly { readonly place: number; readonly file: KeptFile }[]
+  /** Pressure of the node, and the bits of the cgroups' files that count the same. */
+  readonly #nodeFiles: readonly {
+    readonly place: number
+    readonly bits: number
+    readonly file: KeptFile
+  }[]
   readonly #countFile: KeptFile | undefined
   readonly #cpu = new Float64Array(1)
   #nodes = new Map<string, Node>()
@@ -117,6 +122,10 @@ export class UsageSamples implements UsageSource {
     this.#samples = [this.#node]
     this.#nodeFiles = NODE_PRESSURE.map(({ resource, place }) => ({
       place,
+      bits: parts.files.reduce(
+        (bits, file, index) => bits | (file.place === place ? 1 << index : 0),
+        0,
+      ),
       file: new KeptFile(`${parts.procRoot}/pressure/${resource}`),
     }))
   }
@@ -199,7 +208,7 @@ export class UsageSamples implements UsageSource {
   #readNode(): number {
     let moved = ALL
     const { values } = this.#node
-    for (const { place, file } of this.#nodeFiles) {
+    for (const { place, bits, file } of this.#nodeFiles) {
       const some = values[place]
       try {
         this.#reader.read(file)
@@ -208,8 +217,7 @@ export class UsageSamples implements UsageSource {
         // It is counted by the next collection.
         values.fill(Number.NaN, place, place + 2)
       }
-      const index = this.#parts.files.findIndex((each) => each.place === place)
-      if (index >= 0 && values[place] === some) moved &= ~(1 << index)
+      if (values[place] === some) moved &= ~bits
     }
     // The kernel prints it without a meaning: some task can always run when no other one does.
     values[CPU_FULL] = Number.NaN
