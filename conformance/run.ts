@@ -12,6 +12,10 @@ import { fileURLToPath } from 'node:url'
 import { EXIT_FAILED, EXIT_NO_PEER } from './check.ts'
 
 const RUN_CHECK = fileURLToPath(new URL('run-check.ts', import.meta.url))
+/** CHECK_MINUTES: the longest that a check may take. Without it each takes its time, as those that run for an hour on purpose. */
+const LIMIT = Number(process.env.CHECK_MINUTES ?? Number.POSITIVE_INFINITY) * 60_000
+/** Milliseconds for a check to end what it has started. */
+const GRACE = 60_000
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 process.exitCode = await main(process.argv.slice(2))
@@ -50,7 +54,17 @@ async function runCheck(name: string): Promise<number> {
     void once(child, 'exit').then(() => process.exit(EXIT_FAILED))
   }
   for (const signal of SIGNALS) process.on(signal, pass)
+  const limits = Number.isFinite(LIMIT)
+    ? [
+        setTimeout(() => {
+          print(`FAILED: ${name} has not ended within ${LIMIT / 60_000} minutes`)
+          child.kill('SIGTERM')
+        }, LIMIT),
+        setTimeout(() => child.kill('SIGKILL'), LIMIT + GRACE),
+      ]
+    : []
   const [code] = (await once(child, 'exit')) as [number | null]
+  for (const limit of limits) clearTimeout(limit)
   for (const signal of SIGNALS) process.off(signal, pass)
   return code ?? EXIT_FAILED
 }

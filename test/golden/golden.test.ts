@@ -83,6 +83,7 @@ async function runAgent(t: ExecutionContext, archive: string) {
   ])
   const { config } = loadConfig({ file: undefined, flags, environment: {} })
   const agent = await startAgent(config, '0.0.0', pino({ level: 'silent' }))
+  t.teardown(() => agent.stop(0))
   writeTree(root, later)
   const text = await agent.scrape()
   // The last push has a collection of its own.
