@@ -9,22 +9,32 @@ process.exit(await runCheck(process.argv[2] as string))
 async function runCheck(name: string): Promise<number> {
   const { check } = (await import(`./checks/${name}.ts`)) as { check: Check }
   print(`# ${name}: ${check.title}`)
+  const began = performance.now()
   const scope = new Scope()
   const interrupt = () => scope[Symbol.asyncDispose]().then(() => process.exit(EXIT_FAILED))
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   try {
-    print(`ok: ${await check.run({ scope, print: (line) => print(`  ${line}`) })}`)
+    const result = await check.run({ scope, print: (line) => print(`  ${line}`) })
+    print(`ok: ${result} (${minutesSince(began)})`)
     return 0
   } catch (error) {
     const isSkipped = error instanceof MissingPeer && process.env.REQUIRE_PEERS !== '1'
-    print(`${isSkipped ? 'skipped' : 'FAILED'}: ${(error as Error).message}`)
+    print(
+      `${isSkipped ? 'skipped' : 'FAILED'}: ${(error as Error).message} (${minutesSince(began)})`,
+    )
     return isSkipped ? EXIT_NO_PEER : EXIT_FAILED
   } finally {
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
     await scope[Symbol.asyncDispose]()
   }
+}
+
+/** Such as `3:07`, by a clock that no check sets. */
+function minutesSince(began: number): string {
+  const seconds = Math.round((performance.now() - began) / 1000)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
 function print(line: string): void {
