@@ -24,7 +24,10 @@ async function startWith(t: ExecutionContext, stdout: number | 'pipe') {
 async function works(t: ExecutionContext, program: Program, port: number) {
   await until(() => isAlive(port))
   for (let i = 0; i < 5; i++) program.child.kill('SIGHUP')
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+  let response: Response
+  // Until the first collection has ended there is nothing to serve, and the status says so.
+  do response = await fetch(`http://127.0.0.1:${port}/metrics`)
+  while (response.status === 503)
   t.is(response.status, 200)
   t.regex(await response.text(), /namedprocess_namegroup_num_procs/)
   program.child.kill('SIGTERM')

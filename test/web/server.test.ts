@@ -150,28 +150,38 @@ test('no more scrapes at a time than allowed', async (t) => {
 
 test('closing waits for requests under way, but not for ever', async (t) => {
   const gate = Promise.withResolvers<void>()
+  const isAsked = Promise.withResolvers<void>()
+  const slow = () => {
+    isAsked.resolve()
+    return gate.promise.then(() => plainText(200, 'done'))
+  }
   const server = await startWebServer({
     host: '127.0.0.1',
     port: 0,
-    routes: new Map([['/slow', () => gate.promise.then(() => plainText(200, 'done'))]]),
+    routes: new Map([['/slow', slow]]),
     limits: limitsWith(),
   })
   const answer = fetch(`${server.url}/slow`)
-  await delay(50)
+  await isAsked.promise
   const closing = server.close(5000)
   gate.resolve()
   t.is(await (await answer).text(), 'done')
   await closing
+  const isStuck = Promise.withResolvers<void>()
+  const never = () => {
+    isStuck.resolve()
+    return new Promise<never>(() => {})
+  }
   const stuck = await startWebServer({
     host: '127.0.0.1',
     port: 0,
-    routes: new Map([['/never', () => new Promise(() => {})]]),
+    routes: new Map([['/never', never]]),
     limits: limitsWith(),
   })
-  const never = t.throwsAsync(fetch(`${stuck.url}/never`))
-  await delay(50)
+  const refused = t.throwsAsync(fetch(`${stuck.url}/never`))
+  await isStuck.promise
   await stuck.close(10)
-  await never
+  await refused
 })
 
 /** An answer as it comes over the wire. */
