@@ -20,7 +20,7 @@ const CROWDS = [
   ['groups of processes', 10_000, lookAtGroups],
 ] as const
 /** Who has seen so many has seen enough. */
-const MOST_FAILURES = 10
+const MAX_FAILURES = 10
 
 export const check: Check = {
   title: 'nothing that procfs, cgroups, configurations or clients do wrong makes the agent fail',
@@ -66,7 +66,7 @@ async function runArea(
   const failures: string[] = []
   const began = performance.now()
   const run = await open(scope, watch)
-  for (let seed = first; seed < first + seeds && failures.length < MOST_FAILURES; seed++) {
+  for (let seed = first; seed < first + seeds && failures.length < MAX_FAILURES; seed++) {
     const title = `${name}:${seed}`
     watchdog.expect(title)
     try {

@@ -22,7 +22,7 @@ const GRACE_MILLISECONDS = 4000
 const EXACT = 0.001
 const ROUNDING_SECONDS = 0.05
 const IGNORED = 1500
-const LEAST_IGNORED = 0.99
+const MIN_IGNORED = 0.99
 /** `STORM_SECONDS=60` for a minute. */
 const STORM_SECONDS = Number(process.env.STORM_SECONDS ?? 10)
 
@@ -115,8 +115,7 @@ async function byBpf(context: CheckContext): Promise<string> {
       ROUNDING_SECONDS, `BPF: ${percent(exact.part)} of the children's CPU time, ${apart.toFixed(3)} s apart, ${exact.omissions} omissions`)
   require(exact.omissions === 0, `BPF: ${exact.omissions} ends of processes are not counted`)
   const careless = await measure(context, CARELESS, 'bpf')
-  require(careless.part >=
-    LEAST_IGNORED, `BPF: ${percent(careless.part)} of those nobody waits for`)
+  require(careless.part >= MIN_IGNORED, `BPF: ${percent(careless.part)} of those nobody waits for`)
   const storm = await measure(context, STORM, 'bpf')
   const missing = storm.children - storm.forks
   require(missing >= 0, `BPF: ${storm.forks} forks of ${storm.children}`)

@@ -24,7 +24,7 @@ const NAMES = ['a', 'b', 'c'].map((name) => `lone-${name}${process.pid}`)
 const SCRIPT = 'while :; do printf -v text "%*s" 100000 ""; echo "$text" > "$1"; done'
 const RUNS = 3
 /** Readings of theirs that may leave out a process, for their scraper is told to pass over what it fails to read. */
-const MOST_READINGS = 10
+const MAX_READINGS = 10
 
 /** Their metric and attribute, and our classic sample of the same. Counters are compared by their differences. */
 const SAME: readonly {
@@ -146,7 +146,7 @@ async function untilRead(
   for (let reading = from; ; reading++) {
     await backend.received(reading + 1)
     const values = valuesOf(backend.requests[reading], pids)
-    if (isComplete(values) || reading === from + MOST_READINGS) return values
+    if (isComplete(values) || reading === from + MAX_READINGS) return values
   }
 }
 

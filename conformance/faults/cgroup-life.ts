@@ -25,7 +25,7 @@ import type { Watch } from './watch.ts'
 
 const POD = 'pod2b8f1c9e-6d0a-4a57-9c1e-0f3b5d7a9c11'
 const NAMES = ['a', 'b.slice', 'c d', 'é"\\', POD, 'c'.repeat(64), 'd'.repeat(64)]
-const MOST_DEPTH = 3
+const MAX_DEPTH = 3
 /** Of what the collector itself counts there is no file. */
 const OWN = /^cgroup_(?:collection|file)_/
 /** Counters that go on when the kernel lets them fall: they may show what a file said before. */
@@ -93,7 +93,7 @@ function change(dice: Dice, version: Version, directory: string, depth: number):
       chmodSync(path, 0o755)
       if (!isThere || dice.chance(0.4)) write(dice, version, path)
       dice.list(0, 2, () => damageFile(dice, join(path, dice.pick(readdirSync(path)))))
-      if (depth < MOST_DEPTH) change(dice, version, path, depth + 1)
+      if (depth < MAX_DEPTH) change(dice, version, path, depth + 1)
       // Not to be listed, or what is in it not to be looked at.
       if (dice.chance(0.05)) chmodSync(path, dice.pick([0, 0o444]))
     }

@@ -28,7 +28,7 @@ const LIMITS = [
 ]
 /** What a server says of clients, not of itself. */
 const STATUS = /^HTTP\/1\.1 (?:100|200|400|404|405|408|413|414|417|426|431|503) /
-const MOST_GROWTH = 64 * 1024 * 1024
+const MAX_GROWTH = 64 * 1024 * 1024
 /** Milliseconds in which everything of clients that have left is given back. */
 const PATIENCE = 20_000
 
@@ -51,7 +51,7 @@ export const CLIENTS: Area = {
       const memory = usedMemory()
       settledMemory ??= memory
       const growth = memory - settledMemory
-      require(growth <= MOST_GROWTH, `${growth} bytes of memory are kept`)
+      require(growth <= MAX_GROWTH, `${growth} bytes of memory are kept`)
     }
   },
 }

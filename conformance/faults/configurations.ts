@@ -26,10 +26,10 @@ const EXIT_CONFIG = 2
 const INTERNAL =
   /is not a function|is not iterable|Cannot (?:read|convert|set)|undefined \(|call stack|Maximum|\[native code\]|\n {4}at /
 /** No screen shows more, and no log takes it. */
-const MOST_TEXT = 100_000
+const MAX_TEXT = 100_000
 /** Milliseconds in which a file of 1 MiB of anything is read, at the start or when rules are reloaded. */
-const MOST_READING = 20_000
-const MOST_GROUP_NAME = 1_000_000
+const MAX_READING = 20_000
+const MAX_GROUP_NAME = 1_000_000
 
 export const CONFIGURATIONS: Area = {
   name: 'configurations',
@@ -50,7 +50,7 @@ async function tryConfiguration(dice: Dice, directory: string, watch: Watch): Pr
   }
   if (dice.chance(0.1)) {
     const path = write('web.yml', webText(dice))
-    await watch.over(() => accepted(path, () => readWebConfig(path, () => {})), MOST_READING)
+    await watch.over(() => accepted(path, () => readWebConfig(path, () => {})), MAX_READING)
     return
   }
   const files = [
@@ -60,7 +60,7 @@ async function tryConfiguration(dice: Dice, directory: string, watch: Watch): Pr
   const words = commandWords(dice, files)
   const variables = environment(dice)
   const read = () => accepted(directory, () => load(words, variables))
-  const config = await watch.over(read, MOST_READING)
+  const config = await watch.over(read, MAX_READING)
   if (config !== undefined) await watch.over(() => use(dice, config))
   if (dice.chance(0.002)) await askProgram(words, variables)
 }
@@ -87,7 +87,7 @@ function accepted<T>(directory: string, read: () => T): T | undefined {
       require(source !== '' && message !== '', `a problem without a place or words: ${text}`)
     }
     require(!INTERNAL.test(text), `it is refused in internal words: ${text.slice(0, 500)}`)
-    require(text.length <= MOST_TEXT, `it is refused with ${text.length} characters`)
+    require(text.length <= MAX_TEXT, `it is refused with ${text.length} characters`)
     return undefined
   }
 }
@@ -110,7 +110,7 @@ function use(dice: Dice, config: Config): void {
   rules.explain(facts)
   const match = rules.match(facts)
   if (typeof match === 'object') {
-    require(match.name.length <= MOST_GROUP_NAME, `a name of ${match.name.length} characters`)
+    require(match.name.length <= MAX_GROUP_NAME, `a name of ${match.name.length} characters`)
   }
 }
 

@@ -13,7 +13,7 @@ import type { Watch } from './watch.ts'
 
 const IN_A_DIRECTORY = 1000
 /** The agent's own limit. */
-const MOST_SERIES = Number(SETTINGS['limits.series'].default)
+const MAX_SERIES = Number(SETTINGS['limits.series'].default)
 
 /**
  * Looks at a tree of so many cgroups.
@@ -30,12 +30,12 @@ export async function lookAtCgroups(count: number, watch: Watch): Promise<void> 
       mkdirSync(directory, { recursive: true })
       writeFileSync(join(directory, 'cpu.stat'), 'usage_usec 5\nuser_usec 3\nsystem_usec 2\n')
     }
-    const collect = collectCgroups(root, procfs.root, new TimeSlice(), { maxSeries: MOST_SERIES })
+    const collect = collectCgroups(root, procfs.root, new TimeSlice(), { maxSeries: MAX_SERIES })
     for (let collection = 0; collection < 2; collection++) {
       const { samples } = readPage(await watch.over(collect))
       const cgroups = samples.find(({ name }) => name === 'cgroup_collection_cgroups')?.value
       require(cgroups === count, `${cgroups} of ${count} cgroups are measured`)
-      require(samples.length <= MOST_SERIES, `there are ${samples.length} series`)
+      require(samples.length <= MAX_SERIES, `there are ${samples.length} series`)
     }
   } finally {
     procfs.dispose()
@@ -53,12 +53,12 @@ export async function lookAtThreads(count: number, watch: Watch): Promise<void> 
   try {
     const threads = Array.from({ length: count }, (_, index) => [index + 1, { comm: `t${index}` }])
     tree.set(1, { comm: 'crowd', threads: Object.fromEntries(threads) })
-    const groups = processGroups(tree.root, { rules: BY_COMM, maxSeries: MOST_SERIES })
+    const groups = processGroups(tree.root, { rules: BY_COMM, maxSeries: MAX_SERIES })
     for (let collection = 0; collection < 2; collection++) {
       const { samples } = readPage(await watch.over(groups.text))
       const threads = samples.find(({ name }) => name === 'namedprocess_namegroup_num_threads')
       require(threads?.value === count, `${threads?.value} of ${count} threads are counted`)
-      require(samples.length <= MOST_SERIES, `there are ${samples.length} series`)
+      require(samples.length <= MAX_SERIES, `there are ${samples.length} series`)
     }
   } finally {
     tree.dispose()
@@ -75,7 +75,7 @@ export async function lookAtGroups(count: number, watch: Watch): Promise<void> {
   try {
     for (let pid = 1; pid <= count; pid++) tree.set(pid, {})
     const rules = [{ name: '{{.PID}}', cmdline: ['.*'] }]
-    const groups = processGroups(tree.root, { rules, maxSeries: MOST_SERIES })
+    const groups = processGroups(tree.root, { rules, maxSeries: MAX_SERIES })
     for (let collection = 0; collection < 2; collection++) {
       const { samples } = readPage(await watch.over(groups.text))
       const grouped = samples.find(
@@ -84,7 +84,7 @@ export async function lookAtGroups(count: number, watch: Watch): Promise<void> {
           labels.procgroup_collection_outcome === 'grouped',
       )
       require(grouped?.value === count, `${grouped?.value} of ${count} processes are in groups`)
-      require(samples.length <= MOST_SERIES, `there are ${samples.length} series`)
+      require(samples.length <= MAX_SERIES, `there are ${samples.length} series`)
     }
   } finally {
     tree.dispose()

@@ -31,7 +31,7 @@ const ODD_IN_STRICT_MODE = [
   'cpu_seconds_total',
   'thread_cpu_seconds_total',
 ]
-const MOST_PIDS = 5
+const MAX_PIDS = 5
 const HARMLESS_NAMES = ['app', 'a b', 'x) S 1 (y', ')', 'ü', '(', 'a\nb']
 const FILES = [
   'stat',
@@ -182,7 +182,7 @@ class Node {
 
   change(): void {
     const dice = this.#dice
-    for (let pid = 1; pid <= MOST_PIDS; pid++) {
+    for (let pid = 1; pid <= MAX_PIDS; pid++) {
       const process = this.#processes.get(pid)
       if (process === undefined) {
         if (dice.chance(0.5)) this.#write(pid, this.#born())
@@ -190,7 +190,7 @@ class Node {
         this.#next(pid, process)
       }
     }
-    dice.list(0, 3, () => this.#damage(dice.integer(1, MOST_PIDS)))
+    dice.list(0, 3, () => this.#damage(dice.integer(1, MAX_PIDS)))
   }
 
   #next(pid: number, process: Process): void {
@@ -213,7 +213,7 @@ class Node {
       argv: dice.chance(0.02)
         ? ['x'.repeat(1024 * 1024)]
         : dice.list(0, 4, () => (dice.chance(0.5) ? noise(dice, 20) : '/usr/bin/app')),
-      ppid: dice.integer(0, MOST_PIDS),
+      ppid: dice.integer(0, MAX_PIDS),
       uid: dice.pick([0, 1, 4_294_967_294]),
       starttime: dice.pick([0, 100_000_000_000]) + this.#starts++,
       cgroups: dice.list(0, 2, () => dice.pick(['/', '/kubepods/x', '/a:b'])),

@@ -2,7 +2,7 @@
 import { require } from '../check.ts'
 
 /** CPU time in milliseconds for which anything may hold the event loop. */
-const MOST_MILLISECONDS = 1000
+const MAX_MILLISECONDS = 1000
 
 /**
  * CPU time of this thread. While others have the CPU the clock goes on as well, but that is nothing that the agent holds; what
@@ -32,7 +32,7 @@ export class Watch implements Disposable {
    * @param most milliseconds for one piece.
    * @throws Error when one of them is too long, or something that was not awaited has failed.
    */
-  async over<T>(run: () => T | Promise<T>, most = MOST_MILLISECONDS): Promise<T> {
+  async over<T>(run: () => T | Promise<T>, most = MAX_MILLISECONDS): Promise<T> {
     let isRunning = true
     let longest = 0
     let last = usedMilliseconds()
@@ -48,7 +48,7 @@ export class Watch implements Disposable {
     } finally {
       beat()
       isRunning = false
-      if (most === MOST_MILLISECONDS) this.longest = Math.max(this.longest, longest)
+      if (most === MAX_MILLISECONDS) this.longest = Math.max(this.longest, longest)
       require(longest <= most, `the event loop was held for ${Math.round(longest)} ms of CPU time`)
       this.requireNoErrors()
     }

@@ -26,7 +26,7 @@ const ADDED = /^(?:namedprocess_|procgroup_|workload_|otel_interrogator_|nodejs_
 const MISSING =
   /^(?:go_|promhttp_|process_exporter_build_info|process_virtual_memory_max_bytes|process_network_)/
 /** The most that the page may be larger than process-exporter's own metrics of processes. */
-const MOST_LARGER = 1.5
+const MAX_LARGER = 1.5
 
 /** Command lines as users have them; `FILE` stands for their file. */
 const COMMAND_LINES: readonly { words: readonly string[]; file?: string }[] = [
@@ -82,7 +82,7 @@ export async function compareDropIn(program: string): Promise<{ compared: number
   const [, , { words, file }] = COMMAND_LINES
   const { theirs, ours } = await (await startBoth(scope, program, words, file))()
   const ratio = sizeOf(ours) / sizeOf(theirs)
-  require(ratio < MOST_LARGER, `the page is ${ratio.toFixed(2)} times as large as the original's`)
+  require(ratio < MAX_LARGER, `the page is ${ratio.toFixed(2)} times as large as the original's`)
   return { compared, ratio }
 }
 

@@ -31,7 +31,7 @@ export interface Agent {
 
 const NEVER = new AbortController().signal
 /** The longest that a timer of Node can wait for. */
-const LONGEST_INTERVAL = 2 ** 31 - 1
+const MAX_INTERVAL = 2 ** 31 - 1
 
 /** Options of a start, for commands and tests. */
 export interface StartOptions {
@@ -116,7 +116,7 @@ async function start(
   collection.start()
   // A stop must not wait for the timers of the push side, so they don't keep the process alive. Without a server
   // nothing else would.
-  const alive = setInterval(() => {}, LONGEST_INTERVAL)
+  const alive = setInterval(() => {}, MAX_INTERVAL)
   cleanup.add(() => clearInterval(alive))
   return {
     url: server?.url,

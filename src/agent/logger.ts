@@ -5,7 +5,7 @@ import { type Logger, pino } from 'pino'
 import { printableLines } from '../lib/printable.ts'
 
 /** Bytes of lines that wait for a slow reader of stdout; those beyond are lost. */
-const MOST_WAITING = 1024 * 1024
+const MAX_WAITING = 1024 * 1024
 /** Milliseconds that a stop waits for them. */
 const FLUSH_MILLISECONDS = 200
 
@@ -68,7 +68,7 @@ function streamOutput(stream: NodeJS.WriteStream): LogOutput {
   stream.on('error', () => {})
   return {
     write: (line) => {
-      if (stream.destroyed || stream.writableLength > MOST_WAITING) return false
+      if (stream.destroyed || stream.writableLength > MAX_WAITING) return false
       stream.write(line)
       return true
     },

@@ -23,7 +23,7 @@ export interface PageParts {
 }
 
 /** Members of a group that are named in an answer. */
-const MOST_MEMBERS = 100
+const MAX_MEMBERS = 100
 
 /** The sources of the page's API. */
 export function apiSources(parts: PageParts): ApiSources {
@@ -190,7 +190,7 @@ function membersOf(members: Members, attributes: object): number[] {
   const found: number[] = []
   for (const { pid, group } of members.list()) {
     if (JSON.stringify(group.entity.attributes) === wanted) found.push(pid)
-    if (found.length === MOST_MEMBERS) break
+    if (found.length === MAX_MEMBERS) break
   }
   return found
 }

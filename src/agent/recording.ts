@@ -16,9 +16,9 @@ import type { Observation } from '../web/api/live.ts'
 const RECORDED_INTERVAL = 10_000
 
 /** Milliseconds between collections while the page is open: bounds of an interval that depends on their cost. */
-const LEAST_LOOK = 1500
+const MIN_LOOK = 1500
 const LOOK_FACTOR = 60
-const MOST_LOOK = 15_000
+const MAX_LOOK = 15_000
 /** Milliseconds without a request after which the page counts as closed. */
 const VIEW_PATIENCE = 60_000
 const VIEW_BYTES = 64 * 1024 ** 2
@@ -128,7 +128,7 @@ export class Recording {
   async look(): Promise<Observation> {
     const recorder = this.recorder ?? this.#keepView()
     // For the page, collections may take two percent of a CPU.
-    const interval = Math.min(Math.max(LEAST_LOOK, this.#cost * LOOK_FACTOR), MOST_LOOK)
+    const interval = Math.min(Math.max(MIN_LOOK, this.#cost * LOOK_FACTOR), MAX_LOOK)
     const before = this.#sampler?.latest
     const start = process.cpuUsage()
     // Less than that: two questions a second apart are to have two answers.

@@ -72,11 +72,11 @@ export function notAllowed(path: string, value: unknown): string {
 function shown(value: unknown): string {
   const isList = Array.isArray(value) && value.every((item) => typeof item !== 'object')
   const text = isList ? value.join(',') : (JSON.stringify(value) ?? String(value))
-  return text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}…`
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`
 }
 
 /** Characters of a wrong value that are shown. */
-const MOST_SHOWN = 200
+const MAX_SHOWN = 200
 
 function valueAt(values: object, path: string): unknown {
   return path

@@ -11,7 +11,7 @@ export interface ConfigProblem {
 }
 
 /** Problems that are listed; of further ones only the number. */
-const MOST_TOLD = 100
+const MAX_LISTED = 100
 /** Characters that are shown of a longer text: its beginning has the name, its end the reason. */
 const HEAD = 300
 const TAIL = 200
@@ -22,8 +22,8 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    const more = problems.length - MOST_TOLD
-    const lines = problems.slice(0, MOST_TOLD).map(describe)
+    const more = problems.length - MAX_LISTED
+    const lines = problems.slice(0, MAX_LISTED).map(describe)
     super([...lines, ...(more > 0 ? [`and ${more} problems more`] : [])].join('\n'))
     this.problems = problems
   }
@@ -54,7 +54,7 @@ export function suggestion(word: string, known: Iterable<string>): string {
 export function nearestOf(word: string, known: Iterable<string>): string | undefined {
   const candidates = [...known]
   const started = candidates.filter(
-    (candidate) => word.length >= SHORTEST_START && candidate.startsWith(word),
+    (candidate) => word.length >= MIN_START && candidate.startsWith(word),
   )
   if (started.length === 1) return started[0]
   let nearest: string | undefined
@@ -76,7 +76,7 @@ export function nearestOf(word: string, known: Iterable<string>): string | undef
 }
 
 /** Characters from which on a word is taken for the start of another. */
-const SHORTEST_START = 4
+const MIN_START = 4
 
 function firstPart(word: string): string {
   return word.split('.', 1)[0]

@@ -17,13 +17,13 @@ import {
 import { ConfigError, type ConfigProblem } from './problems.ts'
 
 /** Aliases that stand for lists of aliases of lists … grow beyond all bounds; no real file has so many. */
-const MOST_ALIASES = 100_000
+const MAX_ALIASES = 100_000
 
 /** As much as a ConfigMap of Kubernetes can hold. */
-const MOST_BYTES = 1024 * 1024
+const MAX_BYTES = 1024 * 1024
 const TOO_LARGE = 'is larger than 1 MiB'
 /** Values that lie deeper in others are refused, before they exhaust the stack. */
-const MOST_DEPTH = 100
+const MAX_DEPTH = 100
 /** Characters of a line that are shown around a place. */
 const SHOWN = 120
 
@@ -95,7 +95,7 @@ export class YamlFile {
       throw refuse(`there is no anchor ${name}; ${QUOTE_STAR}`)
     }
     if (isWithin(node, anchored)) throw refuse(`*${node.source} is a part of itself`)
-    if (++this.#aliases > MOST_ALIASES) throw refuse('there are too many aliases of aliases')
+    if (++this.#aliases > MAX_ALIASES) throw refuse('there are too many aliases of aliases')
     return anchored
   }
 
@@ -162,7 +162,7 @@ export class YamlFile {
   }
 
   #requireDepth(node: Node, depth: number): void {
-    if (depth > MOST_DEPTH) throw new ConfigError([this.problem(node, TOO_DEEP)])
+    if (depth > MAX_DEPTH) throw new ConfigError([this.problem(node, TOO_DEEP)])
   }
 
   /** What `<<` takes in: a map, or a list of maps of which earlier ones count more. */
@@ -233,7 +233,7 @@ export function scalarText(node: Scalar): string {
 
 /** @throws ConfigError when it can't be read, or is too large. */
 function readText(path: string): string {
-  const bytes = Buffer.allocUnsafe(MOST_BYTES + 1)
+  const bytes = Buffer.allocUnsafe(MAX_BYTES + 1)
   let length = 0
   try {
     const descriptor = openSync(path, 'r')
@@ -249,6 +249,6 @@ function readText(path: string): string {
     const message = `can't be read: ${(error as NodeJS.ErrnoException).message}`
     throw new ConfigError([{ source: path, message }])
   }
-  if (length > MOST_BYTES) throw new ConfigError([{ source: path, message: TOO_LARGE }])
+  if (length > MAX_BYTES) throw new ConfigError([{ source: path, message: TOO_LARGE }])
   return bytes.toString('utf8', 0, length)
 }

@@ -71,8 +71,8 @@ process.env.UV_THREADPOOL_SIZE ??= '8'
 /** The pool is also needed for DNS and for configuration files. */
 const PLACES = Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE) / 2))
 /** For how long an owner is skipped after a blocked read. */
-const SHORTEST_DELAY_MILLISECONDS = 10_000
-const LONGEST_DELAY_MILLISECONDS = 600_000
+const MIN_DELAY_MILLISECONDS = 10_000
+const MAX_DELAY_MILLISECONDS = 600_000
 const BUFFER_BYTES = 4096
 
 let late = 0
@@ -213,9 +213,9 @@ export class BlockingFiles {
       return
     }
     const now = performance.now()
-    const delay = Math.max(SHORTEST_DELAY_MILLISECONDS, now - started, aside.delay * 2)
+    const delay = Math.max(MIN_DELAY_MILLISECONDS, now - started, aside.delay * 2)
     aside.isWaiting = false
-    aside.delay = Math.min(LONGEST_DELAY_MILLISECONDS, delay)
+    aside.delay = Math.min(MAX_DELAY_MILLISECONDS, delay)
     aside.until = now + aside.delay
   }
 

@@ -15,7 +15,7 @@ export interface RecordedEvent {
 }
 
 /** The oldest events give way. */
-const MOST_EVENTS = 5000
+const MAX_EVENTS = 5000
 
 /** The events of a window of time, in the order in which they were noticed. */
 export class RecordedEvents {
@@ -29,7 +29,7 @@ export class RecordedEvents {
 
   add(event: RecordedEvent): void {
     this.#events.push(event)
-    if (this.#events.length > 2 * MOST_EVENTS) this.#events = this.#events.slice(-MOST_EVENTS)
+    if (this.#events.length > 2 * MAX_EVENTS) this.#events = this.#events.slice(-MAX_EVENTS)
   }
 
   /** Of one entity, oldest first. */

@@ -69,7 +69,7 @@ export class RecentUsage {
     for (let index = 0; index < SAMPLES; index++) {
       const age = at - this.#times[index]
       const distance = Math.abs(age - 1)
-      if (!(age >= LEAST_AGE) || distance >= best) continue
+      if (!(age >= MIN_AGE) || distance >= best) continue
       best = distance
       rate = Math.max(0, total - this.#values[index]) / age
     }
@@ -83,4 +83,4 @@ export class RecentUsage {
 /** More than samples are taken in a second. */
 const SAMPLES = 12
 /** Seconds; over less, a rate says nothing about a second. */
-const LEAST_AGE = 0.9
+const MIN_AGE = 0.9

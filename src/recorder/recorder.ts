@@ -47,11 +47,11 @@ export interface NodeUsage {
 }
 
 /** More entities than a node has; those beyond are counted, and not recorded. */
-const MOST_ENTITIES = 20_000
+const MAX_ENTITIES = 20_000
 /** How much larger an entity must be than the smallest one that has a past, to take its place. */
 const HYSTERESIS = 1.5
 /** Pasts that may change hands in one pass. */
-const MOST_EVICTIONS = 8
+const MAX_EVICTIONS = 8
 /** More CPUs than the node has come from counters that began before they were seen. */
 const PLAUSIBLE_CPUS = 1.2
 
@@ -114,7 +114,7 @@ export class Recorder {
   /** Ids of entities that were forgotten since a revision; undefined where that is too long ago to tell. */
   forgottenSince(revision: number): number[] | undefined {
     const oldest = this.#forgotten[0]
-    if (this.#forgotten.length >= MOST_ENTITIES && oldest.revision > revision) return undefined
+    if (this.#forgotten.length >= MAX_ENTITIES && oldest.revision > revision) return undefined
     return this.#forgotten.filter((each) => each.revision > revision).map(({ id }) => id)
   }
 
@@ -214,7 +214,7 @@ export class Recorder {
     const key = entityKey(kind, entity)
     let recorded = this.#entities.get(key)
     if (recorded === undefined) {
-      if (this.#entities.size >= MOST_ENTITIES) {
+      if (this.#entities.size >= MAX_ENTITIES) {
         this.omitted++
         return undefined
       }
@@ -444,7 +444,7 @@ export class Recorder {
       )
       const smallest = holders.pop()
       if (smallest === undefined || score <= smallest.score * HYSTERESIS) return
-      if (evictions++ >= MOST_EVICTIONS) return
+      if (evictions++ >= MAX_EVICTIONS) return
       this.#evict(smallest.entity)
       this.#giveSeries(entity)
     }
@@ -492,7 +492,7 @@ export class Recorder {
     const bytes = this.#bytesOf(entity)
     const pool = this.#pool.get(bytes) ?? []
     this.#pool.set(bytes, pool)
-    if (pool.length < MOST_POOLED) {
+    if (pool.length < MAX_POOLED) {
       series.clear()
       pool.push(series)
     } else {
@@ -517,8 +517,8 @@ export class Recorder {
       this.#byId.delete(entity.id)
       this.#forgotten.push({ id: entity.id, revision: this.revision })
     }
-    if (this.#forgotten.length > 2 * MOST_ENTITIES) {
-      this.#forgotten = this.#forgotten.slice(-MOST_ENTITIES)
+    if (this.#forgotten.length > 2 * MAX_ENTITIES) {
+      this.#forgotten = this.#forgotten.slice(-MAX_ENTITIES)
     }
   }
 
@@ -538,4 +538,4 @@ const BUSY_STORAGE = 1e9
 /** Milliseconds for which the peak of an entity that has ended is exported. */
 export const PEAK_WINDOW = 60_000
 /** Free series that are kept. */
-const MOST_POOLED = 16
+const MAX_POOLED = 16

@@ -5,7 +5,7 @@ import { constants, gzip } from 'node:zlib'
 import type { Reply } from './reply.ts'
 
 /** Below this size compression saves no packet. */
-const LEAST_TO_COMPRESS = 1400
+const MIN_TO_COMPRESS = 1400
 
 const compress = promisify(gzip)
 
@@ -20,7 +20,7 @@ export async function compressed(
   body: string | Buffer,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
-  if (body.length < LEAST_TO_COMPRESS || !acceptsGzip(request)) {
+  if (body.length < MIN_TO_COMPRESS || !acceptsGzip(request)) {
     return { status: 200, contentType, body, headers }
   }
   const zipped = await compress(body, { level: constants.Z_BEST_SPEED })

@@ -16,7 +16,7 @@ export interface MetricsRouteOptions
 /** What Prometheus allows when it doesn't say: its default scrape timeout. */
 const DEFAULT_TIMEOUT_SECONDS = 10
 /** Longer than any client waits; timers of Node overflow at 2^31 ms. */
-const MOST_TIMEOUT_SECONDS = 3600
+const MAX_TIMEOUT_SECONDS = 3600
 const VARIES = { Vary: 'Accept, Accept-Encoding' }
 
 /** The route of the metrics: 503 when too many scrapes are under way or the text takes too long. */
@@ -66,7 +66,7 @@ function preferredFormat(accept = '*/*'): Format {
 
 function timeoutOf(request: IncomingMessage): number {
   const seconds = Number(request.headers['x-prometheus-scrape-timeout-seconds'])
-  return Math.min(seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS, MOST_TIMEOUT_SECONDS) * 1000
+  return Math.min(seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS) * 1000
 }
 
 async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {

@@ -36,7 +36,7 @@ interface Wanted {
 const INTERVAL = 60_000
 const GRACE = 60_000
 const FIRST_DELAY = 500
-const LONGEST_DELAY = 60_000
+const MAX_DELAY = 60_000
 /** Rounds that follow without a further look-up: an API server learns of a container a second or more after it has started. */
 const OWN_ROUNDS = 5
 /** Milliseconds; statuses of containers arrive sooner. */
@@ -176,7 +176,7 @@ export class NameResolver {
       ) {
         this.#wanted.delete(key)
       } else {
-        wanted.due = now + Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** wanted.attempts)
+        wanted.due = now + Math.min(MAX_DELAY, FIRST_DELAY * 2 ** wanted.attempts)
         wanted.attempts++
         if (wanted.attempts <= OWN_ROUNDS) next = Math.min(next, wanted.due)
       }

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A node with more cgroups than this is not searched to its end. */
-const MOST_DIRECTORIES = 50_000
+const MAX_DIRECTORIES = 50_000
 
 /**
  * The path whose `cgroup.procs` names the process.
@@ -17,7 +17,7 @@ const MOST_DIRECTORIES = 50_000
 export function findOwnCgroup(root: string, pid = process.pid): string | undefined {
   const queue = ['']
   const line = new RegExp(`^${pid}$`, 'm')
-  for (let index = 0; index < queue.length && index < MOST_DIRECTORIES; index++) {
+  for (let index = 0; index < queue.length && index < MAX_DIRECTORIES; index++) {
     const path = queue[index]
     try {
       if (line.test(readFileSync(join(root, path, 'cgroup.procs'), 'utf8'))) return path || '/'

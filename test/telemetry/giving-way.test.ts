@@ -8,7 +8,7 @@ import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.
 import type { Work } from '../../src/telemetry/time-slice.ts'
 
 const SERIES = 100_000
-const MOST_AT_ONCE = 1000
+const MAX_AT_ONCE = 1000
 
 test('translation and text yield again and again', async (t) => {
   const meter = new ObservableMeter({ name: 'x' }, now())
@@ -22,11 +22,11 @@ test('translation and text yield again and again', async (t) => {
   const { scopeMetrics } = await meter.collect(now())
   const translation = new NameTranslation()
   const [translated, pieces] = count(translation.translating([scopeMetrics], ['classic']))
-  t.true(pieces >= SERIES / MOST_AT_ONCE)
+  t.true(pieces >= SERIES / MAX_AT_ONCE)
   const serializer = new PrometheusSerializer({ target_info: false, scope_labels: false })
   const metrics = { resource: emptyResource(), scopeMetrics: translated }
   const [text, textPieces] = count(serializer.serializing(metrics))
-  t.true(textPieces >= SERIES / MOST_AT_ONCE)
+  t.true(textPieces >= SERIES / MAX_AT_ONCE)
   t.is(text, serializer.serialize(metrics))
 })
 

@@ -4,7 +4,7 @@
  */
 import { closeSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { type Bpf, BpfCommand, bpfError, MOST_TRIES } from './syscall.ts'
+import { type Bpf, BpfCommand, bpfError, MAX_TRIES } from './syscall.ts'
 
 /** What was loaded; descriptors, by the names in the source. */
 export interface LoadedProgram {
@@ -132,7 +132,7 @@ function runLoader(bpf: Bpf, data: Buffer, instructions: Buffer, context: Buffer
         .attributes.readInt32LE(4)
     let status = run()
     // A signal interrupts the verifier.
-    for (let tries = 1; status === -EAGAIN && tries < MOST_TRIES; tries++) status = run()
+    for (let tries = 1; status === -EAGAIN && tries < MAX_TRIES; tries++) status = run()
     if (status < 0) throw bpfError(-status, 'the kernel takes no BPF program of the agent')
   } finally {
     for (const descriptor of opened) closeSync(descriptor)

@@ -9,7 +9,7 @@ NAMES.set(constants.errno.EAGAIN, 'EAGAIN')
 const UNNAMED = new Map([[524, 'ENOTSUPP']])
 
 /** Calls, and runs of a loader, that are interrupted at most. */
-export const MOST_TRIES = 10
+export const MAX_TRIES = 10
 
 /** `enum bpf_cmd` (include/uapi/linux/bpf.h). */
 export const BpfCommand = {
@@ -79,7 +79,7 @@ export async function loadBpf(): Promise<Bpf> {
       const result = syscall(number, command, filled, filled.length) as number
       if (result >= 0) return result
       // A signal interrupts the verifier.
-      const isInterrupted = koffi.errno() === constants.errno.EAGAIN && tries < MOST_TRIES
+      const isInterrupted = koffi.errno() === constants.errno.EAGAIN && tries < MAX_TRIES
       if (!isInterrupted) throw bpfError(koffi.errno(), `bpf(2) command ${command}`)
     }
   }

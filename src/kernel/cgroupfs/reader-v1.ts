@@ -4,7 +4,7 @@ import type { CgroupStats, DeviceIo } from './cgroup-stats.ts'
 import { parseBlkio } from './io-stat.ts'
 import { SmallFiles } from './keyed.ts'
 
-const LARGEST_FILE_BYTES = 1024 * 1024
+const MAX_FILE_BYTES = 1024 * 1024
 const NANOSECONDS_PER_SECOND = 1e9
 /** What memory.limit_in_bytes has for no limit: the largest number of whole pages. */
 const NO_LIMIT_BYTES = 2 ** 63 - 2 ** 16
@@ -85,13 +85,10 @@ export class CgroupReaderV1 {
     const devices = new Map<string, DeviceIo>()
     this.#files.reader.readAll(
       `${directory}blkio.throttle.io_service_bytes_recursive`,
-      LARGEST_FILE_BYTES,
+      MAX_FILE_BYTES,
     )
     parseBlkio(this.#files.reader, 'bytes', devices)
-    this.#files.reader.readAll(
-      `${directory}blkio.throttle.io_serviced_recursive`,
-      LARGEST_FILE_BYTES,
-    )
+    this.#files.reader.readAll(`${directory}blkio.throttle.io_serviced_recursive`, MAX_FILE_BYTES)
     parseBlkio(this.#files.reader, 'operations', devices)
     return [...devices.values()]
   }

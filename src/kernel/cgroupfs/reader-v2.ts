@@ -6,7 +6,7 @@ import { parseIoStat } from './io-stat.ts'
 import { parseNumber, SmallFiles } from './keyed.ts'
 
 /** The largest file is `memory.stat`, of a few kilobytes; `io.stat` has a line for each device. */
-const LARGEST_FILE_BYTES = 1024 * 1024
+const MAX_FILE_BYTES = 1024 * 1024
 const MICROSECONDS_PER_SECOND = 1e6
 
 const CPU_STAT = [
@@ -87,7 +87,7 @@ export class CgroupReaderV2 {
   }
 
   io(directory: string): DeviceIo[] {
-    this.#files.reader.readAll(`${directory}io.stat`, LARGEST_FILE_BYTES)
+    this.#files.reader.readAll(`${directory}io.stat`, MAX_FILE_BYTES)
     return parseIoStat(this.#files.reader)
   }
 

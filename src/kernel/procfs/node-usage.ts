@@ -27,7 +27,7 @@ export interface NodeSize {
 }
 
 const KIB = 1024
-const LARGEST_FILE_BYTES = 4 * 1024 * 1024
+const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /** Reads usage and size of the whole node. */
 export class NodeUsageReader {
@@ -93,7 +93,7 @@ export class NodeUsageReader {
     let cpus = 0
     const scanner = this.#scanner
     try {
-      this.#files.readAll(`${this.#root}/${file}`, LARGEST_FILE_BYTES)
+      this.#files.readAll(`${this.#root}/${file}`, MAX_FILE_BYTES)
       scanner.reset(this.#files)
       do {
         if (cpuKey !== undefined && scanner.accept(cpuKey)) busy = busyTicks(scanner)

@@ -40,13 +40,13 @@ const PROC_SUPER_MAGIC = 0x9fa0
  * What execve(2) allows at most on usual settings is 6 MiB; more than this names no program better, and to search
  * 1 MiB for a pattern with groups takes 150 ms, in one piece.
  */
-const MOST_CMDLINE_BYTES = 256 * 1024
+const MAX_CMDLINE_BYTES = 256 * 1024
 /** Of `stat` of the system, which grows with the CPUs, and of `cgroup`. */
-const MOST_TEXT_BYTES = 1024 * 1024
+const MAX_TEXT_BYTES = 1024 * 1024
 /** Places that other blocking files leave free for `cmdline`, which classification needs. */
 const LEFT_PLACES = 1
 /** A process with a hundred thousand mappings has a `smaps` of about this size. */
-const MOST_SMAPS_BYTES = 64 * 1024 * 1024
+const MAX_SMAPS_BYTES = 64 * 1024 * 1024
 
 /** How a procfs is read. */
 export interface ProcfsOptions extends BlockingFilesOptions {
@@ -137,7 +137,7 @@ export class Procfs {
 
   /** Boot time, in seconds since the epoch. */
   bootTime(): number {
-    this.#reader.readAll(`${this.root}/stat`, MOST_TEXT_BYTES)
+    this.#reader.readAll(`${this.root}/stat`, MAX_TEXT_BYTES)
     return parseBootTime(this.#reader, this.#scanner)
   }
 
@@ -244,7 +244,7 @@ export class Procfs {
     onRead: () => void = () => {},
   ): Promise<void> {
     const request = {
-      limit: MOST_SMAPS_BYTES,
+      limit: MAX_SMAPS_BYTES,
       leaves: LEFT_PLACES,
       parse: (content: FileContent) => {
         parseSmaps(content, this.#scanner, into)
@@ -266,13 +266,13 @@ export class Procfs {
       this.#reader.read(`${directory}smaps_rollup`)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.#reader.readAll(`${directory}smaps`, MOST_SMAPS_BYTES)
+      this.#reader.readAll(`${directory}smaps`, MAX_SMAPS_BYTES)
     }
     parseSmaps(this.#reader, this.#scanner, into)
   }
 
   cmdline(directory: string): Promise<string[]> {
-    return this.#readCmdline(directory, MOST_CMDLINE_BYTES, parseCmdline)
+    return this.#readCmdline(directory, MAX_CMDLINE_BYTES, parseCmdline)
   }
 
   /** A hash of the start of `cmdline`, to notice that a process has rewritten it. */
@@ -293,7 +293,7 @@ export class Procfs {
 
   /** The lines of `cgroup`: `hierarchy:controllers:path`. */
   cgroups(directory: string): string[] {
-    this.#reader.readAll(`${directory}cgroup`, MOST_TEXT_BYTES)
+    this.#reader.readAll(`${directory}cgroup`, MAX_TEXT_BYTES)
     return parseCgroups(this.#reader)
   }
 

@@ -86,14 +86,14 @@ export class NameCache {
     const known = this.#names.get(key)
     if (known !== undefined && isSameText(bytes, length, known)) return known
     const text = bytes.toString('utf8', 0, length)
-    if (this.#names.size >= MOST_NAMES) this.#names.clear()
+    if (this.#names.size >= MAX_NAMES) this.#names.clear()
     this.#names.set(key, text)
     return text
   }
 }
 
 /** Far more kernel functions than tasks ever wait in. */
-const MOST_NAMES = 4096
+const MAX_NAMES = 4096
 
 function isSameText(bytes: Buffer, length: number, text: string): boolean {
   if (text.length !== length) return false

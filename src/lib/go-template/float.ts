@@ -15,12 +15,12 @@ export function formatFloat(value: number, verb: 'e' | 'f' | 'g', precision?: nu
     .toExponential(digits === undefined ? undefined : digits - 1)
     .replace(/\.0+e|(\.\d*[1-9])0+e/, '$1e')
   const exponent = Number(text.split('e')[1])
-  const needsExponent = exponent < -4 || exponent >= (digits ?? SHORTEST_DIGITS)
+  const needsExponent = exponent < -4 || exponent >= (digits ?? MIN_DIGITS)
   return needsExponent ? withTwoDigitExponent(text) : String(Number(text))
 }
 
 /** Up to how many digits before the point `g` does without an exponent. */
-const SHORTEST_DIGITS = 6
+const MIN_DIGITS = 6
 
 function withTwoDigitExponent(text: string): string {
   return text.replace(/e([+-])(\d)$/, 'e$10$2')

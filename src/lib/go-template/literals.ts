@@ -51,7 +51,7 @@ export function parseCharacter(literal: string): Int | undefined {
 const INTEGER = /^([+-]?)(0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO]?[0-7_]+|[1-9][\d_]*|0)$/
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const LEGACY_OCTAL = /^0[0-7]/
-const LEAST_INT = -(2n ** 63n)
+const MIN_INT = -(2n ** 63n)
 const GREATEST_INT = 2n ** 63n - 1n
 
 /** An integer, or a float when it is written as one; undefined when it is neither or too large. */
@@ -62,7 +62,7 @@ export function parseNumber(literal: string): Int | number | undefined {
     const plain = digits.replaceAll('_', '')
     const size = BigInt(LEGACY_OCTAL.test(plain) ? `0o${plain.slice(1)}` : plain)
     const value = sign === '-' ? -size : size
-    return value >= LEAST_INT && value <= GREATEST_INT ? value : undefined
+    return value >= MIN_INT && value <= GREATEST_INT ? value : undefined
   }
   // Digits alone that are no integer, such as 08, are no float either.
   if (!FLOAT.test(literal) || !/[.eE]/.test(literal)) return undefined

@@ -167,16 +167,16 @@ function watch(response: IncomingMessage, reject: Exchange['reject']): void {
   const body: Buffer[] = []
   let size = 0
   response.on('data', (chunk: Buffer) => {
-    if (size < MOST_DETAIL) body.push(chunk)
+    if (size < MAX_DETAIL) body.push(chunk)
     size += chunk.length
   })
   response.once('close', () => reject(refusal(response, Buffer.concat(body))))
 }
 
 /** Bytes of an answer that may be of interest. */
-const MOST_DETAIL = 4096
+const MAX_DETAIL = 4096
 /** Characters of it that are logged. */
-const MOST_SHOWN = 300
+const MAX_SHOWN = 300
 
 /** OTLP's rules for HTTP (OpenTelemetry Protocol, "OTLP/HTTP Response"). */
 function refusal(response: IncomingMessage, body: Buffer): ExportError {
@@ -184,7 +184,7 @@ function refusal(response: IncomingMessage, body: Buffer): ExportError {
   const isProtobuf = headers['content-type']?.startsWith(CONTENT_TYPE) === true
   const text = (isProtobuf ? readRpcStatus(body).message : body.toString())
     .trim()
-    .slice(0, MOST_SHOWN)
+    .slice(0, MAX_SHOWN)
   const hint =
     statusCode < 400 ? `redirects to ${headers.location} are not followed: set the endpoint` : text
   const isTooLarge =

@@ -33,7 +33,7 @@ export interface OtlpReaderOptions {
 const PROCESS_START = fromMilliseconds(performance.timeOrigin)
 
 /** Agents of a roll-out shall not push in step, but a new one's first data shall not be long in coming. */
-const LONGEST_FIRST_DELAY = 5000
+const MAX_FIRST_DELAY = 5000
 /** What is left of a stop after this is for the rest of the agent. */
 const LAST_PUSH_TIMEOUT = 3000
 /** The same for a receiver that was away at the push before. */
@@ -69,7 +69,7 @@ export class OtlpReader extends MetricReader {
 
   protected override onInitialized(): void {
     const { settings, random } = this.#options
-    this.#schedule(Math.min(settings.interval, LONGEST_FIRST_DELAY) * random())
+    this.#schedule(Math.min(settings.interval, MAX_FIRST_DELAY) * random())
   }
 
   protected override async onForceFlush(): Promise<void> {

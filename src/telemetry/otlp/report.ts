@@ -46,7 +46,7 @@ export class Report implements RenewalEvents {
 
   /** A receiver may warn although it rejects nothing (OTLP, "Partial Success"): with every push, and of others in turn. */
   #warnOnce(message: string): void {
-    if (this.#warnings.has(message) || this.#warnings.size === MOST_WARNINGS) return
+    if (this.#warnings.has(message) || this.#warnings.size === MAX_WARNINGS) return
     this.#warnings.add(message)
     this.#warn({ detail: message }, 'the receiver takes all metrics, and says something of them')
   }
@@ -93,7 +93,7 @@ export class Report implements RenewalEvents {
 }
 
 /** Messages that are logged: one that has a number or a time in it is another one each time. */
-const MOST_WARNINGS = 10
+const MAX_WARNINGS = 10
 
 const MISCOUNTED =
   'the receiver says that it rejected a number of points that can not be; that is not counted'

@@ -173,8 +173,8 @@ function writable(resource: ResourceMetrics): ResourceMetrics {
 function isWritable({ descriptor, dataPoints }: MetricData): boolean {
   if (descriptor.valueType !== ValueType.INT) return true
   return (dataPoints as DataPoint<number>[]).every(
-    ({ value }) => Number.isInteger(value) && Math.abs(value) < MOST_INTEGER,
+    ({ value }) => Number.isInteger(value) && Math.abs(value) < MAX_INTEGER,
   )
 }
 
-const MOST_INTEGER = 2 ** 63
+const MAX_INTEGER = 2 ** 63

@@ -2,12 +2,12 @@
 import type { ExportError } from './export-error.ts'
 
 const FIRST_DELAY = 1000
-const LONGEST_DELAY = 5000
+const MAX_DELAY = 5000
 const GROWTH = 1.5
 const JITTER = 0.2
 
 /** The longest time that a timer of Node.js takes; beyond it, it fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
+const MAX_TIMER = 2 ** 31 - 1
 
 /**
  * Milliseconds to wait before the next attempt: what the receiver asks for, but never less than the
@@ -17,7 +17,7 @@ const LONGEST_TIMER = 2 ** 31 - 1
  * @param random from 0 to 1: agents that failed together must not come back together.
  */
 export function retryDelay({ retryAfter }: ExportError, attempt: number, random: number): number {
-  const delay = Math.min(LONGEST_DELAY, FIRST_DELAY * GROWTH ** (attempt - 1))
+  const delay = Math.min(MAX_DELAY, FIRST_DELAY * GROWTH ** (attempt - 1))
   const backoff = delay * (1 - JITTER + 2 * JITTER * random)
-  return Math.min(LONGEST_TIMER, Math.max(backoff, retryAfter ?? 0))
+  return Math.min(MAX_TIMER, Math.max(backoff, retryAfter ?? 0))
 }

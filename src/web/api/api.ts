@@ -22,7 +22,7 @@ export interface ApiSources {
 }
 
 /** Answers that are made at the same time; each holds its text until the client has it. */
-const MOST_ANSWERS = 8
+const MAX_ANSWERS = 8
 const JSON_TYPE = 'application/json; charset=utf-8'
 const HEADERS = { 'Cache-Control': 'no-store', Vary: 'Accept-Encoding' }
 
@@ -32,8 +32,8 @@ export function apiRoutes({ look, agent, explain }: ApiSources): [string, Route]
   const route =
     (answer: (query: URLSearchParams, request: IncomingMessage) => Promise<Reply>): Route =>
     async (request) => {
-      if (answers >= MOST_ANSWERS) {
-        const reason = `${MOST_ANSWERS} requests are being answered already\n`
+      if (answers >= MAX_ANSWERS) {
+        const reason = `${MAX_ANSWERS} requests are being answered already\n`
         return plainText(503, reason, { 'Retry-After': '1' })
       }
       answers++

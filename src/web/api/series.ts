@@ -4,7 +4,7 @@ import type { Recorder } from '../../recorder/recorder.ts'
 import { downsample } from './live.ts'
 
 /** Points of one figure in one answer; of a longer window each point is the largest of several ticks. */
-const MOST_POINTS = 2000
+const MAX_POINTS = 2000
 
 /**
  * The recorded past of one entity.
@@ -12,7 +12,7 @@ const MOST_POINTS = 2000
  * @param from seconds since the epoch; the beginning of what is kept by default.
  * @returns undefined when there is no such entity, or nothing of its past.
  */
-export function seriesAnswer(recorder: Recorder, id: number, from = 0, points = MOST_POINTS) {
+export function seriesAnswer(recorder: Recorder, id: number, from = 0, points = MAX_POINTS) {
   const entity = recorder.get(id)
   if (entity === undefined) return undefined
   const { series, layout, key, kind } = entity
@@ -20,7 +20,7 @@ export function seriesAnswer(recorder: Recorder, id: number, from = 0, points = 
   const oldest = newest - recorder.ticks + 1
   const first = Math.min(newest, Math.max(oldest, recorder.tickOf(from)))
   const ticks = newest - first + 1
-  const each = Math.max(1, Math.ceil(ticks / Math.min(points, MOST_POINTS)))
+  const each = Math.max(1, Math.ceil(ticks / Math.min(points, MAX_POINTS)))
   const seconds = recorder.options.interval / 1000
   return {
     id,

@@ -11,7 +11,7 @@ import { go, state } from './state.js'
  * @typedef {import('./store.js').Store} Store
  */
 
-const MOST_EVENTS = 50
+const MAX_EVENTS = 50
 
 export class Detail {
   #element
@@ -210,7 +210,7 @@ export class Detail {
 
   /** @param {import('./store.js').PastEvent[]} events */
   #tell(events) {
-    const newest = events.slice(-MOST_EVENTS).reverse()
+    const newest = events.slice(-MAX_EVENTS).reverse()
     const text = JSON.stringify(newest)
     if (this.#events.dataset.text === text) return
     this.#events.dataset.text = text

@@ -13,7 +13,7 @@ import { colours, columnsOf, Table } from './table.js'
 /** Milliseconds between two questions: with a recorder there is something new each second. */
 const FAST = 1000
 const SLOW = 2000
-const LONGEST_WAIT = 15_000
+const MAX_WAIT = 15_000
 const AGENT_MILLISECONDS = 5000
 
 const KINDS = [
@@ -139,7 +139,7 @@ async function refresh() {
     show(failures === 0 && store.time > 0 && agentShown === 0)
   }
   const usual = store.recorder === null ? SLOW : FAST
-  timer = setTimeout(() => void refresh(), Math.min(LONGEST_WAIT, usual * 2 ** failures))
+  timer = setTimeout(() => void refresh(), Math.min(MAX_WAIT, usual * 2 ** failures))
 }
 
 /** Draws everything that is in sight. @param {boolean} isNew whether another view was chosen. */

@@ -113,7 +113,7 @@ export class Plot {
   show(past, end, range) {
     this.#past = past
     // What has not been recorded yet takes no room.
-    this.#range = Math.min(range, Math.max(LEAST_RANGE, end - (past.times[firstSeen(past)] ?? end)))
+    this.#range = Math.min(range, Math.max(MIN_RANGE, end - (past.times[firstSeen(past)] ?? end)))
     this.#end = end
     const has = (/** @type {Line} */ { figure }) =>
       past.figures[figure]?.some((value) => value !== null) ?? false
@@ -279,7 +279,7 @@ export class Plot {
       ctx.strokeStyle = colour(EVENT_COLOURS[type] ?? '--muted')
       ctx.fillStyle = ctx.strokeStyle
       // Many would hide what they are about.
-      if (events.length <= MOST_LINES) {
+      if (events.length <= MAX_LINES) {
         ctx.setLineDash([3, 3])
         ctx.beginPath()
         ctx.moveTo(x, bbox.top)
@@ -327,9 +327,9 @@ export function colour(variable) {
 }
 
 /** Markers that have a line. */
-const MOST_LINES = 12
+const MAX_LINES = 12
 /** Seconds. */
-const LEAST_RANGE = 60
+const MIN_RANGE = 60
 
 /** @param {Past} past @returns {number} index of the first time that has any value. */
 function firstSeen({ times, figures }) {

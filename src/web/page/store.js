@@ -19,7 +19,7 @@ import { namesOf } from './names.js'
 export const SPARK_POINTS = 60
 const SPARK_STEP = 5
 /** Values of an entity that the page keeps where the agent does not. */
-const MOST_SEEN = 900
+const MAX_SEEN = 900
 
 export class Store {
   /** @type {Map<number, Entity>} */
@@ -72,14 +72,14 @@ export class Store {
     const isNew = answer.time > this.time
     this.time = answer.time
     if (isNew) this.times.push(answer.time)
-    if (this.times.length > MOST_SEEN) this.times.shift()
+    if (this.times.length > MAX_SEEN) this.times.shift()
     for (const described of answer.entities) this.#describe(described)
     for (const [id, ...row] of answer.values) {
       const entity = this.entities.get(id)
       if (entity === undefined) continue
       entity.values = row
       entity.seen.push({ time: answer.time, row })
-      if (entity.seen.length > MOST_SEEN) entity.seen.shift()
+      if (entity.seen.length > MAX_SEEN) entity.seen.shift()
     }
     for (const [id, points] of answer.sparks ?? []) {
       const entity = this.entities.get(id)
@@ -175,13 +175,13 @@ export class Store {
     kept.peaks = peaks
     this.#pasts.set(id, kept)
     for (const other of this.#pasts.keys())
-      if (this.#pasts.size > MOST_PASTS) this.#pasts.delete(other)
+      if (this.#pasts.size > MAX_PASTS) this.#pasts.delete(other)
     return kept
   }
 }
 
 const OVERLAP_SECONDS = 30
-const MOST_PASTS = 8
+const MAX_PASTS = 8
 /** Seconds; a longer past is the agent's matter. */
 const LONGEST = 86_400
 

@@ -360,7 +360,7 @@ class RowView {
     if (context === null) return
     const { width, height } = this.#spark
     context.clearRect(0, 0, width, height)
-    let most = LEAST_SPARK
+    let most = MIN_SPARK
     for (const value of spark) if (value > most) most = value
     const step = width / SPARK_POINTS
     const start = width - spark.length * step
@@ -388,7 +388,7 @@ class RowView {
 let nextView = 0
 const SPARK_WIDTH = 110
 /** CPUs; below, a row's line stays flat. */
-const LEAST_SPARK = 0.02
+const MIN_SPARK = 0.02
 /** Pressure that asks for attention. */
 const HOT = 0.2
 

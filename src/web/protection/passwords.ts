@@ -9,9 +9,9 @@ export interface Credentials {
 }
 
 /** Right credentials that are remembered. */
-const MOST_REMEMBERED = 100
+const MAX_REMEMBERED = 100
 /** Checks that may wait for their turn; each takes a core for some 70 ms or more. */
-const MOST_WAITING = 16
+const MAX_WAITING = 16
 
 /** Checks passwords against bcrypt hashes; correct ones are remembered as a digest. */
 export class Passwords {
@@ -35,7 +35,7 @@ export class Passwords {
     const hash = users.get(credentials.user)
     const digest = this.#digest(credentials, hash ?? '')
     if (this.#right.has(digest)) return true
-    if (this.#waiting >= MOST_WAITING) return undefined
+    if (this.#waiting >= MAX_WAITING) return undefined
     this.#waiting++
     const turn = this.#last.then(() => this.#compare(credentials, hash ?? costliest(users), digest))
     this.#last = turn.catch(() => {})
@@ -56,7 +56,7 @@ export class Passwords {
 
   #remember(digest: string): void {
     const [oldest] = this.#right
-    if (this.#right.size >= MOST_REMEMBERED && oldest !== undefined) this.#right.delete(oldest)
+    if (this.#right.size >= MAX_REMEMBERED && oldest !== undefined) this.#right.delete(oldest)
     this.#right.add(digest)
   }
 

@@ -9,7 +9,7 @@ export const PODMAN_SOCKETS = ['/run/podman/podman.sock']
 
 /** The only thing that is ever asked: running containers (Docker Engine API, ContainerList). */
 const PATH = '/containers/json'
-const LARGEST_ANSWER = 64 * 1024 * 1024
+const MAX_ANSWER = 64 * 1024 * 1024
 const DEADLINE = 10_000
 
 /** An element of the answer, as far as it is used; none of it is to be relied on. */
@@ -99,7 +99,7 @@ function get(socket: string, signal: AbortSignal): Promise<string> {
       answer.on('data', (chunk: Buffer) => {
         chunks.push(chunk)
         length += chunk.length
-        if (length > LARGEST_ANSWER) asked.destroy(new Error('the answer is too large'))
+        if (length > MAX_ANSWER) asked.destroy(new Error('the answer is too large'))
       })
       answer.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
       answer.on('error', (error) => fail(error.message))

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { LoopDelay } from '../../../src/collectors/agent/loop-delay.ts'
 
-test('what holds up the event loop while it is watched is measured, and told once', async (t) => {
+test('what holds up the event loop while it is watched is measured, and reported once', async (t) => {
   const loop = new LoopDelay()
   loop.watch()
   await delay(120)

@@ -10,7 +10,7 @@ test('what the kernel does not have is missing, what can not be read is an error
   for (const code of ['EACCES', 'EFORMAT', 'EIO']) t.false(health.add('f', failure(code)))
 })
 
-test('a file that no cgroup has is told from one that some have', (t) => {
+test('a file that no cgroup has differs from one that some have', (t) => {
   const health = new FileHealth([0, 0])
   health.addMissing('cpu.pressure')
   health.addMissing('cpu.pressure')

@@ -34,7 +34,7 @@ test('all 39 families of the daemonset, under each of its spellings', (t) => {
   t.is(daemonsetNames('cgroup_monitor')('namedprocess_x'), 'namedprocess_x')
 })
 
-test('what is refused is told by reason, with what to do', (t) => {
+test('what is refused is reported by reason, with what to do', (t) => {
   const opener = {
     open: ({ event: { label } }: { event: { label: string } }): number => {
       const code = label === 'CPUCycles' ? 'ENOENT' : 'EACCES'

@@ -99,7 +99,7 @@ test.serial('children that nobody waits for are counted, too', async (t) => {
 })
 
 test.serial(
-  'processes that were listed are told one by one, with all that they have used',
+  'processes that were listed are reported one by one, with all that they have used',
   async (t) => {
     const totals = await load(t)
     if (totals === undefined) return

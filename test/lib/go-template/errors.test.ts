@@ -117,7 +117,7 @@ for (const template of REFUSED) {
   })
 }
 
-test('a template that is refused is told where it is wrong', (t) => {
+test('the error of a refused template says where it is wrong', (t) => {
   const position = (template: string) =>
     t.throws(() => compileNameTemplate(template), { name: 'TemplateError' }) as Error & {
       position: number

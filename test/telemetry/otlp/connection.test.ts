@@ -97,7 +97,7 @@ test('certificates that are replaced are taken into use; a key without its certi
   t.deepEqual(lines.slice(-2), ['pushing with the new certificates', 'pushing metrics by OTLP'])
 })
 
-test('certificates that are not there yet are told, and waited for', async (t) => {
+test('certificates that are not there yet are reported, and waited for', async (t) => {
   const authority = makeAuthority(t)
   if (authority === undefined) return skip(t, 'there is no openssl')
   const server = authority.issue('server', 'DNS:localhost')

@@ -65,7 +65,7 @@ const NANOSECONDS_PER_SECOND = 1e9
 /** Passes. The kernel reports the last part of a process shortly after its exit. */
 const PASSES_KEPT = 3
 /** Names and ancestors for which a group was seen. */
-const MOST_SEEN = 10_000
+const MAX_SEEN = 10_000
 
 /** Counts the usage of exited processes in their groups. */
 export class ExitedProcesses {
@@ -121,7 +121,7 @@ export class ExitedProcesses {
   learn(process: KnownProcess, parent: KnownProcess | undefined): void {
     if (!this.isActive || process.group === undefined || parent === undefined) return
     if (process.comm === parent.comm) return
-    if (this.#seen.size >= MOST_SEEN) this.#seen.clear()
+    if (this.#seen.size >= MAX_SEEN) this.#seen.clear()
     this.#seen.set(seenKey(parent, process.comm), process.group)
   }
 

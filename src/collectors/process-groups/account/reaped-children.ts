@@ -179,7 +179,7 @@ export class ReapedChildren {
     const bytes: Bytes = account?.hasIo ? { ...account.last } : noBytes()
     for (const kind of KINDS) seen[kind] = own[kind] + reaped[kind]
     let isOrphan = false
-    for (let pid = parent, steps = 0; pid !== 0 && steps < MOST_STEPS; steps++) {
+    for (let pid = parent, steps = 0; pid !== 0 && steps < MAX_STEPS; steps++) {
       const ended = this.#ended.get(pid)
       isOrphan ||= ended !== undefined
       const reaper = this.#reapers.get(pid)
@@ -219,7 +219,7 @@ function noBytes(): Bytes {
 }
 
 /** Procfs is read while processes change, so parents may form a cycle. */
-const MOST_STEPS = 100
+const MAX_STEPS = 100
 
 function noStatUsage(): StatUsage {
   return { utime: 0, stime: 0, minflt: 0, majflt: 0 }

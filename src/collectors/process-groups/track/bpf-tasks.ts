@@ -261,7 +261,7 @@ export class BpfTasks implements TaskSource, TaskReader {
   #wchanName(address: number): string {
     let name = this.#wchans.get(address)
     if (name === undefined) {
-      if (this.#wchans.size >= MOST_NAMES) this.#wchans.clear()
+      if (this.#wchans.size >= MAX_NAMES) this.#wchans.clear()
       name = this.#records.wchanName()
       this.#wchans.set(address, name)
     }
@@ -335,4 +335,4 @@ export class BpfTasks implements TaskSource, TaskReader {
 }
 
 /** Far more kernel functions than tasks ever sleep in. */
-const MOST_NAMES = 4096
+const MAX_NAMES = 4096

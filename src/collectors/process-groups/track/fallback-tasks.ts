@@ -17,7 +17,7 @@ export interface FallbackOptions {
 }
 
 const RETRY_AFTER_MILLISECONDS = 10 * 60 * 1000
-const LONGEST_RETRY_MILLISECONDS = 24 * 60 * 60 * 1000
+const MAX_RETRY_MILLISECONDS = 24 * 60 * 60 * 1000
 
 /** A task source that is replaced by another one while it fails. */
 export class FallbackTasks implements TaskSource {
@@ -81,7 +81,7 @@ export class FallbackTasks implements TaskSource {
       this.#wanted?.close()
       this.#wanted = undefined
       this.#retryAt = now() + this.#retryAfter
-      this.#retryAfter = Math.min(this.#retryAfter * 2, LONGEST_RETRY_MILLISECONDS)
+      this.#retryAfter = Math.min(this.#retryAfter * 2, MAX_RETRY_MILLISECONDS)
       if (!this.#hasFailed) onFallback(error as Error)
       this.#hasFailed = true
       return undefined

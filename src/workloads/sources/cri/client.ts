@@ -27,7 +27,7 @@ const CALLS = {
 
 const DEADLINE = 10_000
 /** A node with thousands of containers lists some megabytes. */
-const LARGEST_ANSWER = 64 * 1024 * 1024
+const MAX_ANSWER = 64 * 1024 * 1024
 
 /** Calls the read-only methods of the CRI on one socket. */
 export class CriClient {
@@ -38,7 +38,7 @@ export class CriClient {
   constructor(socket: string) {
     this.#socket = socket
     this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': LARGEST_ANSWER,
+      'grpc.max_receive_message_length': MAX_ANSWER,
       // The runtime may be restarted at any time; the default is to wait up to two minutes.
       'grpc.max_reconnect_backoff_ms': 5000,
       'grpc.service_config_disable_resolution': 1,

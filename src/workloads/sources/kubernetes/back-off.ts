@@ -1,6 +1,6 @@
 /** How long to wait before the next attempt. */
 const FIRST_DELAY = 1000
-const LONGEST_DELAY = 30_000
+const MAX_DELAY = 30_000
 
 /**
  * Milliseconds, twice as many after each attempt that failed, of which at least one half.
@@ -9,5 +9,5 @@ const LONGEST_DELAY = 30_000
  * @param random from 0 to 1: the agents of all nodes lose the same server at the same time.
  */
 export function backOff(attempt: number, random: number): number {
-  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * (0.5 + random / 2)
+  return Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * (0.5 + random / 2)
 }

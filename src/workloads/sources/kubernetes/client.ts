@@ -20,7 +20,7 @@ export interface GetOptions {
   readonly hints?: Readonly<Record<number, string>>
 }
 
-const LARGEST_REFUSAL = 8192
+const MAX_REFUSAL = 8192
 
 /** A peer that vanished without a word is noticed by the kernel sooner than by its silence. */
 const PROBE_AFTER = 30_000
@@ -132,10 +132,10 @@ async function beginning(response: IncomingMessage): Promise<string> {
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       body += chunk.toString('latin1')
-      if (body.length > LARGEST_REFUSAL) break
+      if (body.length > MAX_REFUSAL) break
     }
   } catch {
     // The status says enough.
   }
-  return body.slice(0, LARGEST_REFUSAL)
+  return body.slice(0, MAX_REFUSAL)
 }

@@ -18,7 +18,7 @@ const PATH = '/pods'
 const SILENCE = 30_000
 const DEADLINE = 60_000
 /** Bytes. A kubelet has 110 pods by default, whose JSON is 5 to 20 kB each. */
-const LARGEST_LIST = 64 * 1024 * 1024
+const MAX_LIST = 64 * 1024 * 1024
 
 /** Kubernetes documentation, "Kubelet authentication/authorization". */
 const HINTS: Readonly<Record<number, string>> = {
@@ -53,7 +53,7 @@ export class KubeletSource implements NameSource {
       signal: AbortSignal.any([signal, this.#closing.signal]),
       silence: SILENCE,
       deadline: DEADLINE,
-      largest: LARGEST_LIST,
+      largest: MAX_LIST,
       hints: HINTS,
     })
     await readPodList(this.#client.address + PATH, chunks, (pod) => store.add(pod))

@@ -16,14 +16,14 @@ export class PeerError extends Error {
   constructor(reason: string, message: string, retryAfter = 0) {
     super(message)
     this.reason = reason
-    this.retryAfter = Math.min(LONGEST_RETRY_AFTER, retryAfter)
+    this.retryAfter = Math.min(MAX_RETRY_AFTER, retryAfter)
   }
 }
 
 /** Beyond it a server that errs would silence us for good. */
-const LONGEST_RETRY_AFTER = 300_000
+const MAX_RETRY_AFTER = 300_000
 
-const LONGEST_MESSAGE = 300
+const MAX_MESSAGE = 300
 
 const OTHER_AUTHORITY = 'its certificate is from another authority than the one in the file'
 
@@ -62,7 +62,7 @@ export interface Refusal {
 export function refusal(refused: Refusal): PeerError {
   const { url, status, statusMessage, headers, body, hint, token } = refused
   const said = (statusOf(body)?.message ?? body).replaceAll(token, '…').replace(/\s+/g, ' ').trim()
-  const what = [`${url} answered ${status} ${statusMessage}`, said.slice(0, LONGEST_MESSAGE)]
+  const what = [`${url} answered ${status} ${statusMessage}`, said.slice(0, MAX_MESSAGE)]
   const seconds = Number(headers['retry-after'])
   const message = withHint(what.filter((part) => part !== '').join(': '), hint)
   return new PeerError(String(status), message, seconds > 0 ? seconds * 1000 : 0)
@@ -74,7 +74,7 @@ export function errorEvent(url: string, status: unknown): PeerError {
   const seconds = Number(details?.retryAfterSeconds)
   return new PeerError(
     String(code),
-    `${url} ended the watch with ${code}: ${String(message).slice(0, LONGEST_MESSAGE)}`,
+    `${url} ended the watch with ${code}: ${String(message).slice(0, MAX_MESSAGE)}`,
     seconds > 0 ? seconds * 1000 : 0,
   )
 }

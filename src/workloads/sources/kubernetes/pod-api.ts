@@ -23,7 +23,7 @@ const PATH = '/api/v1/pods'
 /** Milliseconds. */
 const PAGE_DEADLINE = 120_000
 /** Bytes. A page has 100 pods, whose JSON is 5 to 20 kB each. */
-const LARGEST_PAGE = 64 * 1024 * 1024
+const MAX_PAGE = 64 * 1024 * 1024
 
 const UNAUTHORIZED =
   'the token is not valid here: has it expired, or is it of another cluster or of an account that is gone?'
@@ -61,7 +61,7 @@ export class PodApi {
         signal,
         silence,
         deadline: PAGE_DEADLINE,
-        largest: LARGEST_PAGE,
+        largest: MAX_PAGE,
         hints: { 401: UNAUTHORIZED, 403: forbidden('list') },
       })
       const page = await readPodList(client.address + PATH, chunks, onPod)

@@ -13,7 +13,7 @@ export interface WatchEvent {
 const TYPES: ReadonlySet<unknown> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
 
 /** Bytes of a pod in JSON: etcd takes 1.5 MiB by default, and JSON is longer than what is stored. */
-export const LARGEST_POD = 8 * 1024 * 1024
+export const MAX_POD = 8 * 1024 * 1024
 
 const NEWLINE = 0x0a
 
@@ -43,8 +43,8 @@ export class WatchParser {
       if (line.trim() !== '') yield this.#parse(line)
     }
     this.#length += chunk.length - from
-    if (this.#length > LARGEST_POD) {
-      throw new PeerError('too-large', `${this.#url} sent a line of more than ${LARGEST_POD} bytes`)
+    if (this.#length > MAX_POD) {
+      throw new PeerError('too-large', `${this.#url} sent a line of more than ${MAX_POD} bytes`)
     }
     if (from < chunk.length) this.#rest.push(chunk.subarray(from))
   }

@@ -233,7 +233,7 @@ test('forks and executions count in the group of the process', async (t) => {
   t.is(value('procgroup_process_execs_total{make}'), 4)
 })
 
-test('ends of processes whose ancestor nobody knows are told as omissions', async (t) => {
+test('ends of processes whose ancestor is unknown are counted as omissions', async (t) => {
   const { after } = node(t)
   await after({ 1: INIT, 2: MAKE })
   const value = await after({ 1: INIT, 2: MAKE }, { unseen: [unseen('x', used(5), idOf(77))] })

@@ -126,7 +126,7 @@ test('facts that cost something are read only for a template that uses them', (t
   t.deepEqual(read, ['username', 'program', 'cgroups'])
 })
 
-test('every wrong template and expression is told, with its line', (t) => {
+test('every wrong template and expression is reported with its line', (t) => {
   const items = [
     { name: '{{.Comm', cmdline: ['(', 'a', '\\Z'], line: 3 },
     { name: '{{nope}}', comm: ['a'], line: 9 },

@@ -1,8 +1,5 @@
 import test from 'ava'
-import {
-  LARGEST_POD,
-  WatchParser,
-} from '../../../../src/workloads/sources/kubernetes/watch-events.ts'
+import { MAX_POD, WatchParser } from '../../../../src/workloads/sources/kubernetes/watch-events.ts'
 import { somePod, status, watchEvent } from '../../../support/kube-objects.ts'
 
 const POD = somePod(1, { metadata: { resourceVersion: '5', name: 'é' } })
@@ -53,5 +50,5 @@ test('lines that are no events', (t) => {
 })
 
 test('a line without end', (t) => {
-  t.throws(() => parse('{', Buffer.alloc(LARGEST_POD, 'a')), { message: /more than 8388608 bytes/ })
+  t.throws(() => parse('{', Buffer.alloc(MAX_POD, 'a')), { message: /more than 8388608 bytes/ })
 })
