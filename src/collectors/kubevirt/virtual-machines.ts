@@ -28,12 +28,15 @@ export interface VirtualMachinesParts {
 
 interface Seen {
   readonly vm: VirtualMachine | undefined
-  /** The pass in which it is inspected again. */
+  /** When it is inspected again, by performance.now(). */
   readonly due: number
+  /** The last pass that listed it. */
+  pass: number
 }
 
-/** Passes between two inspections of a process that is not measured. */
-const INSPECT_AGAIN_PASSES = 60
+/** Milliseconds between two inspections of a process that is not measured; up to twice that, so that they are spread. */
+const INSPECT_AGAIN = 30 * 60 * 1000
+const SPREAD_STEPS = 64
 /** Age in seconds up to which a process is young. */
 const YOUNG_SECONDS = 5
 
@@ -66,20 +69,21 @@ export class VirtualMachines {
     this.#uptime = uptimeOf(procfs)
     slice.begin()
     const launchersBefore = new Set([...this.#vms.values()].filter((one) => one.isLauncher))
-    const present = new Set(procfs.pids(this.#listedAt))
+    const pids = procfs.pids(this.#listedAt)
     this.#listedAt = performance.now()
-    for (const pid of this.#seen.keys()) if (!present.has(pid)) this.#forget(pid)
-    for (const pid of present) {
+    this.#forgetEnded(pids)
+    for (const pid of pids) {
       if (slice.isOver()) await slice.next()
-      await this.#visit(pid)
+      const pending = this.#visit(pid)
+      if (pending !== undefined) await pending
     }
     for (const vm of this.#vms.values()) {
       this.#name(vm)
       const wasLauncher = launchersBefore.has(vm)
       // Its other processes were visited before the one that identifies it, in this collection or an earlier one.
       for (const pid of vm.members) {
-        if (!vm.isLauncher || vm.processes.has(pid)) continue
-        if (!wasLauncher || this.#seen.get(pid)?.due === this.#pass) await this.#inspect(pid)
+        if (!vm.isLauncher || wasLauncher || vm.processes.has(pid)) continue
+        await this.#inspect(pid)
       }
       if (vm.members.size === 0) this.#vms.delete(vm.key)
       // All of its series have ended.
@@ -88,10 +92,24 @@ export class VirtualMachines {
     return [...this.#vms.values()].filter(({ processes }) => processes.size > 0)
   }
 
+  /** Forgets the processes that are not listed any more. */
+  #forgetEnded(pids: readonly number[]): void {
+    let known = 0
+    for (const pid of pids) {
+      const seen = this.#seen.get(pid)
+      if (seen === undefined) continue
+      seen.pass = this.#pass
+      known++
+    }
+    // Usually none has ended.
+    if (known === this.#seen.size) return
+    for (const [pid, { pass }] of this.#seen) if (pass !== this.#pass) this.#forget(pid)
+  }
+
   #visit(pid: number): Promise<void> | undefined {
     const seen = this.#seen.get(pid)
     const process = seen?.vm?.processes.get(pid)
-    if (seen === undefined || (process === undefined && seen.due <= this.#pass)) {
+    if (seen === undefined || (process === undefined && seen.due <= this.#listedAt)) {
       return this.#inspect(pid)
     }
     return process && this.#follow(seen.vm as VirtualMachine, process)
@@ -112,13 +130,13 @@ export class VirtualMachines {
     const comm = procfs.comm()
     const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG_SECONDS
     // Spread, so that not all old processes are inspected in the same pass.
-    const due = this.#pass + (isYoung ? 1 : INSPECT_AGAIN_PASSES + (pid % INSPECT_AGAIN_PASSES))
+    const due = isYoung ? 0 : this.#listedAt + spreadOver(INSPECT_AGAIN, pid)
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
     const isAsked = owner.scope !== 'host' || isTarget !== undefined
     const argv = isAsked ? await procfs.cmdline(directory) : []
     const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
     const vm = isWanted ? this.#vm(pid, owner) : undefined
-    this.#seen.set(pid, { vm, due })
+    this.#seen.set(pid, { vm, due, pass: this.#pass })
     if (vm === undefined) return
     vm.members.add(pid)
     const said = identityOfProcess(argv)
@@ -201,6 +219,11 @@ export class VirtualMachines {
   #countError(error: unknown): void {
     if (!isGone(error)) this.errors++
   }
+}
+
+/** From `milliseconds` on up to twice as much, by the PID. */
+function spreadOver(milliseconds: number, pid: number): number {
+  return milliseconds * (1 + (pid % SPREAD_STEPS) / SPREAD_STEPS)
 }
 
 /** Seconds since boot; Infinity where it can't be read, so that no process is young. */

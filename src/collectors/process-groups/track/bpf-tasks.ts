@@ -27,11 +27,21 @@ export interface BpfTasksParts {
   readonly threads: boolean
 }
 
-/** CPU times of a task, kept between collections so that they never decrease. */
-interface KnownTimes {
+/** A task by its id: where its record is, and what is kept of it between collections. */
+interface KnownTask {
+  /** The last pass that showed it. */
+  pass: number
+  /** Of its record in that pass. */
+  offset: number
+  /** CPU times never decrease; a leader has those of its process and, where threads are read, its own. */
+  process: StartedTimes | undefined
+  thread: StartedTimes | undefined
+}
+
+/** CPU times, and the start that distinguishes the task from others with its id. */
+interface StartedTimes {
   readonly start: number
   readonly times: CpuTimes
-  pass: number
 }
 
 const NANOSECONDS_PER_SECOND = 1e9
@@ -63,12 +73,15 @@ export class BpfTasks implements TaskSource, TaskReader {
   /** Nanoseconds in a clock tick. */
   readonly #tick: number
   readonly #records = new TaskRecords()
-  /** Where the records are, by the ids of their tasks, and the ids of processes with threads besides the leader. */
-  readonly #offsets = new Map<number, number>()
+  readonly #tasks = new Map<number, KnownTask>()
+  /** The ids of the threads of processes that have several. */
   readonly #threads = new Map<number, number[]>()
-  readonly #times = new Map<number, KnownTimes>()
   readonly #wchans = new Map<number, string>()
   #pass = 0
+  /** Tasks that the pass has shown. */
+  #shown = 0
+  /** The one whose record is the current one. */
+  #task: KnownTask | undefined
   #ownStart: number | undefined
 
   constructor(parts: BpfTasksParts, options: ProcessReaderOptions, system: SystemConstants) {
@@ -80,8 +93,8 @@ export class BpfTasks implements TaskSource, TaskReader {
 
   async begin(): Promise<TaskPass> {
     this.#pass++
+    this.#shown = 0
     this.#records.clear()
-    this.#offsets.clear()
     this.#threads.clear()
     const before = process.cpuUsage()
     const pids: number[] = []
@@ -101,7 +114,9 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   end(): void {
-    for (const [id, known] of this.#times) if (known.pass !== this.#pass) this.#times.delete(id)
+    // Usually no task has ended.
+    if (this.#shown === this.#tasks.size) return
+    for (const [id, task] of this.#tasks) if (task.pass !== this.#pass) this.#tasks.delete(id)
   }
 
   close(): void {
@@ -113,7 +128,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     const { stat } = this
     const records = this.#records
     this.#readTask(comm)
-    const times = this.#timesOf(pid, PROCESS)
+    const times = this.#processTimes()
     stat.utime = Math.floor(times.utime / this.#tick)
     stat.stime = Math.floor(times.stime / this.#tick)
     stat.cutime = this.#ticks(PROCESS.cutime)
@@ -155,13 +170,12 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   readThread(_process: TaskIdentity, tid: number, _idleCache: IdleTaskCache, comm = ''): boolean {
-    if (!this.#offsets.has(tid)) return false
+    if (!this.#isShown(tid)) return false
     this.#moveTo(tid)
     const { stat, usage } = this
     const records = this.#records
     this.#readTask(comm)
-    // The id of a leader is that of its process, which has other times.
-    const times = this.#timesOf(-tid, TASK)
+    const times = this.#threadTimes()
     stat.utime = Math.floor(times.utime / this.#tick)
     stat.stime = Math.floor(times.stime / this.#tick)
     usage.minflt = records.u64(TASK.minflt)
@@ -171,7 +185,7 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   isThere({ pid, directory, start }: TaskIdentity & { readonly start: number }): boolean {
-    if (!this.#offsets.has(pid)) return false
+    if (!this.#isShown(pid)) return false
     const { procfs } = this.#parts
     if (procfs.isExecuting(directory)) return true
     const stat = emptyStat()
@@ -186,7 +200,15 @@ export class BpfTasks implements TaskSource, TaskReader {
   #index(offset: number, pids: number[]): void {
     const records = this.#records
     const id = records.word(WORD.pid)
-    this.#offsets.set(id, offset)
+    const task = this.#tasks.get(id)
+    if (task === undefined) {
+      this.#tasks.set(id, { pass: this.#pass, offset, process: undefined, thread: undefined })
+      this.#shown++
+    } else {
+      if (task.pass !== this.#pass) this.#shown++
+      task.pass = this.#pass
+      task.offset = offset
+    }
     if (records.isLeader) {
       pids.push(id)
       return
@@ -198,12 +220,17 @@ export class BpfTasks implements TaskSource, TaskReader {
     else tids.push(id)
   }
 
+  #isShown(id: number): boolean {
+    return this.#tasks.get(id)?.pass === this.#pass
+  }
+
   #moveTo(id: number): void {
-    const offset = this.#offsets.get(id)
-    if (offset === undefined) {
+    const task = this.#tasks.get(id)
+    if (task?.pass !== this.#pass) {
       throw Object.assign(new Error(`process ${id} has ended`), { code: 'ENOENT' })
     }
-    this.#records.moveTo(offset)
+    this.#task = task
+    this.#records.moveTo(task.offset)
   }
 
   /** What a leader and a thread have both. */
@@ -272,26 +299,37 @@ export class BpfTasks implements TaskSource, TaskReader {
     return Math.floor(this.#records.number(offset) / this.#tick)
   }
 
-  /** @param id of a process; of a thread the negative. */
-  #timesOf(id: number, of: typeof TASK | typeof PROCESS): CpuTimes {
+  /** Of the current record's process. */
+  #processTimes(): CpuTimes {
+    const task = this.#task as KnownTask
+    task.process = this.#sameStart(task.process)
+    return this.#update(task.process.times, PROCESS)
+  }
+
+  /** Of the current record's thread. */
+  #threadTimes(): CpuTimes {
+    const task = this.#task as KnownTask
+    task.thread = this.#sameStart(task.thread)
+    return this.#update(task.thread.times, TASK)
+  }
+
+  #sameStart(known: StartedTimes | undefined): StartedTimes {
+    const start = this.#records.number(TASK.start)
+    return known?.start === start ? known : { start, times: new CpuTimes() }
+  }
+
+  #update(times: CpuTimes, of: typeof TASK | typeof PROCESS): CpuTimes {
     const records = this.#records
-    const start = records.number(TASK.start)
-    let known = this.#times.get(id)
-    if (known?.start !== start) {
-      known = { start, times: new CpuTimes(), pass: 0 }
-      this.#times.set(id, known)
-    }
-    known.pass = this.#pass
     const runtime = records.number(of.runtime)
-    if (!known.times.hasRun(runtime)) return known.times
-    known.times.update({
+    if (!times.hasRun(runtime)) return times
+    times.update({
       utime: records.number(of.utime),
       stime: records.number(of.stime),
       runtime,
       prevUtime: records.number(of.prevUtime),
       prevStime: records.number(of.prevStime),
     })
-    return known.times
+    return times
   }
 
   /**
@@ -301,7 +339,7 @@ export class BpfTasks implements TaskSource, TaskReader {
    */
   #checkOwn(before: NodeJS.CpuUsage): void {
     const own = { pid: process.pid, directory: this.#parts.procfs.directory(process.pid) }
-    if (!this.#offsets.has(own.pid)) {
+    if (!this.#isShown(own.pid)) {
       throw new Error('the iterator does not show the agent itself: it is in another PID namespace')
     }
     if (this.#parts.threads && !this.#threads.has(own.pid)) {

@@ -96,7 +96,8 @@ export class ProcessTracker implements GroupTracker {
     const unclassified: KnownProcess[] = []
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      await this.#visit(pid, pass, titles, unclassified)
+      const pending = this.#visit(pid, pass, titles, unclassified)
+      if (pending !== undefined) await pending
     }
     const { exited } = this.#parts
     await exited?.endListing()
@@ -146,11 +147,7 @@ export class ProcessTracker implements GroupTracker {
 
   /** Continues when the process can be read without blocking; leaves it out when that takes too long. */
   #proceed(ahead: Promise<void>, proceed: () => Pending): Promise<void> {
-    return ahead.then(proceed, (error) => {
-      this.#attempt('stat', () => {
-        throw error
-      })
-    })
+    return ahead.then(proceed, (error) => this.#omit('stat', error))
   }
 
   #visitAhead(
@@ -163,8 +160,11 @@ export class ProcessTracker implements GroupTracker {
     const { ownership } = this.#parts
     const { reader } = pass
     const { pid, directory } = identity
-    const hasStat = this.#attempt('stat', () => reader.readStat(identity, known?.comm))
-    if (!hasStat) return undefined
+    try {
+      reader.readStat(identity, known?.comm)
+    } catch (error) {
+      return this.#omit('stat', error)
+    }
     const isKnown = known !== undefined && known.start === reader.stat.starttime
     if (!isKnown && known !== undefined) this.#markExited(known)
     const process = isKnown ? known : this.#newProcess(pid, directory, pass)
@@ -211,10 +211,11 @@ export class ProcessTracker implements GroupTracker {
     // Until it succeeds: a process that can't be classified now is classified at the next collection.
     process.rulesVersion = undefined
     let match: Match
-    const isClassified = this.#attempt('cmdline', () => {
+    try {
       match = this.#parts.classify(process, resultOf(argv))
-    })
-    if (!isClassified) return undefined
+    } catch (error) {
+      return this.#omit('cmdline', error)
+    }
     this.#processes.set(process.pid, process)
     process.rulesVersion = this.#parts.rules.version
     if (match === undefined) {
@@ -314,10 +315,14 @@ export class ProcessTracker implements GroupTracker {
     const { reader } = pass
     if (process.group === undefined) return this.#count(process, pass)
     const proceed = () => {
-      const hasStat = this.#attempt('stat', () => reader.readStat(process, process.comm))
-      const isSame = hasStat && reader.stat.starttime === process.start
-      if (isSame) process.childUsage.updateOwn(reader.stat)
-      return isSame ? this.#count(process, pass) : undefined
+      try {
+        reader.readStat(process, process.comm)
+      } catch (error) {
+        return this.#omit('stat', error)
+      }
+      if (reader.stat.starttime !== process.start) return undefined
+      process.childUsage.updateOwn(reader.stat)
+      return this.#count(process, pass)
     }
     const ahead = reader.readAhead(process)
     return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
@@ -334,8 +339,11 @@ export class ProcessTracker implements GroupTracker {
     const { reader } = pass
     process.expensive ??= new ExpensiveStats()
     const { expensive } = process
-    const hasRest = this.#attempt('status', () => reader.readRest(process, expensive))
-    if (!hasRest) return undefined
+    try {
+      reader.readRest(process, expensive)
+    } catch (error) {
+      return this.#omit('status', error)
+    }
     if (process.account !== undefined) group.addSurvivor()
     // The group may have been removed while no member could be read.
     if (group.processes === 0) this.groups.set(group.assignment.key, group)
@@ -401,20 +409,14 @@ export class ProcessTracker implements GroupTracker {
     this.#parts.exited?.markExited(process)
   }
 
-  /** Whether `read` succeeded. A process that has exited meanwhile counts as vanished, not as failed. */
-  #attempt(file: ProcessFile, read: () => void): boolean {
-    try {
-      read()
-      return true
-    } catch (error) {
-      if (isGone(error)) {
-        this.outcome.vanished++
-      } else {
-        this.outcome.failed++
-        this.#parts.errors.processes++
-        this.#parts.errors.count(file, error)
-      }
-      return false
+  /** Counts a process that could not be read. One that has exited meanwhile counts as vanished, not as failed. */
+  #omit(file: ProcessFile, error: unknown): undefined {
+    if (isGone(error)) {
+      this.outcome.vanished++
+      return
     }
+    this.outcome.failed++
+    this.#parts.errors.processes++
+    this.#parts.errors.count(file, error)
   }
 }
