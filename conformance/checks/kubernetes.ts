@@ -5,16 +5,17 @@ import { parseAllDocuments, stringify } from 'yaml'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { makeImages } from '../containerd/image.ts'
 import { buildImage } from '../deploy/image.ts'
-import { agentsOf, type Build, buildAll, objectsOf, podsOf } from '../deploy/manifests.ts'
+import { agentsOf, type Build, buildAll, objectsOf } from '../deploy/manifests.ts'
 import { Agent } from '../kubernetes/agents.ts'
 import { AppliedBuild, type Probed } from '../kubernetes/builds.ts'
+import { collectorBuilds } from '../kubernetes/collectors.ts'
 import { spendDay } from '../kubernetes/day.ts'
 import { applyDefinitions } from '../kubernetes/definitions.ts'
 import { compareWithKubelet } from '../kubernetes/kubelet-metrics.ts'
 import { KubernetesNode, NODE, type NodeOptions } from '../kubernetes/node.ts'
 import { buildPrograms } from '../kubernetes/programs.ts'
 import { startOperator, startPrometheus } from '../kubernetes/prometheus.ts'
-import { type Gateway, SIDECAR, sendingToNode, startGateway } from '../kubernetes/sidecar.ts'
+import { Gateway, isSending, SIDECAR, sendingToNode } from '../kubernetes/sidecar.ts'
 import { Scope } from '../support/children.ts'
 import { mebibytes } from '../support/memory.ts'
 
@@ -25,7 +26,7 @@ const STATIC_POD = fileURLToPath(new URL('../kubernetes/static-pod.yaml', import
 const BELOW_PROC = '/host/proc/sys/fs/binfmt_misc/'
 const COVERED = 'base with containerd-1'
 const UNPRIVILEGED = 'base with without-capabilities'
-/** The builds of deploy/ one after the other; the chart through a day of a cluster. */
+/** The builds of deploy/ and otel/ one after the other; the chart through a day of a cluster. */
 const ALL_PARTS = ['builds', 'day']
 const BY_BPF = 'base with bpf'
 /** Builds without a source of names. */
@@ -34,6 +35,8 @@ const NAMELESS = new Set([UNPRIVILEGED, BY_BPF, 'base with without-runtime-socke
 const STOPPING = new Set(['base', SIDECAR])
 /** A build whose page has no series by container: its file says what is a group. */
 const BY_OWN_RULES = 'process-exporter'
+/** Builds of the files in `otel/`, whose agents push only. */
+const BY_OTEL = 'otel/'
 
 export const check: Check = {
   title: 'the manifests on a real Kubernetes node: Ready, names, rights, and nothing to write to',
@@ -48,15 +51,20 @@ export const check: Check = {
     const archives = [await makeImages(scope.directory()), archive]
 
     // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
-    const withMounts = builds.filter(({ name }) => !name.includes(' ') || name === UNPRIVILEGED)
+    const withMounts = builds.filter(
+      ({ name }) => !(name.includes(' ') || name.startsWith(BY_OTEL)) || name === UNPRIVILEGED,
+    )
     const parts = new Set((process.env.PARTS ?? ALL_PARTS.join(',')).split(','))
     for (const part of ALL_PARTS)
       if (!parts.has(part)) print(`skipped: ${part}, for PARTS leaves it out`)
     const done: string[] = []
     if (parts.has('builds')) {
       const own = await checkOn(context, { cluster, images: archives }, builds)
-      const built = await checkOn(context, { cluster, containerd, images: archives }, withMounts)
-      done.push(`${builds.length} builds with ${own}, ${withMounts.length} with ${built}`)
+      done.push(`${builds.length} builds with ${own}`)
+      if (withMounts.length > 0) {
+        const newer = await checkOn(context, { cluster, containerd, images: archives }, withMounts)
+        done.push(`${withMounts.length} with ${newer}`)
+      }
     }
     if (parts.has('day')) {
       done.push(await checkDay(context, { cluster, images: archives }, fullName(image)))
@@ -65,9 +73,10 @@ export const check: Check = {
   },
 }
 
-/** All builds of deploy/, or those that BUILDS names, with commas between them. */
+/** All builds of deploy/ and otel/, or those that BUILDS names, with commas between them. */
 async function wantedBuilds(scope: Scope, print: (line: string) => void): Promise<Build[]> {
-  const all = await buildAll(scope)
+  const { directory } = await buildPrograms(scope, 'helm', print)
+  const all = [...(await buildAll(scope)), ...(await collectorBuilds(join(directory, 'helm')))]
   const wanted = process.env.BUILDS?.split(',')
   if (wanted === undefined) return all
   print(`of ${all.length} builds BUILDS names ${wanted.join(', ')}`)
@@ -94,9 +103,11 @@ async function checkOn(
   await node.kubectl('label', `node/${NODE}`, 'kubevirt.io/schedulable=true')
   copyFileSync(STATIC_POD, node.manifest('static-pod.yaml'))
   await node.kubectl('apply', '-f', WORKLOADS)
+  const isSent = builds.some(({ yaml }) => isSending(yaml))
+  const gateway = isSent ? await Gateway.start(scope, node, builds, print) : undefined
   for (const build of builds) {
     try {
-      print(`${build.name}: ${await checkBuild(scope, node, runtime, build, print)}`)
+      print(`${build.name}: ${await checkBuild(node, runtime, build, gateway)}`)
     } catch (error) {
       throw new Error(`${runtime}, ${build.name}: ${(error as Error).message}`, { cause: error })
     }
@@ -105,32 +116,28 @@ async function checkOn(
 }
 
 async function checkBuild(
-  scope: Scope,
   node: KubernetesNode,
   runtime: string,
   { name, yaml }: Build,
-  print: (line: string) => void,
+  gateway: Gateway | undefined,
 ): Promise<string> {
-  let gateway: Gateway | undefined
-  let text = yaml
-  if (name === SIDECAR) {
-    const containers = podsOf(await objectsOf(`overlays/${SIDECAR}`))
-      .flatMap(({ spec }) => spec.containers)
-      .filter((container) => container.name === 'otel-collector')
-    gateway = await startGateway(scope, node, fullName(containers[0].image), print)
-    text = sendingToNode(yaml)
-  }
+  const text = sendingToNode(yaml)
+  const hasCollector = name === SIDECAR || name.startsWith(BY_OTEL)
+  require(isSending(yaml) === hasCollector, `${name}: a Collector sends on what it has`)
+  gateway?.forget()
   const build = new AppliedBuild(node, { name, yaml: text })
   const began = Date.now()
   await build.apply()
   const parts = [`Ready after ${seconds(began)}`]
+  const isOurs = !name.startsWith(BY_OTEL)
   const problems = [
-    ...(await build.changesAgain()).map((change) => `applied again: ${change}`),
+    // Helm and the operator know by themselves what has changed.
+    ...(isOurs ? await build.changesAgain() : []).map((change) => `applied again: ${change}`),
     ...(await build.differentRights()).map((right) => `differs in the right ${right}`),
     ...wrongProbe(name, runtime, await build.probe()),
   ]
   require(problems.length === 0, problems.join('; '))
-  if (name !== BY_OWN_RULES) {
+  if (name !== BY_OWN_RULES && isOurs) {
     const named = await build.untilNamed(!NAMELESS.has(name))
     parts.push(`${NAMELESS.has(name) ? 'ids' : 'names'} right after ${named.toFixed(1)} s`)
   }
@@ -142,7 +149,7 @@ async function checkBuild(
     ), `the pinned iterator is not read: ${log}`)
     parts.push('reads the iterator that its init container has pinned')
   }
-  if (gateway !== undefined) {
+  if (gateway !== undefined && hasCollector) {
     const { containers, pods } = await gateway.untilAttributed()
     parts.push(`Resources of ${containers} containers and ${pods} pods attributed`)
   }

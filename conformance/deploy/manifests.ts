@@ -20,7 +20,11 @@ export interface Build {
 /** A Kubernetes object; which fields are there depends on the kind. */
 export interface KubeObject {
   readonly kind: string
-  readonly metadata: { readonly name: string; readonly labels?: Labels }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Labels
+  }
   readonly spec?: KubeSpec
   readonly data?: Readonly<Record<string, string>>
   readonly rules?: readonly Rule[]

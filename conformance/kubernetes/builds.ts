@@ -6,12 +6,10 @@ import { parseAllDocuments, stringify } from 'yaml'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
 import { agentsOf, type Build, type KubeObject } from '../deploy/manifests.ts'
-import { NAMESPACE } from './agents.ts'
 import { type ApiPod, wrongNames } from './names.ts'
 import type { KubernetesNode } from './node.ts'
 
 const AGENT = 'otel-interrogator'
-const SELECTOR = `app.kubernetes.io/name=${AGENT}`
 const PROBE = readFileSync(new URL('probe.cjs', import.meta.url), 'utf8')
 /** What every service account may do: ask who it is, and read what the API server is. */
 const OF_EVERYBODY = /^(?:selfsubject\w+\.|\s|\[)/
@@ -38,19 +36,33 @@ export class AppliedBuild {
   readonly objects: readonly KubeObject[]
   readonly #node: KubernetesNode
   readonly #yaml: string
+  readonly #namespace: string
+  /** The DaemonSet, as kubectl takes it. */
+  readonly #daemonSet: string
+  /** That of its pods. */
+  readonly #selector: string
+  readonly #account: string
 
   constructor(node: KubernetesNode, { name, yaml }: Build) {
     this.#node = node
     this.name = name
     this.#yaml = yaml
     this.objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubeObject)
+    const daemonSet = this.objects.find(({ kind }) => kind === 'DaemonSet')
+    const template = daemonSet?.spec?.template
+    require(template !== undefined, `${name} has no DaemonSet`)
+    this.#namespace = daemonSet?.metadata.namespace ?? ''
+    this.#daemonSet = `daemonset/${daemonSet?.metadata.name}`
+    const labels = Object.entries(template.metadata.labels)
+    this.#selector = labels.map(([key, value]) => `${key}=${value}`).join(',')
+    this.#account = template.spec.serviceAccountName
   }
 
   /** Applies it and waits until the agent is Ready. */
   async apply(): Promise<void> {
     await this.#node.kubectlWith(this.#yaml, 'apply', '-f', '-')
-    const status = ['rollout', 'status', `daemonset/${AGENT}`, '--timeout=120s']
-    await this.#node.kubectl('-n', NAMESPACE, ...status)
+    const status = ['rollout', 'status', this.#daemonSet, '--timeout=120s']
+    await this.#node.kubectl('-n', this.#namespace, ...status)
   }
 
   /** What a second `kubectl apply`, and `kubectl diff`, would change. */
@@ -74,7 +86,7 @@ export class AppliedBuild {
       for (const key of Object.keys(data)) {
         await this.#applyBroken(metadata.name, key)
         await this.#untilRestarted()
-        const { status } = await this.#node.get<DaemonSet>('-n', NAMESPACE, `daemonset/${AGENT}`)
+        const { status } = await this.#node.get<DaemonSet>('-n', this.#namespace, this.#daemonSet)
         // The controller goes on to further nodes as soon as a pod is available.
         if (status.numberAvailable !== undefined) rolledOut.push(key)
       }
@@ -100,7 +112,7 @@ export class AppliedBuild {
     const deadline = Date.now() + RESTART_SECONDS * 1000
     for (;;) {
       const { items } = await this.#node.get<{ items: ApiPod[] }>(
-        ...['pods', '-n', NAMESPACE, `--selector=${SELECTOR}`],
+        ...['pods', '-n', this.#namespace, `--selector=${this.#selector}`],
         '--sort-by=.metadata.creationTimestamp',
       )
       const containers = items.at(-1)?.status.containerStatuses ?? []
@@ -116,15 +128,24 @@ export class AppliedBuild {
     const rest = this.objects.filter(({ kind }) => kind !== 'Namespace')
     const yaml = rest.map((object) => stringify(object)).join('---\n')
     await this.#node.kubectlWith(yaml, 'delete', '--ignore-not-found', '-f', '-')
-    const wait = ['wait', '--for=delete', 'pod', `--selector=${SELECTOR}`, '--timeout=60s']
-    await this.#node.kubectl('-n', NAMESPACE, ...wait)
+    const wait = ['wait', '--for=delete', 'pod', `--selector=${this.#selector}`, '--timeout=60s']
+    await this.#node.kubectl('-n', this.#namespace, ...wait)
   }
 
   /** Says which rights the service account has beside those of the objects, and which of them it lacks. */
   async differentRights(): Promise<string[]> {
-    const account = `system:serviceaccount:${NAMESPACE}:${AGENT}`
+    const account = `system:serviceaccount:${this.#namespace}:${this.#account}`
     const list = await this.#node.kubectl(
-      ...['auth', 'can-i', '--list', '--no-headers', '--namespace', NAMESPACE, '--as', account],
+      ...[
+        'auth',
+        'can-i',
+        '--list',
+        '--no-headers',
+        '--namespace',
+        this.#namespace,
+        '--as',
+        account,
+      ],
     )
     const has = list
       .split('\n')
@@ -133,7 +154,7 @@ export class AppliedBuild {
         const [resource = '', verbs = ''] = /^(\S+).*\[([^\]]*)\]\s*$/.exec(line)?.slice(1) ?? []
         return `${verbs.split(' ').sort().join(',')} ${resource}`
       })
-    const wants = rulesOf(this.objects, AGENT)
+    const wants = rulesOf(this.objects, this.#account)
     return [...new Set(has).symmetricDifference(new Set(wants))]
   }
 
@@ -148,8 +169,8 @@ export class AppliedBuild {
       ...[
         'pods',
         '-n',
-        NAMESPACE,
-        `--selector=${SELECTOR}`,
+        this.#namespace,
+        `--selector=${this.#selector}`,
         '--field-selector=status.phase=Running',
       ],
     )
@@ -160,7 +181,7 @@ export class AppliedBuild {
 
   /** What the agent has logged. */
   log(): Promise<string> {
-    return this.#node.kubectl('-n', NAMESPACE, 'logs', `daemonset/${AGENT}`, '-c', AGENT)
+    return this.#node.kubectl('-n', this.#namespace, 'logs', this.#daemonSet, '-c', AGENT)
   }
 
   /** What /metrics says, asked for within the container. */
@@ -174,12 +195,12 @@ export class AppliedBuild {
   async probe(): Promise<Probed> {
     const { metadata } = await this.pod()
     const args = ['exec', '-i', metadata.name, '-c', AGENT, '--', '/usr/local/bin/node', '-']
-    const output = await this.#node.kubectlWith(PROBE, '-n', NAMESPACE, ...args)
+    const output = await this.#node.kubectlWith(PROBE, '-n', this.#namespace, ...args)
     return JSON.parse(output.slice(output.indexOf('{"own"'))) as Probed
   }
 
   exec(pod: string, ...command: readonly string[]): Promise<string> {
-    return this.#node.kubectl('-n', NAMESPACE, 'exec', pod, '-c', AGENT, '--', ...command)
+    return this.#node.kubectl('-n', this.#namespace, 'exec', pod, '-c', AGENT, '--', ...command)
   }
 
   /** Where the agent listens. */

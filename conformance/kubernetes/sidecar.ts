@@ -1,21 +1,23 @@
-/** What the overlay `collector-sidecar` needs beside the node: the Collector's image, and a gateway that it sends to. */
-import { existsSync, writeFileSync } from 'node:fs'
+/** What a Collector on the node needs beside it: its image, and a gateway that it sends to. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { stringify } from 'yaml'
-import { attributesOf } from '../../test/support/receiver.ts'
+import { parseAllDocuments, stringify } from 'yaml'
+import { attributesOf, type ReceivedRequest } from '../../test/support/receiver.ts'
 import { require } from '../check.ts'
 import { buildCollector } from '../collector/build.ts'
 import { writtenRequests } from '../collector/collector.ts'
 import { collectorImage } from '../deploy/collector-image.ts'
+import { type Build, type KubeObject, podsOf } from '../deploy/manifests.ts'
 import type { Scope } from '../support/children.ts'
 import { type ApiPod, runningContainers } from './names.ts'
 import { type KubernetesNode, NODE, NODE_IP } from './node.ts'
 
 export const SIDECAR = 'collector-sidecar'
 const PORT = 4317
-/** Where the manifest sends to; here it is the node. */
-const ENDPOINT = 'otel-gateway.observability:4317'
+/** Where the overlay sends to, and the files in `otel/`; here it is the node. */
+const ENDPOINTS = /\b(?:otel-gateway\.observability|backend):4317\b/g
+const COLLECTOR_IMAGE = /\/opentelemetry-collector\b/
 const PATIENCE_SECONDS = 60
 /** What the Collector adds, by the kind of a pod's owner. */
 const OWNERS: Readonly<Record<string, string>> = {
@@ -27,75 +29,105 @@ const OWNERS: Readonly<Record<string, string>> = {
 
 type Attributes = Readonly<Record<string, unknown>>
 
-export interface Gateway {
-  /** Waits until each container and pod that runs has its Resource; gives how many there are of both. */
-  untilAttributed(): Promise<{ containers: number; pods: number }>
+/** Says whether a Collector of the manifests sends on what it has. */
+export function isSending(yaml: string): boolean {
+  return yaml.search(ENDPOINTS) !== -1
 }
 
 /** The manifests, sending to the gateway. */
 export function sendingToNode(yaml: string): string {
-  require(yaml.includes(ENDPOINT), `nothing sends to ${ENDPOINT}`)
-  return yaml.replaceAll(ENDPOINT, `${NODE_IP}:${PORT}`)
+  return yaml.replaceAll(ENDPOINTS, `${NODE_IP}:${PORT}`)
 }
 
-/**
- * Puts the Collector's image on the node and starts the gateway there.
- *
- * @param image as the manifest names it.
- */
-export async function startGateway(
-  scope: Scope,
-  node: KubernetesNode,
-  image: string,
-  print: (line: string) => void,
-): Promise<Gateway> {
-  const program = await buildCollector(scope, print)
-  await node.importImages(await collectorImage(scope, program, image, node.pki('ca.crt')))
-  const file = join(node.state, 'gateway.jsonl')
-  const configuration = join(node.state, 'gateway.yaml')
-  const tls = { cert_file: node.pki('gateway.crt'), key_file: node.pki('gateway.key') }
-  writeFileSync(
-    configuration,
-    stringify({
-      receivers: { otlp: { protocols: { grpc: { endpoint: `${NODE_IP}:${PORT}`, tls } } } },
-      exporters: { file: { path: file, flush_interval: '500ms' } },
-      service: {
-        telemetry: { metrics: { level: 'none' } },
-        pipelines: { metrics: { receivers: ['otlp'], exporters: ['file'] } },
-      },
-    }),
-  )
-  node.startProgram('gateway', program, ['--config', configuration])
-  return { untilAttributed: () => untilAttributed(node, file) }
-}
+/** A Collector that writes what others send to it. */
+export class Gateway {
+  readonly #node: KubernetesNode
+  readonly #file: string
+  /** Requests before are of another sender. */
+  #first = 0
 
-async function untilAttributed(node: KubernetesNode, file: string) {
-  const deadline = Date.now() + PATIENCE_SECONDS * 1000
-  for (;;) {
-    const { items } = await node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
-    const resources = existsSync(file) ? resourcesOf(file) : []
-    const containers = runningContainers(items)
-    const pods = items.filter((pod) => containers.some((one) => one.pod === pod))
-    const problems = [
-      ...containers.flatMap(({ id, name, image, pod }) =>
-        missing(
-          `${pod.metadata.name}/${name}`,
-          resources.find((one) => one['container.id'] === id),
-          { ...ofPod(pod), 'k8s.container.name': name, 'container.image.name': repository(image) },
+  private constructor(node: KubernetesNode, file: string) {
+    this.#node = node
+    this.#file = file
+  }
+
+  /** Puts the Collector's image on the node, by the names that the builds have for it, and starts the gateway there. */
+  static async start(
+    scope: Scope,
+    node: KubernetesNode,
+    builds: readonly Build[],
+    print: (line: string) => void,
+  ): Promise<Gateway> {
+    const program = await buildCollector(scope, print)
+    for (const image of collectorImages(builds)) {
+      await node.importImages(await collectorImage(scope, program, image, node.pki('ca.crt')))
+    }
+    const file = join(node.state, 'gateway.jsonl')
+    const configuration = join(node.state, 'gateway.yaml')
+    const tls = { cert_file: node.pki('gateway.crt'), key_file: node.pki('gateway.key') }
+    writeFileSync(
+      configuration,
+      stringify({
+        receivers: { otlp: { protocols: { grpc: { endpoint: `${NODE_IP}:${PORT}`, tls } } } },
+        exporters: { file: { path: file, flush_interval: '500ms' } },
+        service: {
+          telemetry: { metrics: { level: 'none' } },
+          pipelines: { metrics: { receivers: ['otlp'], exporters: ['file'] } },
+        },
+      }),
+    )
+    node.startProgram('gateway', program, ['--config', configuration])
+    return new Gateway(node, file)
+  }
+
+  /** Leaves out what has come so far. */
+  forget(): void {
+    this.#first = writtenRequests(this.#file).length
+  }
+
+  /** Waits until each container and pod that runs has its Resource; gives how many there are of both. */
+  async untilAttributed(): Promise<{ containers: number; pods: number }> {
+    const deadline = Date.now() + PATIENCE_SECONDS * 1000
+    for (;;) {
+      const { items } = await this.#node.get<{ items: ApiPod[] }>('pods', '--all-namespaces')
+      const resources = resourcesOf(writtenRequests(this.#file).slice(this.#first).slice(-20))
+      const containers = runningContainers(items)
+      const pods = items.filter((pod) => containers.some((one) => one.pod === pod))
+      const problems = [
+        ...containers.flatMap(({ id, name, image, pod }) =>
+          missing(
+            `${pod.metadata.name}/${name}`,
+            resources.find((one) => one['container.id'] === id),
+            {
+              ...ofPod(pod),
+              'k8s.container.name': name,
+              'container.image.name': repository(image),
+            },
+          ),
         ),
-      ),
-      ...pods.flatMap((pod) => wrongPod(pod, resources)),
-    ]
-    if (problems.length === 0) return { containers: containers.length, pods: pods.length }
-    require(Date.now() < deadline, problems.join('; '))
-    await delay(1000)
+        ...pods.flatMap((pod) => wrongPod(pod, resources)),
+      ]
+      if (problems.length === 0) return { containers: containers.length, pods: pods.length }
+      require(Date.now() < deadline, problems.join('; '))
+      await delay(1000)
+    }
   }
 }
 
+/** The names of the Collector's image in the builds, as containerd writes them out. */
+function collectorImages(builds: readonly Build[]): Set<string> {
+  const objects = builds.flatMap(({ yaml }) =>
+    parseAllDocuments(yaml).map((document) => document.toJS() as KubeObject),
+  )
+  const containers = podsOf(objects).flatMap(({ spec }) => spec.containers)
+  const images = containers.map(({ image }) => image).filter((image) => COLLECTOR_IMAGE.test(image))
+  return new Set(images.map((image) => `docker.io/${image}`))
+}
+
 /** What the Collector says last of each Resource, by its identity. */
-function resourcesOf(file: string): Attributes[] {
+function resourcesOf(requests: readonly ReceivedRequest[]): Attributes[] {
   const seen = new Map<string, Attributes>()
-  for (const { resourceMetrics } of writtenRequests(file).slice(-20)) {
+  for (const { resourceMetrics } of requests) {
     for (const { resource } of resourceMetrics) {
       const attributes = attributesOf(resource)
       seen.set(String(attributes['service.instance.id']), attributes)
