@@ -9,6 +9,7 @@ import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { Cleanup } from './cleanup.ts'
 import { openCollection } from './collection.ts'
+import { MemoryReducer } from './memory-reducer.ts'
 import { apiSources } from './page.ts'
 import { createResource } from './resource.ts'
 import { createRoutes, readProtection } from './server.ts'
@@ -74,8 +75,17 @@ async function start(
   const protection = hasServer ? readProtection(config.web, logger) : undefined
   let otlp: OtlpReader | undefined
   let isStopping = false
+  const reducer = new MemoryReducer()
+  cleanup.add(() => reducer.close())
   const collection = openCollection(
-    { config, version, logger, procfs, exports: () => otlp?.counts },
+    {
+      config,
+      version,
+      logger,
+      procfs,
+      exports: () => otlp?.counts,
+      onCollected: () => reducer.postpone(),
+    },
     cleanup,
   )
   const prometheus = new PrometheusReader({

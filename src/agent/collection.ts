@@ -28,6 +28,8 @@ export interface CollectionOptions {
   readonly procfs?: Procfs | undefined
   /** Outcomes of pushes, for the agent's own metrics. */
   readonly exports?: AgentSources['exports']
+  /** Called after each collection. */
+  readonly onCollected?: () => void
 }
 
 /** The collectors behind their sampler, and what readers and routes need of them. */
@@ -69,6 +71,7 @@ export function openCollection(
     logger,
     procfs = configuredProcfs(config, logger),
     exports = () => undefined,
+    onCollected,
   }: CollectionOptions,
   cleanup: Cleanup,
 ): Collection {
@@ -107,7 +110,10 @@ export function openCollection(
   cleanup.add(close)
   const sampler = new Sampler({
     meters,
-    onSnapshot: (snapshot) => recording.take(snapshot),
+    onSnapshot: (snapshot) => {
+      recording.take(snapshot)
+      onCollected?.()
+    },
     maxAge: config.collection.max_age,
     onStart: () => loopDelay.watch(),
     onRun: (run) => {

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import test from 'ava'
+import { MemoryReducer } from '../../src/agent/memory-reducer.ts'
+import { until } from '../support/program.ts'
+
+/** Longer than the process has to be idle. */
+const IDLE_MILLISECONDS = 700
+
+test('garbage is collected while nothing else is done', async (t) => {
+  const garbage = new WeakRef({ text: 'x'.repeat(1000) })
+  const reducer = new MemoryReducer()
+  t.teardown(() => reducer.close())
+  await until(() => garbage.deref() === undefined)
+  t.pass()
+})
+
+test('garbage is collected again only after twenty times the CPU time that it took', async (t) => {
+  let cpu = 0
+  let collections = 0
+  const collectGarbage = () => {
+    collections++
+    cpu += 0.1
+  }
+  const reducer = new MemoryReducer({ collectGarbage, cpuTime: () => cpu })
+  t.teardown(() => reducer.close())
+  await until(() => collections === 1)
+  cpu += 1.9
+  reducer.postpone()
+  await delay(IDLE_MILLISECONDS)
+  t.is(collections, 1)
+  cpu += 0.2
+  reducer.postpone()
+  await until(() => collections === 2)
+  t.is(collections, 2)
+})
+
+test('a reducer that is closed collects nothing', async (t) => {
+  let collections = 0
+  const reducer = new MemoryReducer({ collectGarbage: () => collections++, cpuTime: () => 0 })
+  reducer.close()
+  reducer.postpone()
+  await delay(IDLE_MILLISECONDS)
+  t.is(collections, 0)
+})
