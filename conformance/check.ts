@@ -6,6 +6,9 @@ export const EXIT_FAILED = 1
 /** Exit code of a check whose peer can't be had. */
 export const EXIT_NO_PEER = 3
 
+/** Variable with the directory of one run of checks, for what several of them would make alike. */
+export const SHARED_DIRECTORY = 'CONFORMANCE_SHARED_DIRECTORY'
+
 export interface Check {
   /** One line: what is compared with what. */
   readonly title: string

@@ -7,9 +7,11 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { EXIT_FAILED, EXIT_NO_PEER } from './check.ts'
+import { EXIT_FAILED, EXIT_NO_PEER, SHARED_DIRECTORY } from './check.ts'
 
 const RUN_CHECK = fileURLToPath(new URL('run-check.ts', import.meta.url))
 /** CHECK_MINUTES: the longest that a check may take. Without it each takes its time, as those that run for an hour on purpose. */
@@ -28,7 +30,9 @@ async function main(wanted: readonly string[]): Promise<number> {
     return EXIT_FAILED
   }
   const codes: number[] = []
-  for (const name of wanted.length > 0 ? wanted : names) codes.push(await runCheck(name))
+  const shared = mkdtempSync(join(tmpdir(), 'conformance-'))
+  process.on('exit', () => rmSync(shared, { recursive: true, force: true }))
+  for (const name of wanted.length > 0 ? wanted : names) codes.push(await runCheck(name, shared))
   const passed = codes.filter((code) => code === 0).length
   const skipped = codes.filter((code) => code === EXIT_NO_PEER).length
   const failed = codes.length - passed - skipped
@@ -44,9 +48,10 @@ function availableChecks(): string[] {
 }
 
 /** @returns the code that the check's process exits with; that of a failure when a signal has ended it. */
-async function runCheck(name: string): Promise<number> {
+async function runCheck(name: string, shared: string): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, RUN_CHECK, name], {
     stdio: 'inherit',
+    env: { ...process.env, [SHARED_DIRECTORY]: shared },
   })
   // The check ends what it has started, and no other one begins.
   const pass = (signal: NodeJS.Signals) => {

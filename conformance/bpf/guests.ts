@@ -1,9 +1,10 @@
 /** The same comparison in a guest with Debian's kernel 6.1, the oldest that the programs are tried on. */
 import { parseSamples } from '../../test/support/exposition.ts'
-import { type CheckContext, require } from '../check.ts'
+import { require } from '../check.ts'
 import { boot, needEmulator, sections } from '../guest/guest.ts'
 import { makeArm64Image, makeImage } from '../guest/image.ts'
 import { type Architecture, kernelOf, unpackedGuest } from '../guest/kernel.ts'
+import type { Scope } from '../support/children.ts'
 
 const READINGS = 300
 /** What runs in the guest besides the build. */
@@ -43,16 +44,18 @@ interface Result {
   readonly outside: readonly string[]
 }
 
+export interface Guest {
+  readonly architecture: Architecture
+  readonly kernel: string
+  readonly image: string
+}
+
 /**
- * Boots a guest, in which records are compared with procfs and the agent reads processes by them.
+ * Makes what a guest boots from. One after the other: packages are installed.
  *
- * @returns what held, as a sentence.
- * @throws MissingPeer without an emulator, or Debian's packages; Error when something does not hold.
+ * @throws MissingPeer without an emulator, or Debian's packages.
  */
-export async function compareInGuest(
-  { scope }: CheckContext,
-  architecture: Architecture,
-): Promise<string> {
+export async function makeGuest(scope: Scope, architecture: Architecture): Promise<Guest> {
   await needEmulator(architecture)
   const isArm = architecture === 'arm64'
   const unpacked = await unpackedGuest(architecture, isArm ? ARM64_PACKAGES : [])
@@ -60,7 +63,17 @@ export async function compareInGuest(
   const image = isArm
     ? await makeArm64Image(directory, unpacked, SCRIPT, FILES)
     : await makeImage(directory, SCRIPT, FILES)
-  const guest = { kernel: kernelOf(unpacked), image }
+  return { architecture, kernel: kernelOf(unpacked), image }
+}
+
+/**
+ * Boots a guest, in which records are compared with procfs and the agent reads processes by them.
+ *
+ * @returns what held, as a sentence.
+ * @throws Error when something does not hold.
+ */
+export async function compareInGuest(scope: Scope, guest: Guest): Promise<string> {
+  const { architecture } = guest
   const parts = sections(await boot(scope, architecture, guest, ''))
   const kernel = parts.get('kernel')?.trim()
   const compared = parts.get('comparison') ?? ''

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseAllDocuments, stringify } from 'yaml'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { makeImages } from '../containerd/image.ts'
-import { buildImage } from '../deploy/image.ts'
+import { imageArchive } from '../deploy/image.ts'
 import { agentsOf, type Build, buildAll, objectsOf } from '../deploy/manifests.ts'
 import { Agent } from '../kubernetes/agents.ts'
 import { AppliedBuild, type Probed } from '../kubernetes/builds.ts'
@@ -47,7 +47,7 @@ export const check: Check = {
     const containerd = await buildPrograms(scope, 'containerd', print)
     const builds = await wantedBuilds(scope, print)
     const [{ image }] = agentsOf(await objectsOf('base'))
-    const { archive } = await buildImage(scope, fullName(image))
+    const archive = await imageArchive(scope, fullName(image))
     const archives = [await makeImages(scope.directory()), archive]
 
     // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
@@ -59,12 +59,17 @@ export const check: Check = {
       if (!parts.has(part)) print(`skipped: ${part}, for PARTS leaves it out`)
     const done: string[] = []
     if (parts.has('builds')) {
-      const own = await checkOn(context, { cluster, images: archives }, builds)
-      done.push(`${builds.length} builds with ${own}`)
-      if (withMounts.length > 0) {
-        const newer = await checkOn(context, { cluster, containerd, images: archives }, withMounts)
-        done.push(`${withMounts.length} with ${newer}`)
+      await using nodes = new Scope()
+      // Packages are installed for the first one; what takes time then is that both wait for the same things.
+      const ready: ReadyNode[] = []
+      for (const [options, wanted] of [
+        [{ cluster, images: archives }, builds],
+        [{ cluster, containerd, images: archives }, withMounts],
+      ] as const) {
+        if (wanted.length > 0) ready.push(await startNode(nodes, options, wanted, print))
       }
+      await allOf(ready.map((one) => checkBuilds(one, print)))
+      for (const one of ready) done.push(`${one.builds.length} builds with ${one.runtime}`)
     }
     if (parts.has('day')) {
       done.push(await checkDay(context, { cluster, images: archives }, fullName(image)))
@@ -88,13 +93,21 @@ function fullName(image: string): string {
   return image.includes('/') ? `docker.io/${image}` : `docker.io/library/${image}`
 }
 
-/** Applies each build on a node of its own; gives the runtime's name and version. */
-async function checkOn(
-  { print }: CheckContext,
+/** A node with workloads, and what is to be applied there. */
+interface ReadyNode {
+  readonly node: KubernetesNode
+  /** Name and version. */
+  readonly runtime: string
+  readonly builds: readonly Build[]
+  readonly gateway: Gateway | undefined
+}
+
+async function startNode(
+  scope: Scope,
   options: NodeOptions,
   builds: readonly Build[],
-): Promise<string> {
-  await using scope = new Scope()
+  print: (line: string) => void,
+): Promise<ReadyNode> {
   const began = Date.now()
   const node = await KubernetesNode.start(scope, options)
   const runtime = await node.runtime()
@@ -105,21 +118,31 @@ async function checkOn(
   await node.kubectl('apply', '-f', WORKLOADS)
   const isSent = builds.some(({ yaml }) => isSending(yaml))
   const gateway = isSent ? await Gateway.start(scope, node, builds, print) : undefined
-  for (const build of builds) {
+  return { node, runtime, builds, gateway }
+}
+
+/** Applies each build, one after the other. */
+async function checkBuilds(ready: ReadyNode, print: (line: string) => void): Promise<void> {
+  for (const build of ready.builds) {
+    const what = `${ready.runtime}, ${build.name}`
     try {
-      print(`${build.name}: ${await checkBuild(node, runtime, build, gateway)}`)
+      print(`${what}: ${await checkBuild(ready, build)}`)
     } catch (error) {
-      throw new Error(`${runtime}, ${build.name}: ${(error as Error).message}`, { cause: error })
+      throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
     }
   }
-  return runtime
+}
+
+/** Waits for all, also when one fails, so that none of them looks at a node that has been ended. */
+async function allOf(running: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(running)) {
+    if (result.status === 'rejected') throw result.reason
+  }
 }
 
 async function checkBuild(
-  node: KubernetesNode,
-  runtime: string,
+  { node, runtime, gateway }: ReadyNode,
   { name, yaml }: Build,
-  gateway: Gateway | undefined,
 ): Promise<string> {
   const text = sendingToNode(yaml)
   const hasCollector = name === SIDECAR || name.startsWith(BY_OTEL)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
-import { buildImage } from '../deploy/image.ts'
+import { imageArchive } from '../deploy/image.ts'
 import { agentsOf, objectsOf } from '../deploy/manifests.ts'
 import { BY_RIGHTS, metricsSeen, NAMES } from '../deploy/rights-probe.ts'
 import { compareWithFiles, filesOf, valueFor } from '../guest/file-comparison.ts'
@@ -38,8 +38,7 @@ export const check: Check = {
     const unpacked = await unpackedGuest('amd64', [])
     const objects = await objectsOf('base')
     const containerd = await Containerd.start(scope)
-    const { archive } = await buildImage(scope, agentsOf(objects)[0].image)
-    await containerd.importImages(archive)
+    await containerd.importImages(await imageArchive(scope, agentsOf(objects)[0].image))
     await containerd.stop()
     const disk = await makeNodeDisk(scope, { debian, containerd: containerd.root, objects })
     const modules = MODULES.map(

@@ -11,7 +11,7 @@ import { Containerd } from '../containerd/containerd.ts'
 import type { RunningContainer, RunningPod } from '../containerd/runtime.ts'
 import { AGENT, NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { collectorImage } from '../deploy/collector-image.ts'
-import { buildImage } from '../deploy/image.ts'
+import { imageArchive } from '../deploy/image.ts'
 import { containerConfig } from '../deploy/kubelet.ts'
 import { agentsOf, type Container, objectsOf, podsOf, withVariables } from '../deploy/manifests.ts'
 import { freePort, untilReady } from '../support/http.ts'
@@ -42,7 +42,7 @@ export const check: Check = {
       .flatMap(({ spec }) => spec.containers)
       .find((container) => container.name === 'otel-collector')
     require(collector !== undefined, 'the overlay has no Collector')
-    await containerd.importImages((await buildImage(scope, image)).archive)
+    await containerd.importImages(await imageArchive(scope, image))
 
     const started: Started[] = []
     for (const [name, cgroupParent] of [

@@ -2,6 +2,7 @@
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   statSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SHARED_DIRECTORY } from '../check.ts'
 import { run, type Scope } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
 
@@ -76,6 +78,8 @@ export async function buildImage(scope: Scope, name: string): Promise<BuiltImage
     return archive
   }
   const archive = await push(name, 'image.tar')
+  const kept = keptArchive(name)
+  if (kept !== undefined) copyFileSync(archive, kept)
   return {
     archive,
     buildTarget: async (target, tag) => {
@@ -86,6 +90,25 @@ export async function buildImage(scope: Scope, name: string): Promise<BuiltImage
       return push(tag, `${target}.tar`)
     },
   }
+}
+
+/**
+ * Gives the path of the image's archive: built, unless another check of this run has done so.
+ *
+ * @param name the tag that it gets.
+ * @throws MissingPeer
+ */
+export async function imageArchive(scope: Scope, name: string): Promise<string> {
+  const kept = keptArchive(name)
+  if (kept === undefined || !existsSync(kept)) return (await buildImage(scope, name)).archive
+  return kept
+}
+
+/** Where checks that follow find the archive; undefined when a check runs by itself. */
+function keptArchive(name: string): string | undefined {
+  const directory = process.env[SHARED_DIRECTORY]
+  const short = name.replace(/^docker\.io\/library\//, '')
+  return directory && join(directory, `${encodeURIComponent(short)}.tar`)
 }
 
 /** What a stage of the Dockerfile adds to the image that it starts from. */
