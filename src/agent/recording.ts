@@ -12,8 +12,10 @@ import type { UsageSource } from '../recorder/usage.ts'
 import type { Sampler, Snapshot } from '../telemetry/sampler.ts'
 import type { Observation } from '../web/api/live.ts'
 
-/** Milliseconds between collections where a recorder needs them and nothing says how often. */
-const RECORDED_INTERVAL = 10_000
+/** Milliseconds between collections where a recorder needs them and nothing says how often: as often as most people scrape. */
+const RECORDED_INTERVAL = 15_000
+/** Milliseconds between two looks at whether scrapes and pushes have collected meanwhile. */
+const RECORDED_LOOK = 1000
 
 /** Milliseconds between collections while the page is open: bounds of an interval that depends on their cost. */
 const MIN_LOOK = 1500
@@ -24,8 +26,20 @@ const VIEW_PATIENCE = 60_000
 const VIEW_BYTES = 64 * 1024 ** 2
 
 /** Milliseconds between the agent's own collections; 0 for none. */
-export function collectionInterval({ collection, recorder }: Config): number {
+function collectionInterval({ collection, recorder }: Config): number {
   return collection.interval === 0 && recorder.enabled ? RECORDED_INTERVAL : collection.interval
+}
+
+/**
+ * When the agent collects by itself; undefined for never. For the recorder it does so only where no scrape and no push has:
+ * each of these is recorded, too.
+ *
+ * @returns milliseconds between two looks, and the age of the last collection from which on there is a new one.
+ */
+export function ownCollections(config: Config): { every: number; maxAge: number } | undefined {
+  const { interval } = config.collection
+  if (interval > 0) return { every: interval, maxAge: interval / 2 }
+  return config.recorder.enabled ? { every: RECORDED_LOOK, maxAge: RECORDED_INTERVAL } : undefined
 }
 
 /** The recorder with its schedule, and the short-lived one of a page where no recorder is enabled. */

@@ -10,6 +10,8 @@ import type { FileContent } from './file-reader.ts'
 export class KeptFile {
   readonly path: string
   descriptor = -1
+  /** Whether it was read since `closeUnused` was called last. */
+  isUsed = false
 
   constructor(path: string) {
     this.path = path
@@ -23,7 +25,7 @@ export class KeptFiles implements FileContent {
   bytes: Buffer = Buffer.allocUnsafe(INITIAL_SIZE)
   length = 0
   readonly #limit: number
-  #open = 0
+  readonly #open = new Set<KeptFile>()
 
   /** @param limit how many files are kept open at most; others are opened for each reading. */
   constructor(limit: number) {
@@ -38,7 +40,7 @@ export class KeptFiles implements FileContent {
   read(file: KeptFile): void {
     if (file.descriptor < 0) {
       file.descriptor = openSync(file.path, 'r')
-      this.#open++
+      this.#open.add(file)
     }
     try {
       while (!this.#fits(file.descriptor)) {
@@ -48,7 +50,16 @@ export class KeptFiles implements FileContent {
       this.close(file)
       throw error
     }
-    if (this.#open > this.#limit) this.close(file)
+    file.isUsed = true
+    if (this.#open.size > this.#limit) this.close(file)
+  }
+
+  /** Closes the files that were not read since the last call: others have their place. */
+  closeUnused(): void {
+    for (const file of this.#open) {
+      if (file.isUsed) file.isUsed = false
+      else this.close(file)
+    }
   }
 
   #fits(descriptor: number): boolean {
@@ -61,6 +72,6 @@ export class KeptFiles implements FileContent {
     if (file.descriptor < 0) return
     closeSync(file.descriptor)
     file.descriptor = -1
-    this.#open--
+    this.#open.delete(file)
   }
 }

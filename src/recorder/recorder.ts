@@ -165,9 +165,7 @@ export class Recorder {
     for (const { kind, entity, values } of sampled) {
       const recorded = kind === 'node' ? this.#node : this.#find(kind, entity, at)
       if (recorded === undefined) continue
-      for (let place = 0; place < values.length; place++) {
-        if (!Number.isNaN(values[place])) this.#add(recorded, place, values[place])
-      }
+      this.#addSample(recorded, values)
     }
     this.#finish(at, false, new Set(CGROUP_KINDS))
   }
@@ -234,6 +232,21 @@ export class Recorder {
     this.#entities.set(key, entity)
     this.#byId.set(entity.id, entity)
     return entity
+  }
+
+  /** From array to array: a number that is handed on to a function by itself takes memory each time. */
+  #addSample(entity: RecordedEntity, values: Float64Array): void {
+    const { sums } = entity
+    let { seen } = entity
+    for (let place = 0; place < values.length; place++) {
+      const value = values[place]
+      if (Number.isNaN(value)) continue
+      const bit = 1 << place
+      sums[place] = (seen & bit) === 0 ? value : sums[place] + value
+      seen |= bit
+    }
+    if (entity.seen === 0 && seen !== 0) this.#touched.push(entity)
+    entity.seen = seen
   }
 
   #add(entity: RecordedEntity, place: number, value: number): void {

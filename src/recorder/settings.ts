@@ -9,7 +9,7 @@ const recorder = {
     default: false,
   }),
   interval: setting({
-    doc: 'Resolution of what is recorded of cgroups and the node. Process groups that are read from procfs have the resolution of collection.interval, or 10s where that is off.',
+    doc: 'Resolution of what is recorded of cgroups and the node. Process groups have that of collections: scrapes, pushes and collection.interval; where none of these collects for 15s, the recorder does.',
     format: duration(SECOND / 4, 60 * SECOND),
     default: SECOND,
   }),

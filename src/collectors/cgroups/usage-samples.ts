@@ -32,8 +32,14 @@ export interface UsageParts {
   readonly boot: HrTime
 }
 
-/** Samples between two walks of the tree where the number of cgroups stays the same, and between two readings of the memory of an idle cgroup. */
-const PATIENCE = 5
+/** Samples between two walks of the tree where the number of cgroups stays the same. */
+const WALK_AFTER = 5
+/** The same where memory is read: its file shows that an idle cgroup is still there. */
+const WALK_WITH_MEMORY_AFTER = 15
+/** Samples between two readings of the memory of an idle cgroup. */
+const IDLE_AFTER = 5
+/** Samples after which files are closed that were not read meanwhile. */
+const CLOSE_AFTER = 60
 /** Samples after which a missing file is tried again. */
 const RETRY_AFTER = 60
 /** Seconds of CPU time; containers that use less between two looks are not looked at. */
@@ -101,6 +107,7 @@ export class UsageSamples implements UsageSource {
   }[]
   readonly #countFile: KeptFile | undefined
   readonly #cpu = new Float64Array(1)
+  readonly #walkAfter: number
   #nodes = new Map<string, Node>()
   /** Those above before those below; all below one are in one piece. */
   #list: readonly Node[] = []
@@ -116,6 +123,8 @@ export class UsageSamples implements UsageSource {
   constructor(parts: UsageParts) {
     this.#parts = parts
     this.#reader = new KeptFiles(parts.openFiles)
+    const hasMemory = parts.files.some(({ isCounter }) => !isCounter)
+    this.#walkAfter = hasMemory ? WALK_WITH_MEMORY_AFTER : WALK_AFTER
     this.#countFile = parts.count === undefined ? undefined : new KeptFile(parts.count)
     const values = new Float64Array(SAMPLED_FIGURES.length).fill(Number.NaN)
     this.#node = { kind: 'node', entity: new Entity({}, parts.boot), values }
@@ -148,6 +157,7 @@ export class UsageSamples implements UsageSource {
       this.#read(node, node.above?.moved ?? moved, files)
     }
     this.#look++
+    if (this.#number % CLOSE_AFTER === 0) this.#reader.closeUnused()
     return this.#hasGone
       ? [this.#node, ...this.#list.filter(isThere).flatMap(({ sample }) => sample ?? [])]
       : this.#samples
@@ -201,7 +211,7 @@ export class UsageSamples implements UsageSource {
       // Then the tree is walked each time.
     }
     const isSame = this.#descendants === before && !this.#hasGone
-    return !isSame || this.#number - this.#walked >= PATIENCE
+    return !isSame || this.#number - this.#walked >= this.#walkAfter
   }
 
   /** Reads the node's pressure; returns the bits of the files whose counters may have moved. */
@@ -237,7 +247,7 @@ export class UsageSamples implements UsageSource {
         // What a cgroup has in memory grows only while it runs; the kernel takes some back now and then.
         if (node.sample === undefined) continue
         const hasRun = files[0].place !== CPU || (node.moved & 1) !== 0
-        const isIdle = !hasRun && this.#number - node.refreshed < PATIENCE
+        const isIdle = !hasRun && this.#number - node.refreshed < IDLE_AFTER
         if ((node.known & bit) !== 0 && isIdle) continue
         node.refreshed = this.#number
       }

@@ -24,6 +24,17 @@ interface Directory extends CgroupNode {
   children: Map<string, Directory>
 }
 
+/** A directory whose children are being visited. */
+interface Level {
+  readonly directory: Directory
+  readonly links: number
+  rest: Iterator<Directory>
+  /** Names that were visited before the directory was listed again; undefined before that. */
+  except: ReadonlySet<string> | undefined
+  /** Whether a child was removed. */
+  hasGone: boolean
+}
+
 /** How many levels below the root, and how many cgroups, a walk visits. */
 export interface TreeLimits {
   readonly depth: number
@@ -54,7 +65,7 @@ export class CgroupTree {
     this.omitted = 0
     const stats = statSync(this.#root)
     if (this.#top?.inode !== stats.ino) this.#top = newDirectory('', stats.ino, stats)
-    yield* this.#visit(this.#top, stats.nlink, 0)
+    yield* this.#visitAll(this.#top, stats.nlink)
   }
 
   /** Whether the cgroup that a walk found is there still, and no other one in its place. */
@@ -66,51 +77,69 @@ export class CgroupTree {
     }
   }
 
-  *#visit(directory: Directory, links: number, depth: number): Generator<CgroupNode> {
-    this.#count++
-    yield directory
-    if (directory.links !== links) this.#list(directory, links)
-    if (depth === this.#limits.depth) {
-      this.omitted += directory.children.size
-      return
-    }
-    let hasGone = yield* this.#visitChildren(directory, depth)
-    // A removed child may have been replaced by another one, which leaves the number of links the same.
-    if (hasGone) {
-      const known = new Set(directory.children.keys())
-      this.#list(directory, links)
-      hasGone = yield* this.#visitChildren(directory, depth, known)
-      if (hasGone) directory.links = -1
+  /** Depth first, with a stack: nested generators would hand on each cgroup once for each level above it. */
+  *#visitAll(top: Directory, links: number): Generator<CgroupNode> {
+    const above: Level[] = []
+    this.#enter(top, links, above)
+    yield top
+    for (let level = above.at(-1); level !== undefined; level = above.at(-1)) {
+      const { value: known, done } = level.rest.next()
+      if (done) {
+        if (!this.#listAgain(level)) above.pop()
+        continue
+      }
+      if (level.except?.has(nameOf(known))) continue
+      const child = this.#visitChild(known, level, above)
+      if (child !== undefined) yield child
     }
   }
 
-  /** Whether a child was removed. */
-  *#visitChildren(
-    directory: Directory,
-    depth: number,
-    except?: ReadonlySet<string>,
-  ): Generator<CgroupNode, boolean> {
-    let hasGone = false
-    for (const [name, known] of directory.children) {
-      if (except?.has(name)) continue
-      if (this.#count >= this.#limits.count) {
-        this.omitted++
-        continue
-      }
-      const stats = this.#stat(known, except !== undefined)
-      if (stats === undefined) {
-        directory.children.delete(name)
-        hasGone = true
-        continue
-      }
-      let child = known
-      if (child.inode !== stats.ino) {
-        child = newDirectory(known.path, stats.ino, stats)
-        directory.children.set(name, child)
-      }
-      yield* this.#visit(child, stats.nlink, depth + 1)
+  /** Undefined for a child that was removed or is beyond the limit. */
+  #visitChild(known: Directory, level: Level, above: Level[]): Directory | undefined {
+    if (this.#count >= this.#limits.count) {
+      this.omitted++
+      return undefined
     }
-    return hasGone
+    const { directory, except } = level
+    const stats = this.#stat(known, except !== undefined)
+    if (stats === undefined) {
+      directory.children.delete(nameOf(known))
+      level.hasGone = true
+      return undefined
+    }
+    let child = known
+    if (child.inode !== stats.ino) {
+      child = newDirectory(known.path, stats.ino, stats)
+      directory.children.set(nameOf(child), child)
+    }
+    this.#enter(child, stats.nlink, above)
+    return child
+  }
+
+  #enter(directory: Directory, links: number, above: Level[]): void {
+    this.#count++
+    if (directory.links !== links) this.#list(directory, links)
+    const { children } = directory
+    if (above.length === this.#limits.depth) this.omitted += children.size
+    else if (children.size > 0) {
+      above.push({ directory, links, rest: children.values(), except: undefined, hasGone: false })
+    }
+  }
+
+  /** Lists a directory again after a child was removed; false where that isn't needed, or was done before. */
+  #listAgain(level: Level): boolean {
+    if (!level.hasGone) return false
+    const { directory, links, except } = level
+    if (except !== undefined) {
+      directory.links = -1
+      return false
+    }
+    // A removed child may have been replaced by another one, which leaves the number of links the same.
+    level.except = new Set(directory.children.keys())
+    level.hasGone = false
+    this.#list(directory, links)
+    level.rest = directory.children.values()
+    return true
   }
 
   /**
@@ -143,6 +172,10 @@ export class CgroupTree {
     }
     directory.children = children
   }
+}
+
+function nameOf({ path }: Directory): string {
+  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 /** @param times undefined before its first stat. */
