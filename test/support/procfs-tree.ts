@@ -12,6 +12,8 @@ export interface Task {
   majflt?: number | bigint
   cminflt?: number
   cmajflt?: number
+  /** `PF_*` of include/linux/sched.h. */
+  flags?: number
   utime?: number
   stime?: number
   cutime?: number
@@ -31,6 +33,8 @@ export interface Task {
   wchan?: string
   /** Times that it came onto a CPU; without it there is no `schedstat`. */
   runs?: number
+  /** Nanoseconds that it waited for a CPU. */
+  runDelay?: number
 }
 
 export interface Process extends Task {
@@ -136,7 +140,7 @@ export class ProcfsTree {
       0,
       0,
       -1,
-      0,
+      task.flags ?? 0,
       task.minflt ?? 0,
       task.cminflt ?? 0,
       task.majflt ?? 0,
@@ -193,7 +197,11 @@ export class ProcfsTree {
     this.#write(directory, 'cmdline', Buffer.concat(words.map((part) => Buffer.from(part))))
     this.#write(directory, 'wchan', task.wchan ?? '0')
     if (task.runs !== undefined)
-      this.#write(directory, 'schedstat', `${task.runs * 1000} 0 ${task.runs}\n`)
+      this.#write(
+        directory,
+        'schedstat',
+        `${task.runs * 1000} ${task.runDelay ?? 0} ${task.runs}\n`,
+      )
   }
 
   #write(directory: string, name: string, content: string | Buffer): void {

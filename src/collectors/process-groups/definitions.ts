@@ -38,6 +38,13 @@ export const GROUP_METRICS = metricTable({
     },
     cpuUser: cpuTime('user'),
     cpuSystem: cpuTime('system'),
+    runDelay: {
+      description: 'Time that threads were ready to run and waited for a CPU',
+      kind: 'counter',
+      valueType: 'double',
+      otel: { name: 'procgroup.cpu.run_delay', unit: 's' },
+      role: recorded('runDelay'),
+    },
     diskRead: diskIo('read', `${CLASSIC}read_bytes_total`),
     diskWrite: diskIo('write', `${CLASSIC}write_bytes_total`),
     majorFaults: faults('major'),

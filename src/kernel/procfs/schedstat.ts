@@ -7,13 +7,15 @@ import type { U64 } from '../u64.ts'
 export interface Schedstat {
   /** Nanoseconds on a CPU. */
   runtime: U64
+  /** Nanoseconds in which it was ready to run and waited for a CPU. */
+  runDelay: U64
   /** Times that it came onto a CPU. Like the rest 0 where the kernel doesn't keep them. */
   runs: U64
 }
 
 /** A record to be filled; every counter is 0. */
 export function emptySchedstat(): Schedstat {
-  return { runtime: 0, runs: 0 }
+  return { runtime: 0, runDelay: 0, runs: 0 }
 }
 
 /**
@@ -24,6 +26,6 @@ export function emptySchedstat(): Schedstat {
 export function parseSchedstat(reader: FileContent, scanner: ByteScanner, into: Schedstat): void {
   scanner.reset(reader)
   into.runtime = scanner.u64()
-  scanner.skipFields(1)
+  into.runDelay = scanner.u64()
   into.runs = scanner.u64()
 }

@@ -57,7 +57,7 @@ export class Accounting {
   ): Promise<void> | undefined {
     const { reader } = pass
     const isNew = process.account === undefined
-    process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader.hasIo)
+    process.account ??= openAccount(fromBirth ? noUsage() : reader.usage, reader)
     group.addHoldings(reader)
     if (process.isReported) {
       group.addThread(reader.stat.state, reader.wchan)
@@ -71,7 +71,7 @@ export class Accounting {
     }
     group.addThread(reader.stat.state, reader.wchan)
     const named = threads ? group.addNamedThread(reader.comm, pass.since) : undefined
-    credit(process.account, reader.usage, reader.hasIo, group.total, named)
+    credit(process.account, reader.usage, reader, group.total, named)
     return undefined
   }
 
@@ -87,11 +87,12 @@ export class Accounting {
     const { reader } = pass
     // The reader will be overwritten by the threads, one after the other.
     const usage = { ...reader.usage }
-    const { hasIo } = reader
-    // The kernel counts the switches of live threads only; a sum of what each thread added doesn't fall
+    const { hasIo, hasRunDelay } = reader
+    // The kernel counts the switches and delays of live threads only; a sum of what each thread added doesn't fall
     // when one of them ends.
     usage.voluntary = account.last.voluntary
     usage.nonvoluntary = account.last.nonvoluntary
+    usage.runDelay = account.last.runDelay
     const tids = this.#tids(process, reader)
     for (const tid of tids ?? []) {
       if (this.#slice.isOver()) await this.#slice.next()
@@ -101,7 +102,7 @@ export class Accounting {
       const idleCache = thread?.idleCache ?? new IdleTaskCache()
       if (!reader.readThread(process, tid, idleCache, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
-        const account = openAccount(isBaseline ? reader.usage : noUsage(), reader.hasIo)
+        const account = openAccount(isBaseline ? reader.usage : noUsage(), reader)
         thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, idleCache }
         threads.set(tid, thread)
       }
@@ -113,17 +114,16 @@ export class Accounting {
         usage.nonvoluntary,
         increase(last.nonvoluntary, reader.usage.nonvoluntary),
       )
-      credit(
-        thread.account,
-        reader.usage,
-        reader.hasIo,
-        group.addNamedThread(reader.comm, pass.since),
-      )
+      if (reader.hasRunDelay && thread.account.hasRunDelay) {
+        usage.runDelay = add(usage.runDelay, increase(last.runDelay, reader.usage.runDelay))
+      }
+      const named = group.addNamedThread(reader.comm, pass.since)
+      credit(thread.account, reader.usage, reader, named)
     }
     if (tids !== undefined) {
       for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
     }
-    credit(account, usage, hasIo, group.total)
+    credit(account, usage, { hasIo, hasRunDelay }, group.total)
   }
 
   /** Undefined when they can't be listed. */
@@ -143,7 +143,7 @@ function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownT
     start: process.start,
     comm: process.comm,
     pass: 0,
-    account: openAccount(account.last, account.hasIo),
+    account: openAccount(account.last, account),
     idleCache: new IdleTaskCache(),
   }
   return new Map([[process.pid, leader]])

@@ -18,7 +18,7 @@ import { PF_EXITING, type Stat, ZOMBIE } from '../../../kernel/procfs/stat.ts'
 import type { ExitSource } from '../track/exit-source.ts'
 import type { KnownProcess } from '../track/known-process.ts'
 import type { Group } from './group.ts'
-import { COUNTS, noUsage, openAccount, type Usage } from './usage.ts'
+import { ALL_KNOWN, COUNTS, noUsage, openAccount, type Usage } from './usage.ts'
 
 /** What `ExitedProcesses` needs. */
 export interface ExitedProcessesParts {
@@ -213,7 +213,7 @@ export class ExitedProcesses {
     const { group } = process
     if (group === undefined) return
     if (process.account === undefined && startedLater) {
-      process.account = openAccount(noUsage(), true)
+      process.account = openAccount(noUsage(), ALL_KNOWN)
     }
     if (process.account === undefined) return
     // It may be listed as a zombie for a while.

@@ -5,7 +5,7 @@ import type { Stat } from '../../../kernel/procfs/stat.ts'
 import { add, increase } from '../../../kernel/u64.ts'
 import { Entity } from '../../../telemetry/entity.ts'
 import type { Assignment } from '../classify/assignment.ts'
-import { noUsage, type Usage } from './usage.ts'
+import { type COUNTS, noUsage, type Usage } from './usage.ts'
 
 /** Resources that a process holds at the time of a reading. */
 export interface Holdings {
@@ -17,6 +17,7 @@ export interface Holdings {
   readonly openDescriptors: number
   readonly descriptorRatio: number
   readonly hasIo: boolean
+  readonly hasRunDelay: boolean
   readonly hasDescriptors: boolean
   readonly hasMemory: boolean
 }
@@ -68,6 +69,8 @@ export class Group {
   knowsMemory = false
   /** Whether the I/O of any member could ever be read. */
   knowsIo = false
+  /** The same of the time that members waited for a CPU. */
+  knowsRunDelay = false
 
   /** Members that have ended, and times that members came when all earlier ones were gone. */
   exits = 0
@@ -150,6 +153,7 @@ export class Group {
     // Without members the group keeps what was known of the last ones.
     const isFirst = this.processes === 1
     this.knowsIo ||= process.hasIo
+    this.knowsRunDelay ||= process.hasRunDelay
     this.knowsDescriptors = process.hasDescriptors || (!isFirst && this.knowsDescriptors)
     this.knowsMemory = process.hasMemory || (!isFirst && this.knowsMemory)
     if (process.hasDescriptors) {
@@ -177,7 +181,7 @@ export class Group {
   }
 
   /** Adds what processes had used at their end, but for CPU time. */
-  addExitedUsage(usage: Readonly<Record<Exclude<keyof Usage, 'utime' | 'stime'>, number>>): void {
+  addExitedUsage(usage: Readonly<Record<(typeof COUNTS)[number], number>>): void {
     const { total } = this
     total.minflt = add(total.minflt, usage.minflt)
     total.majflt = add(total.majflt, usage.majflt)
@@ -212,6 +216,7 @@ export class Group {
     this.worstDescriptorRatio = Math.max(this.worstDescriptorRatio, other.worstDescriptorRatio)
     this.oldestStart = Math.min(this.oldestStart, other.oldestStart)
     this.knowsIo ||= other.knowsIo
+    this.knowsRunDelay ||= other.knowsRunDelay
     this.knowsDescriptors ||= other.knowsDescriptors
     this.knowsMemory ||= other.knowsMemory
   }

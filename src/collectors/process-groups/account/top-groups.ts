@@ -7,7 +7,7 @@
 import type { HrTime } from '@opentelemetry/api'
 import { assignment, type Limit } from '../classify/assignment.ts'
 import { Group } from './group.ts'
-import { type Account, credit, noUsage, openAccount, type Usage } from './usage.ts'
+import { type Account, ALL_KNOWN, credit, noUsage, openAccount, type Usage } from './usage.ts'
 
 /** What a group was found to use and hold in this pass, to be compared by. */
 interface Candidate {
@@ -74,10 +74,10 @@ export class TopGroups {
 
   /** Usage of the group since the last selection. */
   #increase(group: Group): Usage {
-    const account = this.#accounts.get(group) ?? openAccount(noUsage(), true)
+    const account = this.#accounts.get(group) ?? openAccount(noUsage(), ALL_KNOWN)
     this.#accounts.set(group, account)
     const increase = noUsage()
-    credit(account, { ...group.total }, true, increase)
+    credit(account, { ...group.total }, ALL_KNOWN, increase)
     return increase
   }
 
@@ -112,5 +112,5 @@ function compare(a: string, b: string): number {
 }
 
 function addUsage(total: Usage, increase: Usage): void {
-  credit(openAccount(noUsage(), true), { ...increase }, true, total)
+  credit(openAccount(noUsage(), ALL_KNOWN), { ...increase }, ALL_KNOWN, total)
 }

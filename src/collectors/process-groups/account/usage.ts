@@ -11,6 +11,8 @@ export interface Usage {
   nonvoluntary: U64
   readBytes: U64
   writeBytes: U64
+  /** Nanoseconds in which it was ready to run and waited for a CPU. */
+  runDelay: U64
 }
 
 /** A task's usage as it was when it was last credited. */
@@ -18,7 +20,18 @@ export interface Account {
   readonly last: Usage
   /** Whether I/O is accounted for: from its first successful reading on. */
   hasIo: boolean
+  /** The same of the time that it waited for a CPU. */
+  hasRunDelay: boolean
 }
+
+/** Which counters of a reading are known. */
+export interface KnownCounters {
+  readonly hasIo: boolean
+  readonly hasRunDelay: boolean
+}
+
+/** Everything is known. */
+export const ALL_KNOWN: KnownCounters = { hasIo: true, hasRunDelay: true }
 
 /** The counters that are no CPU time. */
 export const COUNTS = [
@@ -30,7 +43,7 @@ export const COUNTS = [
   'writeBytes',
 ] as const satisfies (keyof Usage)[]
 
-const COUNTERS = ['utime', 'stime', ...COUNTS] as const
+const COUNTERS = ['utime', 'stime', ...COUNTS, 'runDelay'] as const
 
 /** A record in which every counter is 0. */
 export function noUsage(): Usage {
@@ -43,36 +56,42 @@ export function noUsage(): Usage {
     nonvoluntary: 0,
     readBytes: 0,
     writeBytes: 0,
+    runDelay: 0,
   }
 }
 
 /** An account that begins at `last`: earlier usage is not counted. */
-export function openAccount(last: Usage, hasIo: boolean): Account {
-  return { last: { ...last }, hasIo }
+export function openAccount(last: Usage, { hasIo, hasRunDelay }: KnownCounters): Account {
+  return { last: { ...last }, hasIo, hasRunDelay }
 }
 
 /**
  * Adds what a task used since it was last credited to up to two totals, and remembers `current`. A counter
  * that went backwards adds nothing.
  *
- * @param hasIo whether the I/O in `current` could be read. While it can't, it does not change; what was used
- *   before its first reading is unknown and isn't credited.
+ * @param known what of `current` could be read. The rest does not change; what was used before its first reading is unknown
+ *   and isn't credited.
  */
 export function credit(
   account: Account,
   current: Usage,
-  hasIo: boolean,
+  known: KnownCounters,
   total: Usage,
   secondTotal?: Usage,
 ): void {
   const { last } = account
-  if (!hasIo) {
+  if (!known.hasIo) {
     current.readBytes = last.readBytes
     current.writeBytes = last.writeBytes
   } else if (!account.hasIo) {
     last.readBytes = current.readBytes
     last.writeBytes = current.writeBytes
     account.hasIo = true
+  }
+  if (!known.hasRunDelay) current.runDelay = last.runDelay
+  else if (!account.hasRunDelay) {
+    last.runDelay = current.runDelay
+    account.hasRunDelay = true
   }
   for (const counter of COUNTERS) {
     const value = current[counter]

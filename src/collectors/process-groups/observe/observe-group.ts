@@ -26,6 +26,7 @@ export interface Units extends SystemConstants {
   readonly strict: boolean
 }
 
+const NANOSECONDS_PER_SECOND = 1e9
 /** Start of a group without members in process-exporter, in seconds since the epoch: Go's zero time. */
 const YEAR_ONE = -62_135_596_800
 
@@ -68,6 +69,9 @@ export function observeGroup(
     m.oldestStart.observe(result, entity, oldest)
   } else if (units.strict) {
     m.oldestStart.observe(result, entity, YEAR_ONE)
+  }
+  if (group.knowsRunDelay) {
+    m.runDelay.observe(result, entity, Number(total.runDelay) / NANOSECONDS_PER_SECOND)
   }
   if (!units.strict) observeLife(result, m, group, units)
 

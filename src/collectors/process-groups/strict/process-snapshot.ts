@@ -87,6 +87,7 @@ export class StrictReader {
       openDescriptors,
       descriptorRatio: openDescriptors === 0 ? 0 : openDescriptors / limit,
       hasIo: true,
+      hasRunDelay: false,
       hasDescriptors: true,
       hasMemory: this.#hasMemory,
       wchan,
@@ -137,6 +138,7 @@ export class StrictReader {
       nonvoluntary: status.nonvoluntary,
       readBytes: io.readBytes,
       writeBytes: io.writeBytes,
+      runDelay: 0,
     }
   }
 

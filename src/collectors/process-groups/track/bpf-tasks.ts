@@ -62,6 +62,7 @@ export class BpfTasks implements TaskSource, TaskReader {
   comm = ''
   wchan = ''
   readonly hasIo = true
+  readonly hasRunDelay = true
   readonly hasDescriptors = true
   hasMemory = false
   memoryIsDue = false
@@ -261,9 +262,10 @@ export class BpfTasks implements TaskSource, TaskReader {
     const records = this.#records
     usage.utime = stat.utime
     usage.stime = stat.stime
-    // As in `status` of a process: those of its leader.
+    // As in `status` and `schedstat` of a process: those of its leader.
     usage.voluntary = records.u64(TASK.voluntary)
     usage.nonvoluntary = records.u64(TASK.nonvoluntary)
+    usage.runDelay = records.u64(TASK.runDelay)
     usage.readBytes = records.u64(of.readBytes)
     usage.writeBytes = records.u64(of.writeBytes)
   }

@@ -51,6 +51,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   comm = ''
   wchan = ''
   hasIo = false
+  hasRunDelay = false
   hasDescriptors = false
   /** Whether proportional memory is known. It is not while its reading is due. */
   hasMemory = false
@@ -89,7 +90,11 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     directory,
     idleCache,
   }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
-    if (idleCache?.isKernelThread) return undefined
+    if (idleCache?.isKernelThread) {
+      // It executes nothing; of one in no group only `stat` is read.
+      this.#hasSchedstat = false
+      return undefined
+    }
     this.#readSchedstat(directory)
     const isElsewhere = this.#hasSchedstat && idleCache?.hasNotRun(this.#schedstat)
     if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
@@ -114,6 +119,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     this.expensive = expensive
     this.#now = performance.now()
     this.#maxAge = spreadAge(this.#options.refresh, pid)
+    if (idleCache.isKernelThread) this.#readSchedstat(directory)
     // `schedstat` of a process is that of its main thread only.
     if (this.stat.threads === 1 && this.#isAsRemembered(idleCache)) {
       this.#recall(idleCache)
@@ -192,7 +198,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
 
   /** Reads how often a task has run. It is read first, so that a change during the reading is noticed next time. */
   #readSchedstat(directory: string): void {
-    this.#hasSchedstat = this.#options.refresh > 0 && this.#procfs.hasSchedstat
+    this.#hasSchedstat = this.#procfs.hasSchedstat
     if (!this.#hasSchedstat) return
     try {
       this.#procfs.schedstat(directory, this.#schedstat)
@@ -231,6 +237,8 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     usage.stime = stat.stime
     usage.minflt = stat.minflt
     usage.majflt = stat.majflt
+    this.hasRunDelay = this.#hasSchedstat
+    usage.runDelay = this.#hasSchedstat ? this.#schedstat.runDelay : 0
   }
 
   #attempt(file: ProcessFile, directory: string, read: (directory: string) => void): boolean {

@@ -96,6 +96,46 @@ test('of several threads those are read that have run', async (t) => {
   t.is(after.get('num_threads{app}'), 2)
 })
 
+test('a kernel thread that has run is read again, whatever the process before it has done', async (t) => {
+  const procfs = tree(t)
+  const kernel = { comm: 'kworker', argv: [], flags: 0x00200000, runs: 5, voluntary: 10 }
+  procfs.set(1, SLEEPER)
+  procfs.set(2, kernel)
+  procfs.set(3, SLEEPER)
+  const groups = processGroups(procfs.root, {
+    refresh: HOUR,
+    rules: [{ name: 'kernel', comm: ['kworker'] }],
+  })
+  await groups.collect()
+  await groups.collect()
+  procfs.set(2, { ...kernel, runs: 6, voluntary: 17, runDelay: 3e9 })
+  const after = await groups.collect()
+  t.is(after.get('context_switches_total{voluntary,kernel}'), 7)
+  t.is(after.get('procgroup_cpu_run_delay_seconds_total{kernel}'), 3)
+})
+
+test('time that a process has waited for a CPU counts from its first reading on, by thread', async (t) => {
+  const key = 'procgroup_cpu_run_delay_seconds_total{app}'
+  const one = await lookTwice(
+    t,
+    { ...SLEEPER, runDelay: 4e9 },
+    { ...SLEEPER, runs: 9, runDelay: 6.5e9 },
+  )
+  t.is(one.before.get(key), 0)
+  t.is(one.after.get(key), 2.5)
+  const threads = (first: number, second: number) => ({
+    runs: 5 + first,
+    runDelay: first * 1e9,
+    threads: {
+      1: { comm: 'one', runs: 5 + first, runDelay: first * 1e9 },
+      2: { comm: 'two', runs: 5 + second, runDelay: second * 1e9 },
+    },
+  })
+  t.is((await lookTwice(t, threads(1, 2), threads(3, 7))).after.get(key), 7)
+  const [{ runs: _, ...first }, { runs: __, ...second }] = [SLEEPER, CHANGED]
+  t.is((await lookTwice(t, first, second)).after.get(key), undefined)
+})
+
 test('resident memory that the kernel takes away shows at once', async (t) => {
   const { before, after } = await lookTwice(t, { ...SLEEPER, rss: 8 }, { ...SLEEPER, rss: 3 })
   t.is(before.get(RESIDENT), 8 * 4096)
