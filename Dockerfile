@@ -12,7 +12,7 @@ FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json esbuild.config.ts ./
 COPY src src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 # Node.js wherever the base has it, and of packages only what is read at run time.

@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const WANTED = [
   /^dist\/[\w/-]+\.js$/,
   /^dist\/index\.d\.ts$/,
+  /^dist\/THIRD-PARTY-LICENSES\.txt$/,
   /^dist\/kernel\/bpf\/(\w+\.skel|LICENSE\.bpf)$/,
   /^dist\/web\/page\/(index\.html|style\.css|icon\.svg|uPlot\.iife\.min\.js|uPlot\.min\.css|uPlot\.LICENSE)$/,
   /^docs\/[\w-]+\.(md|png)$/,
