@@ -5,7 +5,7 @@
  * agent that allocates little between two scrapes so keeps the garbage of its start, and the room that a peak has taken,
  * for hours. A `last-resort` collection frees both.
  */
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /** What the reducer works with; tests have their own. */
@@ -14,21 +14,30 @@ export interface MemoryReducerOptions {
   readonly collectGarbage: () => void
   /** CPU time of this process so far, in seconds. */
   readonly cpuTime: () => number
+  /** Resident memory of V8's heap, in bytes. */
+  readonly heapSize: () => number
 }
 
 /** Milliseconds without another collection after which the process counts as idle. */
 const IDLE_MILLISECONDS = 500
 /** The most that it takes of the CPU time of the process. */
 const SHARE_OF_CPU = 0.05
+/** When the heap has grown by this factor, V8 would collect garbage soon anyway. */
+const GROWTH = 1.4
 
-/** Collects all garbage when the process is idle, for at most 5 % of the CPU time that the process uses. */
+/**
+ * Collects all garbage when the process is idle: when the heap has grown, and otherwise for at most 5 % of the CPU time that
+ * the process uses.
+ */
 export class MemoryReducer {
   readonly #options: MemoryReducerOptions
   readonly #timer: NodeJS.Timeout
   /** CPU time of the process, in seconds, from which on garbage may be collected again. */
   #due = 0
+  /** After the last time. */
+  #heapSize = 0
 
-  constructor(options: MemoryReducerOptions = { collectGarbage: garbageCollection(), cpuTime }) {
+  constructor(options: MemoryReducerOptions = fromV8()) {
     this.#options = options
     this.#timer = setTimeout(() => this.#reduce(), IDLE_MILLISECONDS).unref()
   }
@@ -43,12 +52,21 @@ export class MemoryReducer {
   }
 
   #reduce(): void {
-    const { collectGarbage, cpuTime } = this.#options
+    const { collectGarbage, cpuTime, heapSize } = this.#options
     const before = cpuTime()
-    if (before < this.#due) return
+    if (before < this.#due && heapSize() < GROWTH * this.#heapSize) return
     collectGarbage()
     const after = cpuTime()
     this.#due = after + (after - before) / SHARE_OF_CPU
+    this.#heapSize = heapSize()
+  }
+}
+
+function fromV8(): MemoryReducerOptions {
+  return {
+    collectGarbage: garbageCollection(),
+    cpuTime,
+    heapSize: () => getHeapStatistics().total_physical_size,
   }
 }
 

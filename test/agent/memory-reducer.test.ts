@@ -14,29 +14,38 @@ test('garbage is collected while nothing else is done', async (t) => {
   t.pass()
 })
 
-test('garbage is collected again only after twenty times the CPU time that it took', async (t) => {
+test('garbage is collected again after twenty times the CPU time that it took, or when the heap has grown', async (t) => {
   let cpu = 0
+  let heap = 100
   let collections = 0
   const collectGarbage = () => {
     collections++
     cpu += 0.1
   }
-  const reducer = new MemoryReducer({ collectGarbage, cpuTime: () => cpu })
+  const reducer = new MemoryReducer({ collectGarbage, cpuTime: () => cpu, heapSize: () => heap })
   t.teardown(() => reducer.close())
   await until(() => collections === 1)
   cpu += 1.9
+  heap = 139
   reducer.postpone()
   await delay(IDLE_MILLISECONDS)
   t.is(collections, 1)
   cpu += 0.2
   reducer.postpone()
   await until(() => collections === 2)
-  t.is(collections, 2)
+  heap = 200
+  reducer.postpone()
+  await until(() => collections === 3)
+  t.is(collections, 3)
 })
 
 test('a reducer that is closed collects nothing', async (t) => {
   let collections = 0
-  const reducer = new MemoryReducer({ collectGarbage: () => collections++, cpuTime: () => 0 })
+  const reducer = new MemoryReducer({
+    collectGarbage: () => collections++,
+    cpuTime: () => 0,
+    heapSize: () => 0,
+  })
   reducer.close()
   reducer.postpone()
   await delay(IDLE_MILLISECONDS)
