@@ -4,7 +4,7 @@
  */
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { build, type Plugin } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
 
 const ROOT = import.meta.dirname
 const DIST = join(ROOT, 'dist')
@@ -53,6 +53,7 @@ const { metafile } = await build({
   plugins: [ownAddress],
 })
 
+refuseCommonjsOnDemand(metafile)
 for (const [folder, patterns] of Object.entries(ASSETS)) {
   const target = join(DIST, folder)
   mkdirSync(target, { recursive: true })
@@ -62,6 +63,18 @@ for (const [folder, patterns] of Object.entries(ASSETS)) {
 }
 cpSync(join(ROOT, 'node_modules/uplot/LICENSE'), join(DIST, 'web/page/uPlot.LICENSE'))
 writeFileSync(join(DIST, LICENSES), licensesOf(Object.keys(metafile.inputs)))
+
+/** A CommonJS module that is imported on demand has no named exports in a bundle. @throws Error */
+function refuseCommonjsOnDemand({ inputs }: Metafile): void {
+  for (const [path, { imports }] of Object.entries(inputs)) {
+    for (const imported of imports) {
+      if (imported.kind !== 'dynamic-import' || inputs[imported.path]?.format !== 'cjs') continue
+      throw new Error(
+        `${path} imports ${imported.original} on demand, which is CommonJS: import it in a module of its own, and that one on demand`,
+      )
+    }
+  }
+}
 
 /** The licences of the packages that modules belong to. @throws Error when a package has none. */
 function licensesOf(modules: readonly string[]): string {

@@ -2,7 +2,7 @@
  * The CRI over gRPC, in four calls that change nothing. Access to the socket means control of the node,
  * so this client can't say more than these.
  */
-import type { Client, ServiceError } from '@grpc/grpc-js'
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js'
 import {
   type Image,
   type ListedContainer,
@@ -32,12 +32,17 @@ const MAX_ANSWER = 64 * 1024 * 1024
 /** Calls the read-only methods of the CRI on one socket. */
 export class CriClient {
   readonly #socket: string
-  #connecting: Promise<Client> | undefined
-  #isClosed = false
+  readonly #client: Client
 
   /** @param socket path of the runtime's socket. */
   constructor(socket: string) {
     this.#socket = socket
+    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': MAX_ANSWER,
+      // The runtime may be restarted at any time; the default is to wait up to two minutes.
+      'grpc.max_reconnect_backoff_ms': 5000,
+      'grpc.service_config_disable_resolution': 1,
+    })
   }
 
   /** All methods throw Error with the socket, the call and what came back. */
@@ -58,23 +63,16 @@ export class CriClient {
   }
 
   close(): void {
-    this.#isClosed = true
-    void this.#connecting?.then(
-      (client) => client.close(),
-      () => {},
-    )
+    this.#client.close()
   }
 
-  async #call<T>(
+  #call<T>(
     method: keyof typeof CALLS,
     read: (answer: Buffer) => T,
     signal: AbortSignal,
   ): Promise<T> {
-    this.#connecting ??= connect(this.#socket)
-    const client = await this.#connecting
-    if (this.#isClosed) throw new Error(`${this.#socket}: ${method}: the client is closed`)
-    return await new Promise((resolve, reject) => {
-      const call = client.makeUnaryRequest(
+    return new Promise((resolve, reject) => {
+      const call = this.#client.makeUnaryRequest(
         CALLS[method] + method,
         (empty: Buffer) => empty,
         read,
@@ -98,15 +96,4 @@ export class CriClient {
     const described = new Error(`${this.#socket}: ${method}: ${details} (gRPC ${code})${hint}`)
     return Object.assign(described, { code })
   }
-}
-
-/** gRPC is loaded here: it takes several MiB, and a node without a CRI runtime does not need it. */
-async function connect(socket: string): Promise<Client> {
-  const { Client, credentials } = await import('@grpc/grpc-js')
-  return new Client(`unix://${socket}`, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': MAX_ANSWER,
-    // The runtime may be restarted at any time; the default is to wait up to two minutes.
-    'grpc.max_reconnect_backoff_ms': 5000,
-    'grpc.service_config_disable_resolution': 1,
-  })
 }

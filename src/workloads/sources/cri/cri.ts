@@ -1,6 +1,6 @@
 /** Names from the container runtime itself, over the CRI: pods and containers of every kubelet's node. */
 import type { Container, KeptKeys, Listing, NameSource, Pod } from '../../names.ts'
-import { CriClient } from './client.ts'
+import type { CriClient } from './client.ts'
 import type { ListedContainer, Sandbox } from './messages.ts'
 
 /** Where runtimes listen, in the order of the kubelet's own search. */
@@ -22,7 +22,9 @@ const IMAGE_ID = /^(?:sha256:)?[0-9a-f]{64}$/
 /** A source of names that lists the containers of a CRI runtime. */
 export class CriSource implements NameSource {
   readonly name = 'cri'
-  readonly #client: CriClient
+  readonly #socket: string
+  #opening: Promise<CriClient> | undefined
+  #isClosed = false
   readonly #kept: KeptKeys
   #runtime: string | undefined
   /** Names of images by their id, as far as containers needed them. */
@@ -30,18 +32,21 @@ export class CriSource implements NameSource {
 
   /** @param socket path of the runtime's socket. */
   constructor(socket: string, kept: KeptKeys) {
-    this.#client = new CriClient(socket)
+    this.#socket = socket
     this.#kept = kept
   }
 
   async list(signal: AbortSignal): Promise<Listing> {
-    this.#runtime ??= (await this.#client.version(signal)).name
+    this.#opening ??= openClient(this.#socket)
+    const client = await this.#opening
+    if (this.#isClosed) client.close()
+    this.#runtime ??= (await client.version(signal)).name
     const runtime = this.#runtime
     const [sandboxes, containers] = await Promise.all([
-      this.#client.sandboxes(signal),
-      this.#client.containers(signal),
+      client.sandboxes(signal),
+      client.containers(signal),
     ])
-    await this.#nameImages(containers, signal)
+    await this.#nameImages(client, containers, signal)
     const pods = new Map<string, Pod>()
     const listed: Container[] = []
     for (const sandbox of sandboxes) {
@@ -58,16 +63,24 @@ export class CriSource implements NameSource {
   }
 
   close(): void {
-    this.#client.close()
+    this.#isClosed = true
+    void this.#opening?.then(
+      (client) => client.close(),
+      () => {},
+    )
   }
 
   /** Asks for names of images when a container has one that is known by id only. */
-  async #nameImages(containers: readonly ListedContainer[], signal: AbortSignal): Promise<void> {
+  async #nameImages(
+    client: CriClient,
+    containers: readonly ListedContainer[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const ids = containers.map(({ image }) => image).filter((image) => IMAGE_ID.test(image))
     if (ids.every((id) => this.#images.has(id))) return
     const known = new Map<string, string>()
     // A runtime that doesn't list images still names pods and containers.
-    for (const { id, tags, digests } of await this.#client.images(signal).catch(() => [])) {
+    for (const { id, tags, digests } of await client.images(signal).catch(() => [])) {
       known.set(id, tags[0] ?? digests[0] ?? id)
     }
     // An image that has gone meanwhile stays what it is, and is not asked for again.
@@ -91,6 +104,12 @@ export class CriSource implements NameSource {
       ...(pod !== undefined && { pod }),
     }
   }
+}
+
+/** gRPC is loaded with the client: it takes several MiB, and a node without a CRI runtime does not need it. */
+async function openClient(socket: string): Promise<CriClient> {
+  const { CriClient } = await import('./client.ts')
+  return new CriClient(socket)
 }
 
 /** The uid is that of the cgroup path; of a static pod only the API server knows another one. */
