@@ -20,9 +20,7 @@ async function runCheck(name: string): Promise<number> {
     return 0
   } catch (error) {
     const isSkipped = error instanceof MissingPeer && process.env.REQUIRE_PEERS !== '1'
-    print(
-      `${isSkipped ? 'skipped' : 'FAILED'}: ${(error as Error).message} (${minutesSince(began)})`,
-    )
+    print(`${isSkipped ? 'skipped' : 'FAILED'}: ${messageOf(error)} (${minutesSince(began)})`)
     return isSkipped ? EXIT_NO_PEER : EXIT_FAILED
   } finally {
     process.off('SIGINT', interrupt)
@@ -35,6 +33,12 @@ async function runCheck(name: string): Promise<number> {
 function minutesSince(began: number): string {
   const seconds = Math.round((performance.now() - began) / 1000)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}
+
+/** With its causes: that of a failed `fetch` says only there what happened to the connection. */
+function messageOf(error: unknown): string {
+  const { message, cause } = error as Error
+  return cause === undefined ? message : `${message}: ${messageOf(cause)}`
 }
 
 function print(line: string): void {
