@@ -2,7 +2,7 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments, stringify } from 'yaml'
-import { type Check, type CheckContext, require } from '../check.ts'
+import { type Check, require } from '../check.ts'
 import { makeImages } from '../containerd/image.ts'
 import { imageArchive } from '../deploy/image.ts'
 import { agentsOf, type Build, buildAll, objectsOf } from '../deploy/manifests.ts'
@@ -13,7 +13,7 @@ import { spendDay } from '../kubernetes/day.ts'
 import { applyDefinitions } from '../kubernetes/definitions.ts'
 import { compareWithKubelet } from '../kubernetes/kubelet-metrics.ts'
 import { KubernetesNode, NODE, type NodeOptions } from '../kubernetes/node.ts'
-import { buildPrograms } from '../kubernetes/programs.ts'
+import { buildPrograms, type Programs } from '../kubernetes/programs.ts'
 import { startOperator, startPrometheus } from '../kubernetes/prometheus.ts'
 import { Gateway, isSending, SIDECAR, sendingToNode } from '../kubernetes/sidecar.ts'
 import { Scope } from '../support/children.ts'
@@ -57,23 +57,26 @@ export const check: Check = {
     const parts = new Set((process.env.PARTS ?? ALL_PARTS.join(',')).split(','))
     for (const part of ALL_PARTS)
       if (!parts.has(part)) print(`skipped: ${part}, for PARTS leaves it out`)
-    const done: string[] = []
-    if (parts.has('builds')) {
-      await using nodes = new Scope()
-      // Packages are installed for the first one; what takes time then is that both wait for the same things.
-      const ready: ReadyNode[] = []
-      for (const [options, wanted] of [
-        [{ cluster, images: archives }, builds],
-        [{ cluster, containerd, images: archives }, withMounts],
-      ] as const) {
-        if (wanted.length > 0) ready.push(await startNode(nodes, options, wanted, print))
-      }
-      await allOf(ready.map((one) => checkBuilds(one, print)))
-      for (const one of ready) done.push(`${one.builds.length} builds with ${one.runtime}`)
+    const tools = parts.has('day') ? await buildTools(scope, print) : undefined
+
+    await using nodes = new Scope()
+    const ready: ReadyNode[] = []
+    for (const [options, wanted] of [
+      [{ cluster, images: archives }, builds],
+      [{ cluster, containerd, images: archives }, withMounts],
+    ] as const) {
+      if (!parts.has('builds') || wanted.length === 0) continue
+      ready.push(await startNode(nodes, options, wanted, print))
     }
-    if (parts.has('day')) {
-      done.push(await checkDay(context, { cluster, images: archives }, fullName(image)))
+    const done = ready.map((one) => `${one.builds.length} builds with ${one.runtime}`)
+    // All at once: each waits most of the time.
+    const running = ready.map((one) => checkBuilds(one, print))
+    if (tools !== undefined) {
+      const options = { cluster, images: archives }
+      const day = checkDay(nodes, options, tools, fullName(image), print)
+      running.push(day.then((held) => void done.push(held)))
     }
+    await allOf(running)
     return `${done.join('; ')}; on Kubernetes ${cluster.version}`
   },
 }
@@ -189,22 +192,36 @@ async function checkBuild(
   return parts.join(', ')
 }
 
+/** What a day takes besides the cluster. */
+interface Tools {
+  readonly helm: string
+  readonly prometheus: Programs
+  readonly operator: Programs
+}
+
+async function buildTools(scope: Scope, print: (line: string) => void): Promise<Tools> {
+  const { directory } = await buildPrograms(scope, 'helm', print)
+  return {
+    helm: join(directory, 'helm'),
+    prometheus: await buildPrograms(scope, 'prometheus', print),
+    operator: await buildPrograms(scope, 'prometheus-operator', print),
+  }
+}
+
 /** The chart, scraped by a real Prometheus, beside the kubelet's own measurements, through a day; then with a crowd of pods. */
 async function checkDay(
-  { print }: CheckContext,
+  scope: Scope,
   options: NodeOptions,
+  tools: Tools,
   image: string,
+  print: (line: string) => void,
 ): Promise<string> {
-  await using scope = new Scope()
-  const { directory } = await buildPrograms(scope, 'helm', print)
-  const program = await buildPrograms(scope, 'prometheus', print)
-  const operator = await buildPrograms(scope, 'prometheus-operator', print)
   const node = await KubernetesNode.start(scope, options)
   await applyDefinitions(node)
   await node.kubectl('label', `node/${NODE}`, 'kubevirt.io/schedulable=true')
   copyFileSync(STATIC_POD, node.manifest('static-pod.yaml'))
   await node.kubectl('apply', '-f', WORKLOADS)
-  const helm = join(directory, 'helm')
+  const { helm } = tools
   const monitored = ['prometheus.monitor.enabled=true']
   const agents = {
     runtime: new Agent(node, helm, 'otel-interrogator', [
@@ -215,7 +232,7 @@ async function checkDay(
     api: new Agent(node, helm, 'by-api-server', [...monitored, 'names.from=api-server']),
     kubelet: new Agent(node, helm, 'by-kubelet', [...monitored, 'names.from=kubelet']),
   }
-  await startOperator(node, operator)
+  await startOperator(node, tools.operator)
   for (const agent of Object.values(agents)) await agent.install()
   for (const agent of Object.values(agents)) await agent.untilNamed()
   print(
@@ -223,7 +240,7 @@ async function checkDay(
   )
 
   // Three PodMonitors and a ServiceMonitor.
-  const prometheus = await startPrometheus(node, program, 4, ['otel-interrogator'])
+  const prometheus = await startPrometheus(node, tools.prometheus, 4, ['otel-interrogator'])
   const targets = await prometheus.until('up == 1', (samples) => samples.length === 4)
   await prometheus.until('ALERTS{alertname="AgentKnowsNoNames"}', (samples) => samples.length === 0)
   await prometheus.until('process_group:cpu:rate1m', (samples) => samples.length > 0)
