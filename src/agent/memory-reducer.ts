@@ -21,12 +21,12 @@ export interface MemoryReducerOptions {
 /** Milliseconds without another collection after which the process counts as idle. */
 const IDLE_MILLISECONDS = 500
 /** The most that it takes of the CPU time of the process. */
-const SHARE_OF_CPU = 0.05
-/** When the heap has grown by this factor, V8 would collect garbage soon anyway. */
-const GROWTH = 1.4
+const SHARE_OF_CPU = 0.03
+/** A heap that has grown by this factor has had a peak; V8 itself collects garbage before that otherwise. */
+const GROWTH = 1.6
 
 /**
- * Collects all garbage when the process is idle: when the heap has grown, and otherwise for at most 5 % of the CPU time that
+ * Collects all garbage when the process is idle: when the heap has grown, and otherwise for at most 3 % of the CPU time that
  * the process uses.
  */
 export class MemoryReducer {
