@@ -29,6 +29,20 @@ const ownAddress: Plugin = {
   },
 }
 
+/**
+ * OpenTelemetry's packages require gRPC by a function of their own, which is not seen as one: they would load a second copy of it, whose
+ * objects the first one refuses.
+ */
+const oneGrpc: Plugin = {
+  name: 'one-grpc',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/otlp-grpc-exporter-base\/dist\/.*\.mjs$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      return { contents: text.replaceAll('__require("@grpc/grpc-js")', 'require("@grpc/grpc-js")') }
+    })
+  },
+}
+
 rmSync(DIST, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: ROOT,
@@ -50,7 +64,7 @@ const { metafile } = await build({
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
-  plugins: [ownAddress],
+  plugins: [ownAddress, oneGrpc],
 })
 
 refuseCommonjsOnDemand(metafile)
