@@ -1,6 +1,14 @@
 /** A running Collector, and what it writes. */
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -111,6 +119,40 @@ export function writtenRequests(file: string, kills = 0): ReceivedRequest[] {
     }
   }
   return requests
+}
+
+/** The latest time of a point, in milliseconds, of all that a file exporter has written. Each part of the file is read once. */
+export class LatestPoint {
+  readonly #file: string
+  #read = 0
+  #milliseconds = 0
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  get milliseconds(): number {
+    if (!existsSync(this.#file)) return 0
+    const bytes = readFrom(this.#file, this.#read)
+    for (const line of wholeLines(bytes)) {
+      // Nothing but these numbers is looked for, so a line that was killed in its middle does no harm.
+      for (const [, nanoseconds] of line.matchAll(/"timeUnixNano":"(\d+)"/g)) {
+        this.#milliseconds = Math.max(this.#milliseconds, Number(nanoseconds) / 1e6)
+      }
+    }
+    this.#read += bytes.lastIndexOf('\n') + 1
+    return this.#milliseconds
+  }
+}
+
+function readFrom(file: string, start: number): Buffer {
+  const descriptor = openSync(file, 'r')
+  try {
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(descriptor).size - start))
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, start))
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 /** The lines that end; all of them together may be longer than a string can be. */

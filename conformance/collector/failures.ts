@@ -8,7 +8,7 @@ import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { freePort, get } from '../support/http.ts'
 import { residentMemory } from '../support/memory.ts'
-import { Collector, writtenRequests } from './collector.ts'
+import { Collector, LatestPoint, writtenRequests } from './collector.ts'
 import { otlpReceiver, pushing, type Way } from './ways.ts'
 
 const KILLS = 10
@@ -41,14 +41,10 @@ export async function checkFailures(
     `--otlp.interval=${INTERVAL}ms`,
     '--otlp.timeout=2s',
   ])
-  const newest = () =>
-    pointsOf(writtenRequests(file, KILLS)).reduce(
-      (latest, { point }) => Math.max(latest, Number(point.timeUnixNano) / 1e6),
-      0,
-    )
+  const latest = new LatestPoint(file)
   const untilCurrent = async (what: string) => {
     const since = Date.now()
-    while (newest() < since) {
+    while (latest.milliseconds < since) {
       require(Date.now() - since < PATIENCE, `no new data after ${what}`)
       // Whatever happens to pushes, scrapes are answered.
       await get(`${agent.url}/metrics`)
