@@ -7,6 +7,7 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { cpuTime } from './cpu-time.ts'
 
 /** What the reducer works with; tests have their own. */
 export interface MemoryReducerOptions {
@@ -68,11 +69,6 @@ function fromV8(): MemoryReducerOptions {
     cpuTime,
     heapSize: () => getHeapStatistics().total_physical_size,
   }
-}
-
-function cpuTime(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
 }
 
 /** V8's own function, which only contexts have that are created while its flag is set. */

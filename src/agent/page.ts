@@ -10,6 +10,7 @@ import type { Sampler } from '../telemetry/sampler.ts'
 import type { ApiSources, ExplainAnswer } from '../web/api/api.ts'
 import type { Protection } from '../web/server.ts'
 import type { Collection } from './collection.ts'
+import { cpuTime } from './cpu-time.ts'
 import { explainSources } from './explain-sources.ts'
 import { openProcfs } from './procfs.ts'
 
@@ -43,7 +44,7 @@ function agentState({ config, version, exports, collection }: PageParts) {
     node: process.version,
     pid: process.pid,
     uptime: process.uptime(),
-    cpu: (({ user, system }) => (user + system) / 1e6)(process.cpuUsage()),
+    cpu: cpuTime(),
     memory: process.memoryUsage.rss(),
     collectors: [...runs.values()].map(({ name, duration, series, dropped, errors }) => ({
       name,

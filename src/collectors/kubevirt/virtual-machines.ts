@@ -8,6 +8,7 @@
 import { isGone } from '../../kernel/errors.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStat } from '../../kernel/procfs/stat.ts'
+import { spreadAge } from '../../lib/spread-age.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { CgroupOwner } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
@@ -34,9 +35,8 @@ interface Seen {
   pass: number
 }
 
-/** Milliseconds between two inspections of a process that is not measured; up to twice that, so that they are spread. */
-const INSPECT_AGAIN = 30 * 60 * 1000
-const SPREAD_STEPS = 64
+/** Milliseconds after which a process that is not measured is inspected again; for some it is less, down to the half. */
+const INSPECT_AGAIN = 60 * 60 * 1000
 /** Age in seconds up to which a process is young. */
 const YOUNG_SECONDS = 5
 
@@ -130,7 +130,7 @@ export class VirtualMachines {
     const comm = procfs.comm()
     const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG_SECONDS
     // Spread, so that not all old processes are inspected in the same pass.
-    const due = isYoung ? 0 : this.#listedAt + spreadOver(INSPECT_AGAIN, pid)
+    const due = isYoung ? 0 : this.#listedAt + spreadAge(INSPECT_AGAIN, pid)
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
     const isAsked = owner.scope !== 'host' || isTarget !== undefined
     const argv = isAsked ? await procfs.cmdline(directory) : []
@@ -219,11 +219,6 @@ export class VirtualMachines {
   #countError(error: unknown): void {
     if (!isGone(error)) this.errors++
   }
-}
-
-/** From `milliseconds` on up to twice as much, by the PID. */
-function spreadOver(milliseconds: number, pid: number): number {
-  return milliseconds * (1 + (pid % SPREAD_STEPS) / SPREAD_STEPS)
 }
 
 /** Seconds since boot; Infinity where it can't be read, so that no process is young. */

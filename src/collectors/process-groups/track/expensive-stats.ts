@@ -134,15 +134,6 @@ export class ExpensiveStats implements ProportionalMemory {
   }
 }
 
-/**
- * How old the values of one process may be, in milliseconds: between half of `maxAge` and all of it, so that not all
- * processes are read again in the same collection.
- */
-export function spreadAge(maxAge: number, pid: number): number {
-  return maxAge * (0.5 + (pid % SPREAD_STEPS) / (2 * SPREAD_STEPS))
-}
-
-const SPREAD_STEPS = 64
 /** Up to so many descriptors, listing them costs no more than reading any other file of a process. */
 const FEW_DESCRIPTORS = 64
 /** Memory that is read faster than this is read whenever it is due. */

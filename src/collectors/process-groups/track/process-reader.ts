@@ -9,9 +9,10 @@ import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.t
 import { emptyStatus } from '../../../kernel/procfs/status.ts'
 import { sleepsOutsideOfMap } from '../../../kernel/procfs/text.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
+import { spreadAge } from '../../../lib/spread-age.ts'
 import { noUsage } from '../account/usage.ts'
 import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
-import { ExpensiveStats, spreadAge } from './expensive-stats.ts'
+import { ExpensiveStats } from './expensive-stats.ts'
 import { copyDetails, type IdleTaskCache, type TaskDetails } from './idle-task-cache.ts'
 import type { ProcessFile, ReadErrors } from './read-errors.ts'
 import type {
