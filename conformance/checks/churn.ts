@@ -11,12 +11,19 @@ import { Receiver } from '../churn/receiver.ts'
 import { type NamedContainer, startRuntime } from '../churn/runtime.ts'
 import { type RunningAgent, startAgent } from '../support/agent.ts'
 import { makeCgroup } from '../support/cgroups.ts'
+import { median } from '../support/median.ts'
+import { mebibytes, residentMemory } from '../support/memory.ts'
 import { isInstalled, MissingPeer } from '../support/packages.ts'
 import { Dice } from '../support/random.ts'
 
 /** `MINUTES=20` is the whole; a usual run is a sample. */
 const MINUTES = Number(process.env.MINUTES ?? 3)
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000)
+/** The recorder's window is full by then: an hour's last quarter has no more memory than its second one. */
+const HOUR = 60
+const GROWTH = 1.05
+/** Milliseconds between readings of the agents' memory. */
+const MEMORY_EVERY = 5000
 /** How often each receiver is ended, and for how long: at most, in ms. */
 const KILL_EVERY = 30_000
 const AWAY = 8000
@@ -31,6 +38,8 @@ interface Side {
   readonly oracle: Oracle
   readonly receiver: Receiver
   readonly agent: RunningAgent
+  /** Resident memory in kB, every `MEMORY_EVERY`. */
+  readonly memory: number[]
 }
 
 export const check: Check = {
@@ -63,11 +72,12 @@ export const check: Check = {
         '--prometheus.created=true',
         '--process-groups.remove-empty=true',
         '--process-groups.threads=true',
+        '--recorder.enabled',
         '--workloads.sources=cri',
         `--workloads.cri-socket=${socket}`,
         `--cgroups.include=${root}/services/*`,
       ])
-      sides.push({ temporality, oracle, receiver, agent })
+      sides.push({ temporality, oracle, receiver, agent, memory: [] })
     }
     const stop = new AbortController()
     const received = async () => {
@@ -97,7 +107,13 @@ export const check: Check = {
       return count
     })
     const minute = setInterval(() => print(progress(sides, churn)), 60_000)
-    scope.onEnd(() => clearInterval(minute))
+    const memory = setInterval(() => {
+      for (const side of sides) side.memory.push(residentMemory(side.agent.pid).now)
+    }, MEMORY_EVERY)
+    scope.onEnd(() => {
+      clearInterval(minute)
+      clearInterval(memory)
+    })
     const failed = Promise.all(work)
     await Promise.race([delay(MINUTES * 60_000, undefined, { ref: true }), failed])
     stop.abort()
@@ -108,6 +124,7 @@ export const check: Check = {
     await received()
     print(progress(sides, churn))
     for (const side of sides) print(await requireAnswered(side))
+    for (const side of sides) print(requireFlat(side))
 
     for (const { oracle } of sides) {
       require(oracle.broken === 0, `${oracle.broken} broken:\n    ${oracle.errors.join('\n    ')}`)
@@ -161,10 +178,23 @@ export const check: Check = {
   },
 }
 
+/** @throws Error when memory has grown in an hour. A shorter run has the recorder's window not yet full: it prints only. */
+function requireFlat({ temporality, memory }: Side): string {
+  const quarter = Math.floor(memory.length / 4)
+  const quarters = [0, 1, 2, 3].map((index) =>
+    median(memory.slice(index * quarter, (index + 1) * quarter)),
+  ) as [number, number, number, number]
+  const growth = quarters[3] / quarters[1]
+  const said = `${temporality}: resident memory by quarters ${quarters.map(mebibytes).join(', ')}, at most ${mebibytes(Math.max(...memory))}`
+  require(MINUTES < HOUR ||
+    growth <= GROWTH, `${said}: grown by ${((growth - 1) * 100).toFixed(1)} %`)
+  return said
+}
+
 function progress(sides: readonly Side[], { lives }: Churn): string {
   const said = sides.map(
-    ({ temporality, oracle: { points, requests, streams, broken } }) =>
-      `${temporality}: ${points} points of ${streams} streams in ${requests} requests, ${broken} broken`,
+    ({ temporality, memory, oracle: { points, requests, streams, broken } }) =>
+      `${temporality}: ${points} points of ${streams} streams in ${requests} requests, ${broken} broken, ${mebibytes(memory.at(-1) ?? 0)}`,
   )
   return [
     `${lives} lives; ${said.join('; ')}`,
