@@ -119,9 +119,13 @@ async function start(
     // The last push of a stop carries what is true then.
     const sharedAge = () => (isStopping ? 0 : config.otlp.interval)
     const producer = collection.producer(config.otlp.naming, sharedAge)
-    otlp = new OtlpReader({ producer, settings: config.otlp, logger })
-    const pushed = new MeterProvider({ resource, readers: [otlp] })
-    cleanup.add((remaining) => pushed.shutdown({ timeoutMillis: remaining() }))
+    const reader = new OtlpReader({ producer, settings: config.otlp, logger })
+    otlp = reader
+    const pushed = new MeterProvider({ resource, readers: [reader] })
+    cleanup.add((remaining) => {
+      reader.limitStop(remaining())
+      return pushed.shutdown()
+    })
   }
   collection.start()
   // A stop must not wait for the timers of the push side, so they don't keep the process alive. Without a server

@@ -15,12 +15,14 @@ import { until } from '../support/program.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { skip } from '../support/skip.ts'
 
+/** For a whole stop, on a busy machine too. */
+const STOP_MILLISECONDS = 30_000
 const SILENT = pino({ level: 'silent' })
 
 /** Starts an agent that is stopped with its test at the latest, for one that is left keeps this process from its end. */
 async function start(t: ExecutionContext, config: Config, logger = SILENT): Promise<Agent> {
   const agent = await startAgent(config, '1.2.3', logger)
-  t.teardown(() => agent.stop(2000))
+  t.teardown(() => agent.stop(STOP_MILLISECONDS))
   return agent
 }
 
@@ -95,7 +97,7 @@ test.serial('a stop closes files, counters, triggers, watches, timers and socket
     return agent
   }
   // What is loaded once for all agents stays: libraries, DNS, the thread pool.
-  await (await startComplete()).stop(2000)
+  await (await startComplete()).stop(STOP_MILLISECONDS)
   await leavesNothing(t, async () => {
     const before = descriptors()
     const agent = await startComplete()
@@ -108,7 +110,7 @@ test.serial('a stop closes files, counters, triggers, watches, timers and socket
       noContainer !== undefined || during.some((line) => line.includes('/docker-')),
       "the container's files are open",
     )
-    await agent.stop(2000)
+    await agent.stop(STOP_MILLISECONDS)
   })
 })
 
@@ -124,11 +126,33 @@ test.serial("a stop closes the files of the recorder's samples", async (t) => {
     await until(() => new Set(files()).size < files().length)
     return agent
   }
-  await (await startSampling()).stop(2000)
+  await (await startSampling()).stop(STOP_MILLISECONDS)
   await leavesNothing(t, async () => {
     const agent = await startSampling()
-    await agent.stop(2000)
+    await agent.stop(STOP_MILLISECONDS)
   })
+})
+
+test.serial('a stop that has no time for its last push is no error', async (t) => {
+  const receiver = await startReceiver()
+  t.teardown(() => receiver.close())
+  const gate = Promise.withResolvers<void>()
+  t.teardown(() => gate.resolve())
+  receiver.answers.push({ after: gate.promise })
+  const lines: string[] = []
+  const logger = pino(
+    { level: 'warn', base: null, timestamp: false },
+    { write: (line: string) => lines.push(JSON.parse(line).msg) },
+  )
+  const flags = [
+    `--otlp.endpoint=${receiver.endpoint}`,
+    '--otlp.interval=100ms',
+    '--exporters=otlp',
+  ]
+  const agent = await start(t, configOf(...flags, '--workloads.sources=none'), logger)
+  await until(() => receiver.active > 0)
+  await agent.stop(100)
+  t.true(lines.includes('the last push did not end in time'))
 })
 
 test.serial('a stop disarms pressure triggers', async (t) => {
@@ -147,7 +171,7 @@ test.serial('a stop disarms pressure triggers', async (t) => {
     const agent = await start(t, config, logger)
     await agent.scrape()
     hasTriggers = descriptors().some((line) => line.endsWith('memory.pressure'))
-    await agent.stop(2000)
+    await agent.stop(STOP_MILLISECONDS)
   })
   if (!hasTriggers) skip(t, `no trigger can be armed: ${lines.join('')}`)
 })

@@ -55,6 +55,7 @@ export class OtlpReader extends MetricReader {
   #push: Promise<void> | undefined
   #latest: Promise<void> | undefined
   #giveUp = new AbortController()
+  #stopTimeout = Number.POSITIVE_INFINITY
 
   constructor(options: OtlpReaderOptions) {
     super({ metricProducers: [options.producer] })
@@ -65,6 +66,16 @@ export class OtlpReader extends MetricReader {
     this.#entities = settings.resources === 'entity' ? new EntityResources() : undefined
     this.#report = new Report(logger, metricsEndpoint(settings).origin)
     this.#transport = new RenewedTransport(settings, this.#report)
+  }
+
+  /**
+   * Gives a stop less time than the reader takes by itself. `shutdown({ timeoutMillis })` rejects when that is over,
+   * though a last push that is given up is no error.
+   *
+   * @param milliseconds for the last push, to be said before the shutdown.
+   */
+  limitStop(milliseconds: number): void {
+    this.#stopTimeout = Math.floor(milliseconds)
   }
 
   protected override onInitialized(): void {
@@ -80,7 +91,7 @@ export class OtlpReader extends MetricReader {
     clearTimeout(this.#timer)
     const { isAway } = this.#report
     const longest = isAway ? LAST_PUSH_TIMEOUT_AWAY : LAST_PUSH_TIMEOUT
-    const timeout = Math.min(this.#options.settings.export_timeout, longest)
+    const timeout = Math.min(this.#options.settings.export_timeout, longest, this.#stopTimeout)
     // A request that hangs ends at its own deadline, and the channel with it; a stop doesn't wait so long.
     const ended = this.#pushNow(timeout, NO_RETRY).then(async () => {
       await this.#transport.close()
