@@ -84,7 +84,8 @@ async function start(
       logger,
       procfs,
       exports: () => otlp?.counts,
-      onCollected: () => reducer.postpone(),
+      onCollecting: () => reducer.suspend(),
+      onCollected: () => reducer.resume(),
     },
     cleanup,
   )

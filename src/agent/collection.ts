@@ -28,6 +28,8 @@ export interface CollectionOptions {
   readonly procfs?: Procfs | undefined
   /** Outcomes of pushes, for the agent's own metrics. */
   readonly exports?: AgentSources['exports']
+  /** Called when a collection begins. */
+  readonly onCollecting?: () => void
   /** Called after each collection. */
   readonly onCollected?: () => void
 }
@@ -71,6 +73,7 @@ export function openCollection(
     logger,
     procfs = configuredProcfs(config, logger),
     exports = () => undefined,
+    onCollecting,
     onCollected,
   }: CollectionOptions,
   cleanup: Cleanup,
@@ -115,7 +118,10 @@ export function openCollection(
       onCollected?.()
     },
     maxAge: config.collection.max_age,
-    onStart: () => loopDelay.watch(),
+    onStart: () => {
+      onCollecting?.()
+      loopDelay.watch()
+    },
     onRun: (run) => {
       loopDelay.watch()
       reportChange(logger, runs.get(run.name), run)

@@ -32,7 +32,8 @@ const GROWTH = 1.6
  */
 export class MemoryReducer {
   readonly #options: MemoryReducerOptions
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
   /** CPU time of the process, in seconds, from which on garbage may be collected again. */
   #due = 0
   /** After the last time. */
@@ -40,16 +41,23 @@ export class MemoryReducer {
 
   constructor(options: MemoryReducerOptions = fromV8()) {
     this.#options = options
-    this.#timer = setTimeout(() => this.#reduce(), IDLE_MILLISECONDS).unref()
+  }
+
+  /** To be called when a collection of metrics begins: it may take longer than the process has to be idle. */
+  suspend(): void {
+    clearTimeout(this.#timer)
   }
 
   /** To be called after each collection of metrics. */
-  postpone(): void {
-    this.#timer.refresh()
+  resume(): void {
+    if (this.#isClosed) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#reduce(), IDLE_MILLISECONDS).unref()
   }
 
   close(): void {
-    clearTimeout(this.#timer)
+    this.#isClosed = true
+    this.suspend()
   }
 
   #reduce(): void {

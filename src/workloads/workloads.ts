@@ -20,6 +20,9 @@ const PATIENCE = 250
 export class Workloads {
   readonly #resolver: NameResolver
   readonly #ownPath: string | undefined
+  /** The last lines of a process, and the owner that they tell: processes of one owner often follow one another. */
+  #lines: readonly string[] = []
+  #owner: CgroupOwner | undefined
 
   /** @param ownPath the agent's own cgroup on the host, where it is in a cgroup namespace of its own. */
   constructor(resolver: NameResolver, ownPath: string | undefined) {
@@ -34,7 +37,11 @@ export class Workloads {
 
   /** @param lines of `/proc/PID/cgroup`. */
   ownerOfProcess(lines: readonly string[]): CgroupOwner {
-    return cgroupOwner(hostPath(processCgroup(lines) ?? '/', this.#ownPath))
+    if (this.#owner === undefined || lines !== this.#lines) {
+      this.#lines = lines
+      this.#owner = cgroupOwner(hostPath(processCgroup(lines) ?? '/', this.#ownPath))
+    }
+    return this.#owner
   }
 
   /** Waits up to 250 ms for names that were asked for just now: a new workload has them from its first collection on. */

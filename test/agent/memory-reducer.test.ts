@@ -10,6 +10,7 @@ test('garbage is collected while nothing else is done', async (t) => {
   const garbage = new WeakRef({ text: 'x'.repeat(1000) })
   const reducer = new MemoryReducer()
   t.teardown(() => reducer.close())
+  reducer.resume()
   await until(() => garbage.deref() === undefined)
   t.pass()
 })
@@ -24,19 +25,39 @@ test('garbage is collected again after thirty times the CPU time that it took, o
   }
   const reducer = new MemoryReducer({ collectGarbage, cpuTime: () => cpu, heapSize: () => heap })
   t.teardown(() => reducer.close())
+  reducer.resume()
   await until(() => collections === 1)
   cpu += 1.9
   heap = 139
-  reducer.postpone()
+  reducer.resume()
   await delay(IDLE_MILLISECONDS)
   t.is(collections, 1)
   cpu += 1.5
-  reducer.postpone()
+  reducer.resume()
   await until(() => collections === 2)
   heap = 230
-  reducer.postpone()
+  reducer.resume()
   await until(() => collections === 3)
   t.is(collections, 3)
+})
+
+test('no garbage is collected before the first collection of metrics has ended, nor during a later one', async (t) => {
+  let collections = 0
+  const reducer = new MemoryReducer({
+    collectGarbage: () => collections++,
+    cpuTime: () => 0,
+    heapSize: () => 0,
+  })
+  t.teardown(() => reducer.close())
+  await delay(IDLE_MILLISECONDS)
+  t.is(collections, 0)
+  reducer.resume()
+  reducer.suspend()
+  await delay(IDLE_MILLISECONDS)
+  t.is(collections, 0)
+  reducer.resume()
+  await until(() => collections === 1)
+  t.pass()
 })
 
 test('a reducer that is closed collects nothing', async (t) => {
@@ -47,7 +68,7 @@ test('a reducer that is closed collects nothing', async (t) => {
     heapSize: () => 0,
   })
   reducer.close()
-  reducer.postpone()
+  reducer.resume()
   await delay(IDLE_MILLISECONDS)
   t.is(collections, 0)
 })

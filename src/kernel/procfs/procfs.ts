@@ -78,6 +78,9 @@ export class Procfs {
   /** Directory of this process; undefined on a tree that is not the kernel's own. */
   readonly #own: string | undefined
   #pids: readonly number[] = []
+  /** The `cgroup` that was read last. */
+  #cgroup: Buffer = Buffer.alloc(0)
+  #cgroupLines: readonly string[] = []
   #listedAt = Number.NEGATIVE_INFINITY
 
   /** @throws NodeJS.ErrnoException when `root` isn't there or can't be read. */
@@ -291,10 +294,16 @@ export class Procfs {
     return this.#blocking.read(directory, { path, limit, isOnePiece: true, opensAtOnce, parse })
   }
 
-  /** The lines of `cgroup`: `hierarchy:controllers:path`. */
-  cgroups(directory: string): string[] {
-    this.#reader.readAll(`${directory}cgroup`, MAX_TEXT_BYTES)
-    return parseCgroups(this.#reader)
+  /** The lines of `cgroup`: `hierarchy:controllers:path`. The same list as before while the file says the same: of most processes. */
+  cgroups(directory: string): readonly string[] {
+    const reader = this.#reader
+    reader.readAll(`${directory}cgroup`, MAX_TEXT_BYTES)
+    const last = this.#cgroup
+    if (reader.bytes.compare(last, 0, last.length, 0, reader.length) !== 0) {
+      this.#cgroup = Buffer.from(reader.bytes.subarray(0, reader.length))
+      this.#cgroupLines = parseCgroups(reader)
+    }
+    return this.#cgroupLines
   }
 
   wchan(directory: string): string {

@@ -91,6 +91,27 @@ test('cgroup paths in the order of the file, and none at all when a line is brok
   })
 })
 
+test('lists of cgroups are the same object while the file says the same, and only then', (t) => {
+  withCopy((root) => {
+    const copy = new Procfs(root)
+    const linesOf = (text: string) => {
+      writeFileSync(join(root, '1003/cgroup'), text)
+      return copy.cgroups(`${root}/1003/`)
+    }
+    const lines = linesOf('0::/a\n')
+    t.is(linesOf('0::/a\n'), lines)
+    for (const text of ['0::/b\n', '0::/b\n0::/c\n', '0::/b\n', '', '0::/a\n']) {
+      t.is(
+        linesOf(text)
+          .map((line) => `${line}\n`)
+          .join(''),
+        text,
+      )
+    }
+    t.deepEqual(lines, ['0::/a'])
+  })
+})
+
 test('without smaps_rollup the mappings of smaps are added up', async (t) => {
   await withCopy(async (root) => {
     rmSync(join(root, '1003/smaps_rollup'))

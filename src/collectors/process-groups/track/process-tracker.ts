@@ -199,7 +199,7 @@ export class ProcessTracker implements GroupTracker {
     return unmatched
   }
 
-  /** Assigns a process to a group, or adds it to the unmatched ones. */
+  /** Assigns a process to a group, or adds it to the unmatched ones. To be called after `readAhead`. */
   #classify(
     process: KnownProcess,
     argv: Settled<string[]>,
@@ -227,7 +227,7 @@ export class ProcessTracker implements GroupTracker {
       match === 'ignored'
         ? undefined
         : this.#group(ownership.assignmentOf(match, process.workloadCounts), pass.since)
-    return this.#countLater(process, pass)
+    return this.#countAgain(process, pass)
   }
 
   #newProcess(pid: number, directory: string, pass: Pass): KnownProcess {
@@ -310,22 +310,25 @@ export class ProcessTracker implements GroupTracker {
     return this.#countLater(process, pass)
   }
 
-  /** Reads a process again that is no longer in the reader, and adds it to its group. */
+  /** Waits until a process can be read, then `#countAgain`. */
   #countLater(process: KnownProcess, pass: Pass): Pending {
+    const proceed = () => this.#countAgain(process, pass)
+    const ahead = process.group === undefined ? undefined : pass.reader.readAhead(process)
+    return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
+  }
+
+  /** Reads a process again that is no longer in the reader, and adds it to its group. To be called after `readAhead`. */
+  #countAgain(process: KnownProcess, pass: Pass): Pending {
     const { reader } = pass
     if (process.group === undefined) return this.#count(process, pass)
-    const proceed = () => {
-      try {
-        reader.readStat(process, process.comm)
-      } catch (error) {
-        return this.#omit('stat', error)
-      }
-      if (reader.stat.starttime !== process.start) return undefined
-      process.childUsage.updateOwn(reader.stat)
-      return this.#count(process, pass)
+    try {
+      reader.readStat(process, process.comm)
+    } catch (error) {
+      return this.#omit('stat', error)
     }
-    const ahead = reader.readAhead(process)
-    return ahead === undefined ? proceed() : this.#proceed(ahead, proceed)
+    if (reader.stat.starttime !== process.start) return undefined
+    process.childUsage.updateOwn(reader.stat)
+    return this.#count(process, pass)
   }
 
   /** Adds the process that is in the reader to its group. */
