@@ -11,7 +11,11 @@ async function runCheck(name: string): Promise<number> {
   print(`# ${name}: ${check.title}`)
   const began = performance.now()
   const scope = new Scope()
-  const interrupt = () => scope[Symbol.asyncDispose]().then(() => process.exit(EXIT_FAILED))
+  const interrupt = () => {
+    // What of the check still runs fails now.
+    process.on('unhandledRejection', () => {})
+    void scope[Symbol.asyncDispose]().then(() => process.exit(EXIT_FAILED))
+  }
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
   try {

@@ -72,7 +72,7 @@ export const check: Check = {
         '--prometheus.created=true',
         '--process-groups.remove-empty=true',
         '--process-groups.threads=true',
-        '--recorder.enabled',
+        `--recorder.enabled=${temporality === 'cumulative'}`,
         '--workloads.sources=cri',
         `--workloads.cri-socket=${socket}`,
         `--cgroups.include=${root}/services/*`,

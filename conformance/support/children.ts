@@ -8,9 +8,15 @@ import { join } from 'node:path'
 /** What a check has started and made; disposing of it ends and removes everything, newest first. */
 export class Scope implements AsyncDisposable {
   readonly #endings: (() => void | Promise<void>)[] = []
+  #end: Promise<void> | undefined
 
-  /** Starts a program; its output is thrown away unless `options.stdio` says otherwise. */
+  /**
+   * Starts a program; its output is thrown away unless `options.stdio` says otherwise.
+   *
+   * @throws Error when the scope has been disposed of: a check that goes on starting programs would never end.
+   */
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+    if (this.#end !== undefined) throw new Error(`the check is ending: ${command} is not started`)
     const child = spawn(command, args, { stdio: 'ignore', ...options })
     // A program that can't be started shows by its exit; the event must have a listener.
     child.on('error', () => {})
@@ -29,7 +35,13 @@ export class Scope implements AsyncDisposable {
     this.#endings.push(ending)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Resolves when everything has ended, whoever has asked for it first. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= this.#runEndings()
+    return this.#end
+  }
+
+  async #runEndings(): Promise<void> {
     for (let ending = this.#endings.pop(); ending !== undefined; ending = this.#endings.pop()) {
       await ending()
     }
