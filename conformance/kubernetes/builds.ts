@@ -69,7 +69,10 @@ export class AppliedBuild {
   async changesAgain(): Promise<string[]> {
     const again = await this.#node.kubectlWith(this.#yaml, 'apply', '-f', '-')
     const changed = again.split('\n').filter((line) => line !== '' && !line.endsWith(' unchanged'))
-    const { code, output } = await this.#node.tryKubectl(this.#yaml, 'diff', '-f', '-')
+    const diff = () => this.#node.tryKubectl(this.#yaml, 'diff', '-f', '-')
+    if ((await diff()).code === 0) return changed
+    // A controller may have written a status between the two readings that are compared; what is never clean differs again.
+    const { code, output } = await diff()
     return code === 0 ? changed : [...changed, output]
   }
 
@@ -84,8 +87,9 @@ export class AppliedBuild {
     for (const { kind, metadata, data = {} } of this.objects) {
       if (kind !== 'ConfigMap') continue
       for (const key of Object.keys(data)) {
+        const before = (await this.#newestPod())?.metadata.uid
         await this.#applyBroken(metadata.name, key)
-        await this.#untilRestarted()
+        await this.#untilRestarted(before)
         const { status } = await this.#node.get<DaemonSet>('-n', this.#namespace, this.#daemonSet)
         // The controller goes on to further nodes as soon as a pod is available.
         if (status.numberAvailable !== undefined) rolledOut.push(key)
@@ -107,20 +111,26 @@ export class AppliedBuild {
     await this.#node.kubectlWith(text, 'apply', '-f', '-')
   }
 
-  /** Waits until a container of the newest pod has ended and was started again. */
-  async #untilRestarted(): Promise<void> {
+  /** Waits until a container of a pod that is newer has ended and was started again. */
+  async #untilRestarted(before: string | undefined): Promise<void> {
     const deadline = Date.now() + RESTART_SECONDS * 1000
     for (;;) {
-      const { items } = await this.#node.get<{ items: ApiPod[] }>(
-        ...['pods', '-n', this.#namespace, `--selector=${this.#selector}`],
-        '--sort-by=.metadata.creationTimestamp',
-      )
-      const containers = items.at(-1)?.status.containerStatuses ?? []
-      if (containers.some(({ restartCount = 0 }) => restartCount > 0)) return
+      const pod = await this.#newestPod()
+      const containers = pod?.status.containerStatuses ?? []
+      const isRestarted = containers.some(({ restartCount = 0 }) => restartCount > 0)
+      if (pod?.metadata.uid !== before && isRestarted) return
       require(Date.now() <
         deadline, `${this.name}: a broken configuration does not end what reads it`)
       await delay(500)
     }
+  }
+
+  async #newestPod(): Promise<ApiPod | undefined> {
+    const { items } = await this.#node.get<{ items: ApiPod[] }>(
+      ...['pods', '-n', this.#namespace, `--selector=${this.#selector}`],
+      '--sort-by=.metadata.creationTimestamp',
+    )
+    return items.at(-1)
   }
 
   /** Removes everything but the namespace. */
