@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { endChild, type Scope } from '../support/children.ts'
+import { endChild, Scope } from '../support/children.ts'
 import { needPackage } from '../support/packages.ts'
 import { makeImages, PAUSE_IMAGE } from './image.ts'
 import { Runtime } from './runtime.ts'
@@ -43,11 +43,7 @@ export class Containerd extends Runtime {
 
   /** Starts the daemon, if it isn't there. */
   async run(): Promise<void> {
-    const isRunning = this.#child?.exitCode === null && this.#child.signalCode === null
-    if (!isRunning) {
-      this.#child = this.#scope.spawn('containerd', ['-c', this.#configuration])
-    }
-    await this.untilReady()
+    await this.#runIn(this.#scope)
   }
 
   /** Ends the daemon; its containers run on. */
@@ -55,10 +51,17 @@ export class Containerd extends Runtime {
     if (this.#child !== undefined) await endChild(this.#child)
   }
 
+  async #runIn(scope: Scope): Promise<void> {
+    const isRunning = this.#child?.exitCode === null && this.#child.signalCode === null
+    if (!isRunning) this.#child = scope.spawn('containerd', ['-c', this.#configuration])
+    await this.untilReady()
+  }
+
+  /** The daemon has ended by then with the check's other programs. */
   async #removeAll(): Promise<void> {
-    if (this.hasPods) await this.run()
+    await using scope = new Scope()
+    if (this.hasPods) await this.#runIn(scope)
     await this.close()
-    await this.stop()
   }
 }
 
