@@ -6,7 +6,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { Values } from '../lib/settings/setting.ts'
 import type { Role } from '../telemetry/definitions.ts'
 import { type Entity, isEqual } from '../telemetry/entity.ts'
-import type { ObservedPoint } from '../telemetry/meter.ts'
+import { pointsOf } from '../telemetry/points.ts'
 import type { Snapshot } from '../telemetry/sampler.ts'
 import { toSeconds } from '../telemetry/time.ts'
 import { ENTITY_BYTES, RecordedEntity } from './entity.ts'
@@ -142,12 +142,12 @@ export class Recorder {
     const found = new Set<Kind>()
     this.#begin(at, usage)
     for (const { metrics } of scopes) {
-      for (const { dataPoints } of metrics) {
-        for (const point of dataPoints as ObservedPoint[]) {
-          const role = point.row?.definition.role
+      for (const points of metrics.flatMap(pointsOf)) {
+        for (let index = 0; index < points.values.length; index++) {
+          const role = points.rowAt(index)?.definition.role
           if (role === undefined) continue
           found.add(role.subject)
-          this.#take(role, point, at)
+          this.#take(role, points.seriesAt(index)?.entity, points.values[index], at)
         }
       }
     }
@@ -194,9 +194,9 @@ export class Recorder {
     }
   }
 
-  #take({ subject, figure }: Role, { series, value }: ObservedPoint, at: number): void {
-    if (figure === undefined || series === undefined) return
-    const recorded = subject === 'node' ? this.#node : this.#find(subject, series.entity, at)
+  #take({ subject, figure }: Role, entity: Entity | undefined, value: number, at: number): void {
+    if (figure === undefined || entity === undefined) return
+    const recorded = subject === 'node' ? this.#node : this.#find(subject, entity, at)
     const place = recorded?.layout.places.get(figure as FigureName | Extra)
     if (recorded !== undefined && place !== undefined) this.#add(recorded, place, value)
   }

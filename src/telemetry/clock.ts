@@ -31,7 +31,7 @@ export class Clock {
   #lastWall: number
   #lastMonotonic: number
   #last: number
-  #shown = new WeakMap<HrTime, HrTime>()
+  #shown = shownWhenSetBack(0)
 
   constructor(
     { wall, monotonic }: ClockSources = {
@@ -52,7 +52,7 @@ export class Clock {
     const expected = this.#lastWall + (monotonic - this.#lastMonotonic)
     if (wall < expected - TOLERANCE) {
       this.#setBack += Math.round(expected - wall)
-      this.#shown = new WeakMap()
+      this.#shown = shownWhenSetBack(this.#setBack)
     }
     this.#lastWall = wall
     this.#lastMonotonic = monotonic
@@ -72,19 +72,24 @@ export class Clock {
   }
 
   /** What the wall clock, as it is set now, shows for a time of this clock. */
-  shown(time: HrTime): HrTime {
-    if (this.#setBack === 0) return time
-    let shown = this.#shown.get(time)
-    if (shown === undefined) {
-      shown = addMilliseconds(time, -this.#setBack)
-      this.#shown.set(time, shown)
-    }
-    return shown
+  get shown(): (time: HrTime) => HrTime {
+    return this.#shown
   }
 
   /** The time of this clock for one that the wall clock, as it is set now, shows. */
   taken(wall: HrTime): HrTime {
     return this.#setBack === 0 ? wall : addMilliseconds(wall, this.#setBack)
+  }
+}
+
+/** @param setBack milliseconds. */
+function shownWhenSetBack(setBack: number): (time: HrTime) => HrTime {
+  if (setBack === 0) return (time) => time
+  const shown = new WeakMap<HrTime, HrTime>()
+  return (time) => {
+    const known = shown.get(time) ?? addMilliseconds(time, -setBack)
+    shown.set(time, known)
+    return known
   }
 }
 

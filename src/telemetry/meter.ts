@@ -16,21 +16,13 @@ import type {
 } from '@opentelemetry/api'
 import { ValueType } from '@opentelemetry/api'
 import type { InstrumentationScope } from '@opentelemetry/core'
-import type { DataPoint, MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
-import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics'
+import type { MetricData, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { clock, now } from './clock.ts'
 import type { MetricKind, Row } from './definitions.ts'
-import { type Series, seriesOf } from './entity.ts'
+import type { Series } from './entity.ts'
 import type { TableMetricOptions } from './instruments.ts'
+import { columnMetric, ObservedPoints } from './points.ts'
 import { limitSeries } from './series-limit.ts'
-
-/** A point with what was known when it was observed. */
-export interface ObservedPoint extends DataPoint<number> {
-  /** Undefined for attributes that no entity made. */
-  readonly series: Series | undefined
-  /** Undefined for instruments that are not made of a table. */
-  readonly row: Row | undefined
-}
 
 /** What one scope observed in one collection. */
 export interface ScopeCollection {
@@ -84,7 +76,9 @@ export class ObservableMeter implements Meter {
       }
     }
     const dropped = limitSeries(this.#instruments, this.#maxSeries)
-    const metrics = this.#instruments.filter(({ points }) => points.length > 0).map(toMetricData)
+    const metrics = this.#instruments
+      .filter(({ points }) => points.length > 0)
+      .map(({ descriptor, kind, points }) => columnMetric(descriptor, kind, [points]))
     return { scopeMetrics: { scope: this.scope, metrics }, errors, dropped }
   }
 
@@ -144,14 +138,12 @@ interface Callback {
 class Instrument implements Observable {
   readonly kind: MetricKind
   readonly descriptor: MetricData['descriptor']
-  points: ObservedPoint[] = []
+  points: ObservedPoints
   readonly #meter: ObservableMeter
   readonly #rows: readonly Row[]
   /** The rows by their fixed attributes, where there are several. */
   readonly #byFixed: ReadonlyMap<PointAttributes | undefined, Row>
   readonly #callbacks = new Map<ObservableCallback, BatchObservableCallback>()
-  #time: HrTime = [0, 0]
-  #start: HrTime = [0, 0]
 
   constructor(meter: ObservableMeter, kind: MetricKind, name: string, options: TableMetricOptions) {
     this.#meter = meter
@@ -164,28 +156,26 @@ class Instrument implements Observable {
       unit: options.unit ?? '',
       valueType: options.valueType ?? ValueType.DOUBLE,
     }
+    this.points = this.#noPoints([0, 0], [0, 0], [])
   }
 
   begin(time: HrTime, start: HrTime): void {
-    this.points = []
-    this.#time = clock.shown(time)
-    this.#start = start
+    this.points = this.#noPoints(time, start, this.points.attributes)
   }
 
   observe(value: number, attributes: PointAttributes): void {
-    const series = seriesOf(attributes)
-    this.points.push({
-      startTime: clock.shown(series?.entity.start ?? this.#start),
-      endTime: this.#time,
-      attributes,
-      value,
-      series,
-      row: this.#rowOf(attributes, series),
-    })
+    this.points.add(value, attributes)
+  }
+
+  /** @param attributes those of the collection before. */
+  #noPoints(time: HrTime, start: HrTime, attributes: readonly PointAttributes[]): ObservedPoints {
+    const { shown } = clock
+    const parts = { time: shown(time), start, shown, rows: this.#rows, rowOf: this.#rowOf }
+    return new ObservedPoints(parts, attributes)
   }
 
   /** Attributes that no entity made tell rows apart by their values. */
-  #rowOf(attributes: PointAttributes, series: Series | undefined): Row | undefined {
+  readonly #rowOf = (attributes: PointAttributes, series: Series | undefined): Row | undefined => {
     const rows = this.#rows
     if (rows.length < 2) return rows[0]
     if (series !== undefined) return this.#byFixed.get(series.fixed)
@@ -227,15 +217,4 @@ class CollectionResult implements BatchObservableResult {
 /** The time of the collection that a callback observes for, by the agent's clock; on another meter the time now. */
 export function collectionTime(result: BatchObservableResult): HrTime {
   return result instanceof CollectionResult ? result.time : now()
-}
-
-function toMetricData({ kind, descriptor, points }: Instrument): MetricData {
-  const common = {
-    descriptor,
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-    dataPoints: points,
-  }
-  return kind === 'gauge'
-    ? { ...common, dataPointType: DataPointType.GAUGE }
-    : { ...common, dataPointType: DataPointType.SUM, isMonotonic: kind === 'counter' }
 }

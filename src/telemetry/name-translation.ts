@@ -5,16 +5,10 @@
  * snapshot, so values can't differ. Each point carries its definition row and its series: a translation is a look-up.
  */
 import type { Attributes } from '@opentelemetry/api'
-import {
-  AggregationTemporality,
-  type DataPoint,
-  DataPointType,
-  type MetricData,
-  type MetricDescriptor,
-  type ScopeMetrics,
-} from '@opentelemetry/sdk-metrics'
+import type { MetricData, MetricDescriptor, ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type {
   MetricDefinition,
+  MetricKind,
   MetricTable,
   Naming,
   OtherName,
@@ -22,7 +16,7 @@ import type {
   Row,
 } from './definitions.ts'
 import { type AttributeTranslation, isEqual } from './entity.ts'
-import type { ObservedPoint } from './meter.ts'
+import { columnMetric, kindOf, type Points, pointsOf, TranslatedPoints } from './points.ts'
 import { doAtOnce, inPieces, type Work } from './time-slice.ts'
 
 /** A descriptor whose name is a Prometheus name already and must not be changed. */
@@ -30,10 +24,16 @@ export interface ClassicDescriptor extends MetricDescriptor {
   readonly prometheusName: string
 }
 
+/** A metric without points. */
+interface MetricHead {
+  readonly descriptor: MetricDescriptor
+  readonly kind: MetricKind
+}
+
 /** A measurement in the names of one other vocabulary. */
 interface TranslatedRow {
-  /** The metric of the other vocabulary, without points. */
-  readonly metric: MetricData
+  /** The metric of the other vocabulary. */
+  readonly metric: MetricHead
   /** Factor from our unit to the other one. */
   readonly scale: number
   /** Whether points of equal attributes are added up. */
@@ -48,6 +48,8 @@ interface TranslatedRow {
 export class NameTranslation {
   readonly #classicName: (name: string) => string
   readonly #rows = new Map<Row, ReadonlyMap<OtherNaming, TranslatedRow>>()
+  /** By namings, then by the attributes observed: they are the same array while the same series follow one another. */
+  readonly #parts = new Map<string, WeakMap<readonly Attributes[], readonly Part[]>>()
   /** Rows whose attributes are translated alike share one, and with it the translated attributes of a series. */
   readonly #labels: LabelTranslation[] = []
 
@@ -88,20 +90,71 @@ export class NameTranslation {
     namings: readonly OtherNaming[],
     keepNameless: boolean,
   ): Work<void> {
-    yield* inPieces(metric.dataPoints as ObservedPoint[], (points) => {
-      for (const point of points) {
-        const row = point.row && this.#row(point.row)
-        let isNamed = false
-        for (const naming of namings) {
-          const translated = row?.get(naming)
-          if (translated === undefined) continue
-          isNamed = true
-          const renamed = translatePoint(point, translated)
-          if (translated.isTotal) found.addUp(translated.metric, renamed)
-          else found.add(translated.metric, renamed)
-        }
-        if (!isNamed && keepNameless) found.add(metric, point)
+    const nameless = { descriptor: metric.descriptor, kind: kindOf(metric) }
+    for (const points of pointsOf(metric)) {
+      if (points.rows?.every((row) => this.#isNameless(row, namings))) {
+        if (keepNameless) found.add(nameless, points)
+        continue
       }
+      for (const part of yield* this.#partsOf(points, namings)) {
+        const { translated } = part
+        if (translated?.isTotal) found.addUp(translated.metric, translate(points, part))
+        else if (translated !== undefined) found.add(translated.metric, translate(points, part))
+        else if (keepNameless) found.add(nameless, translate(points, part))
+      }
+    }
+  }
+
+  #isNameless(row: Row, namings: readonly OtherNaming[]): boolean {
+    const translations = this.#row(row)
+    return !namings.some((naming) => translations.has(naming))
+  }
+
+  /** What becomes of the points, but for their values. */
+  *#partsOf(points: Points, namings: readonly OtherNaming[]): Work<readonly Part[]> {
+    const key = namings.join()
+    const known = this.#parts.get(key) ?? new WeakMap<readonly Attributes[], readonly Part[]>()
+    this.#parts.set(key, known)
+    const parts = known.get(points.attributes) ?? (yield* this.#divide(points, namings))
+    known.set(points.attributes, parts)
+    return parts
+  }
+
+  *#divide(points: Points, namings: readonly OtherNaming[]): Work<Part[]> {
+    const parts: Part[] = []
+    const ofRows = new Map<Row | undefined, readonly PartOfRow[]>()
+    yield* inPieces(points.values.length, (start, end) => {
+      for (let index = start; index < end; index++) {
+        const row = points.rowAt(index)
+        const ofRow = ofRows.get(row) ?? this.#partsOfRow(row, namings, parts)
+        ofRows.set(row, ofRow)
+        const observed = points.attributes[index]
+        const series = points.seriesAt(index)
+        for (const { part, labels } of ofRow) {
+          part.attributes.push(
+            labels === undefined
+              ? observed
+              : (series?.translated(labels) ?? labels.translate(observed)),
+          )
+          part.indices.push(index)
+        }
+      }
+    })
+    return parts
+  }
+
+  /** The parts that points of a row are in; those that are not among `parts` are added to them. */
+  #partsOfRow(row: Row | undefined, namings: readonly OtherNaming[], parts: Part[]): PartOfRow[] {
+    const translations = row && this.#row(row)
+    const found = namings.flatMap((naming) => translations?.get(naming) ?? [])
+    const wanted: readonly (TranslatedRow | undefined)[] = found.length > 0 ? found : [undefined]
+    return wanted.map((translated) => {
+      let part = parts.find((each) => isOnePart(each.translated, translated))
+      if (part === undefined) {
+        part = { translated, attributes: [], indices: [] }
+        parts.push(part)
+      }
+      return { part, labels: translated?.labels }
     })
   }
 
@@ -113,7 +166,7 @@ export class NameTranslation {
     const translations = new Map<OtherNaming, TranslatedRow>()
     const add = (naming: OtherNaming, other: OtherName) =>
       translations.set(naming, {
-        metric: emptyMetric(definition, other),
+        metric: metricOf(definition, other),
         scale: other.scale ?? 1,
         isTotal: other.isTotal ?? false,
         labels: this.#labelsOf(new LabelTranslation(table, definition, naming, other)),
@@ -176,25 +229,43 @@ class LabelTranslation implements AttributeTranslation {
 /** Decimal digits that a double keeps through a division and a multiplication. */
 const EXACT_DIGITS = 14
 
-function translatePoint(
-  { attributes, value, startTime, endTime, series, row }: ObservedPoint,
-  { scale, labels }: TranslatedRow,
-): ObservedPoint {
-  return {
-    startTime,
-    endTime,
-    attributes: series?.translated(labels) ?? labels.translate(attributes),
-    // In the other unit as it is written there: without the last digits that the way through ours has left.
-    value: scale === 1 ? value : Number((value * scale).toPrecision(EXACT_DIGITS)),
-    series,
-    row,
-  }
+/** Points of one instrument that become points of one metric. */
+interface Part {
+  /** Of the first of its rows; undefined where the other vocabulary has no name for them. */
+  readonly translated: TranslatedRow | undefined
+  readonly attributes: Attributes[]
+  /** Which points they are. */
+  readonly indices: number[]
 }
 
-function emptyMetric(
+/** A part that points of a row are in, and how their attributes are translated. */
+interface PartOfRow {
+  readonly part: Part
+  readonly labels: LabelTranslation | undefined
+}
+
+/** Whether the points of two rows are one part, in the order in which they were observed. */
+function isOnePart(one: TranslatedRow | undefined, other: TranslatedRow | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  const isSameMetric = one.metric.descriptor.name === other.metric.descriptor.name
+  return isSameMetric && one.scale === other.scale && one.isTotal === other.isTotal
+}
+
+function translate(points: Points, { translated, attributes, indices }: Part): TranslatedPoints {
+  const scale = translated?.scale ?? 1
+  const values = indices.map((index) => inUnit(points.values[index], scale))
+  return new TranslatedPoints(values, attributes, points, indices)
+}
+
+/** A value in another unit as it is written there: without the last digits that the way through ours has left. */
+function inUnit(value: number, scale: number): number {
+  return scale === 1 ? value : Number((value * scale).toPrecision(EXACT_DIGITS))
+}
+
+function metricOf(
   definition: MetricDefinition,
   { name, kind, description }: OtherName,
-): MetricData {
+): MetricHead {
   const descriptor: ClassicDescriptor = {
     name,
     prometheusName: name,
@@ -202,44 +273,41 @@ function emptyMetric(
     unit: '',
     valueType: definition.valueType === 'int' ? 0 : 1,
   }
-  const common = {
-    descriptor,
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-    dataPoints: [],
-  }
-  return (kind ?? definition.kind) === 'counter'
-    ? { ...common, dataPointType: DataPointType.SUM, isMonotonic: true }
-    : { ...common, dataPointType: DataPointType.GAUGE }
+  return { descriptor, kind: (kind ?? definition.kind) === 'counter' ? 'counter' : 'gauge' }
 }
 
 /** Metrics in the order of their first point. */
 class MetricsByName {
-  readonly #metrics = new Map<string, MetricData>()
+  readonly #metrics = new Map<string, { readonly metric: MetricHead; readonly points: Points[] }>()
 
   keep(metrics: readonly MetricData[]): void {
-    for (const metric of metrics) this.#metrics.set(metric.descriptor.name, metric)
+    for (const metric of metrics) {
+      const head = { descriptor: metric.descriptor, kind: kindOf(metric) }
+      for (const points of pointsOf(metric)) this.add(head, points)
+    }
   }
 
-  /** Adds the value to the point of the same attributes, if there is one; for metrics of few points. */
-  addUp(metric: MetricData, point: DataPoint<number>): void {
-    const points = this.#metrics.get(metric.descriptor.name)?.dataPoints as
-      | DataPoint<number>[]
-      | undefined
-    const index = points?.findIndex(({ attributes }) => isEqual(attributes, point.attributes)) ?? -1
-    if (points === undefined || index < 0) this.add(metric, point)
-    else points[index] = { ...point, value: points[index].value + point.value }
+  add(metric: MetricHead, points: Points): void {
+    const { name } = metric.descriptor
+    const known = this.#metrics.get(name)
+    if (known === undefined) this.#metrics.set(name, { metric, points: [points] })
+    else known.points.push(points)
   }
 
-  add(metric: MetricData, point: DataPoint<number>): void {
-    const known = this.#metrics.get(metric.descriptor.name)
-    if (known === undefined) {
-      this.#metrics.set(metric.descriptor.name, { ...metric, dataPoints: [point] } as MetricData)
-    } else {
-      ;(known.dataPoints as DataPoint<number>[]).push(point)
+  /** Adds values to the points of the same attributes, where there are such; for metrics of few points. */
+  addUp(metric: MetricHead, points: TranslatedPoints): void {
+    for (const [index, attributes] of points.attributes.entries()) {
+      const sums = (this.#metrics.get(metric.descriptor.name)?.points ?? []) as TranslatedPoints[]
+      const isSame = (each: Attributes) => isEqual(each, attributes)
+      const sum = sums.find((each) => each.attributes.some(isSame))
+      if (sum === undefined) this.add(metric, points.only(index))
+      else sum.values[sum.attributes.findIndex(isSame)] += points.values[index]
     }
   }
 
   list(): MetricData[] {
-    return [...this.#metrics.values()]
+    return [...this.#metrics.values()].map(({ metric, points }) =>
+      columnMetric(metric.descriptor, metric.kind, points),
+    )
   }
 }

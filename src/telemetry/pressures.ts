@@ -2,7 +2,7 @@
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import type { Role, Subject } from './definitions.ts'
 import type { Entity } from './entity.ts'
-import type { ObservedPoint } from './meter.ts'
+import { pointsOf } from './points.ts'
 
 /** Averages are parts of the time from 0 to 1, `total` is in seconds. */
 export type PressureLine = Partial<Record<NonNullable<Role['pressure']>['field'], number>>
@@ -19,15 +19,16 @@ export interface PressureOf {
 /** All of them, the worst first: the one whose tasks waited longest in the last ten seconds. */
 export function pressuresOf(scopes: readonly ScopeMetrics[]): PressureOf[] {
   const found = new Map<Entity, PressureOf>()
-  for (const { dataPoints } of scopes.flatMap(({ metrics }) => metrics)) {
-    for (const { row, series, value } of dataPoints as ObservedPoint[]) {
-      const role = row?.definition.role
+  for (const points of scopes.flatMap(({ metrics }) => metrics.flatMap(pointsOf))) {
+    for (let index = 0; index < points.values.length; index++) {
+      const role = points.rowAt(index)?.definition.role
+      const series = points.seriesAt(index)
       if (role?.pressure === undefined || series === undefined) continue
       const { resource, type, field } = role.pressure
       const { pressures } = take(found, role.subject, series.entity)
       pressures[resource] ??= {}
       pressures[resource][type] ??= {}
-      pressures[resource][type][field] = value
+      pressures[resource][type][field] = points.values[index]
     }
   }
   return [...found.values()].sort((a, b) => worst(b) - worst(a))

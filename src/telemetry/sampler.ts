@@ -6,6 +6,7 @@ import type { HrTime } from '@opentelemetry/api'
 import type { ScopeMetrics } from '@opentelemetry/sdk-metrics'
 import { clock } from './clock.ts'
 import type { ObservableMeter } from './meter.ts'
+import { countPoints } from './points.ts'
 import { compareTimes } from './time.ts'
 
 /** What all collectors observed in one collection; nothing in it changes any more. */
@@ -124,7 +125,7 @@ export class Sampler {
         name: meter.scope.name,
         time: shown,
         duration: (performance.now() - started) / 1000,
-        series: scopeMetrics.metrics.reduce((sum, { dataPoints }) => sum + dataPoints.length, 0),
+        series: scopeMetrics.metrics.reduce((sum, metric) => sum + countPoints(metric), 0),
         dropped,
         errors,
       })

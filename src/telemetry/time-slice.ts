@@ -35,15 +35,14 @@ export type Work<T> = Generator<void, T>
 /** As many points as are a millisecond's work, even when their labels are new. */
 const POINTS_AT_ONCE = 200
 
-/** Hands over lists of points, a piece of them at a time. */
-export function* inPieces<T>(
-  points: readonly T[],
-  handle: (piece: readonly T[]) => void,
+/** Hands over the indices of points, a piece of them at a time: from `start` to before `end`. */
+export function* inPieces(
+  points: number,
+  handle: (start: number, end: number) => void,
 ): Work<void> {
-  for (let start = 0; start < points.length; start += POINTS_AT_ONCE) {
+  for (let start = 0; start < points; start += POINTS_AT_ONCE) {
     if (start > 0) yield
-    const isAll = points.length <= POINTS_AT_ONCE
-    handle(isAll ? points : points.slice(start, start + POINTS_AT_ONCE))
+    handle(start, Math.min(start + POINTS_AT_ONCE, points))
   }
 }
 

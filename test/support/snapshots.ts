@@ -7,7 +7,7 @@ import { SAMPLED_FIGURES } from '../../src/recorder/figures.ts'
 import type { SampledUsage } from '../../src/recorder/usage.ts'
 import type { MetricDefinition, Row } from '../../src/telemetry/definitions.ts'
 import { Entity, type Series } from '../../src/telemetry/entity.ts'
-import type { ObservedPoint } from '../../src/telemetry/meter.ts'
+import type { ObservedPoint } from '../../src/telemetry/points.ts'
 import type { Snapshot } from '../../src/telemetry/sampler.ts'
 
 /** One value of a metric. The attributes object stands for its series: it lives as long as that. */

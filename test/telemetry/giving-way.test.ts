@@ -2,6 +2,9 @@
 import { emptyResource } from '@opentelemetry/resources'
 import test from 'ava'
 import { now } from '../../src/telemetry/clock.ts'
+import { metricTable } from '../../src/telemetry/definitions.ts'
+import { Entity } from '../../src/telemetry/entity.ts'
+import { createInstruments } from '../../src/telemetry/instruments.ts'
 import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { NameTranslation } from '../../src/telemetry/name-translation.ts'
 import { PrometheusSerializer } from '../../src/telemetry/prometheus/serializer.ts'
@@ -10,15 +13,25 @@ import type { Work } from '../../src/telemetry/time-slice.ts'
 const SERIES = 100_000
 const MAX_AT_ONCE = 1000
 
+const TABLE = metricTable({
+  scope: 'x',
+  keys: { index: { description: '' } },
+  metrics: {
+    gauge: {
+      ...{ description: '', kind: 'gauge', valueType: 'int' },
+      ...{ otel: { name: 'x', unit: '' }, classic: { name: 'y' } },
+    },
+  },
+})
+
 test('translation and text yield again and again', async (t) => {
   const meter = new ObservableMeter({ name: 'x' }, now())
-  const gauge = meter.createObservableGauge('x')
-  meter.addBatchObservableCallback(
-    (result) => {
-      for (let index = 0; index < SERIES; index++) result.observe(gauge, index, { index })
-    },
-    [gauge],
-  )
+  const { measurements, observables } = createInstruments(meter, TABLE)
+  meter.addBatchObservableCallback((result) => {
+    for (let index = 0; index < SERIES; index++) {
+      measurements.gauge.observe(result, new Entity({ index }, now()), index)
+    }
+  }, observables)
   const { scopeMetrics } = await meter.collect(now())
   const translation = new NameTranslation()
   const [translated, pieces] = count(translation.translating([scopeMetrics], ['classic']))

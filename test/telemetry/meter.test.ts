@@ -10,7 +10,8 @@ import test from 'ava'
 import { metricTable } from '../../src/telemetry/definitions.ts'
 import { Entity } from '../../src/telemetry/entity.ts'
 import { createInstruments } from '../../src/telemetry/instruments.ts'
-import { ObservableMeter, type ObservedPoint } from '../../src/telemetry/meter.ts'
+import { ObservableMeter } from '../../src/telemetry/meter.ts'
+import type { ObservedPoint } from '../../src/telemetry/points.ts'
 
 const TABLE = metricTable({
   scope: 'test',

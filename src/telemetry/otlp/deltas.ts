@@ -13,7 +13,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
 import type { Series } from '../entity.ts'
-import type { ObservedPoint } from '../meter.ts'
+import type { ObservedPoint } from '../points.ts'
 import { compareTimes, shiftTime } from '../time.ts'
 
 /** What the receiver knows of a series. */

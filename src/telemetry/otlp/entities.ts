@@ -12,7 +12,8 @@ import type {
   ResourceMetrics,
   ScopeMetrics,
 } from '@opentelemetry/sdk-metrics'
-import type { ObservedPoint } from '../meter.ts'
+import type { Series } from '../entity.ts'
+import { pointsOf } from '../points.ts'
 
 /** Attributes of the agent's own Resource that hold for everything on its node. */
 const OF_NODE = /^(?:host|os|cloud|k8s\.cluster|k8s\.node|deployment\.environment)\b/
@@ -72,12 +73,14 @@ export class EntityResources {
 
   #divide(agent: Resource, node: Part, scope: ScopeMetrics['scope'], metric: MetricData): void {
     const { descriptor } = metric
-    for (const point of metric.dataPoints as ObservedPoint[]) {
-      const workload = workloadOf(point)
-      const part = workload === undefined ? node : this.#part(agent, workload)
-      if (part.metric !== descriptor) beginMetric(part, scope, metric)
-      const attributes = workload === undefined ? undefined : point.series?.unidentified
-      part.points.push(attributes === undefined ? point : { ...point, attributes })
+    for (const points of pointsOf(metric)) {
+      for (let index = 0; index < points.values.length; index++) {
+        const series = points.seriesAt(index)
+        const workload = workloadOf(points.attributes[index], series)
+        const part = workload === undefined ? node : this.#part(agent, workload)
+        if (part.metric !== descriptor) beginMetric(part, scope, metric)
+        part.points.push(points.at(index, workload && series?.unidentified))
+      }
     }
   }
 
@@ -103,7 +106,7 @@ export class EntityResources {
  * What identifies the container or pod of a point; undefined for those of the node and the agent, and for a point whose
  * identity has names of another vocabulary: it stays on the point.
  */
-function workloadOf({ attributes, series }: ObservedPoint): Attributes | undefined {
+function workloadOf(attributes: Attributes, series: Series | undefined): Attributes | undefined {
   return series !== undefined && series.attributes === attributes
     ? series.entity.workload
     : undefined

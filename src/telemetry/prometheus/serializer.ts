@@ -6,15 +6,11 @@
  */
 import type { Attributes } from '@opentelemetry/api'
 import type { Resource } from '@opentelemetry/resources'
-import {
-  type DataPoint,
-  DataPointType,
-  type MetricData,
-  type ResourceMetrics,
-} from '@opentelemetry/sdk-metrics'
+import type { MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { MetricKind } from '../definitions.ts'
 import type { ClassicDescriptor } from '../name-translation.ts'
+import { kindOf, pointsOf } from '../points.ts'
 import { toSeconds } from '../time.ts'
 import { doAtOnce, inPieces, type Work } from '../time-slice.ts'
 import { type FamilyType, type Format, TEXT } from './formats.ts'
@@ -37,6 +33,8 @@ interface Family {
 export class PrometheusSerializer {
   readonly #options: SerializerOptions
   readonly #labels = new WeakMap<Attributes, string>()
+  /** The same, for all points of an array. */
+  readonly #allLabels = new WeakMap<readonly Attributes[], string[]>()
   readonly #names = new WeakMap<MetricData['descriptor'], string>()
 
   constructor(options: SerializerOptions) {
@@ -81,15 +79,23 @@ export class PrometheusSerializer {
     if (family.type !== type) return
     families.set(familyName, family)
     const hasCreated = this.#options.created === true && format.hasCreated && type === 'counter'
-    yield* inPieces(metric.dataPoints as DataPoint<number>[], (points) => {
-      let lines = ''
-      for (const point of points) {
-        const labels = this.#braces(point.attributes, scopeText)
-        lines += `${name}${labels} ${valueText(point.value)}\n`
-        if (hasCreated) lines += `${familyName}_created${labels} ${toSeconds(point.startTime)}\n`
-      }
-      family.text += lines
-    })
+    for (const points of pointsOf(metric)) {
+      const { values, attributes } = points
+      const labels = this.#allLabels.get(attributes) ?? []
+      this.#allLabels.set(attributes, labels)
+      yield* inPieces(values.length, (start, end) => {
+        let lines = ''
+        for (let index = start; index < end; index++) {
+          labels[index] ??= this.#braces(attributes[index], scopeText)
+          lines += `${name}${labels[index]} ${valueText(values[index])}\n`
+          if (hasCreated) {
+            const created = toSeconds(points.startAt(index))
+            lines += `${familyName}_created${labels[index]} ${created}\n`
+          }
+        }
+        family.text += lines
+      })
+    }
   }
 
   #name(metric: MetricData, kind: MetricKind): string {
@@ -115,11 +121,6 @@ export class PrometheusSerializer {
     }
     return labels
   }
-}
-
-function kindOf(metric: MetricData): MetricKind {
-  if (metric.dataPointType !== DataPointType.SUM) return 'gauge'
-  return metric.isMonotonic ? 'counter' : 'updowncounter'
 }
 
 function header(name: string, type: string, help: string): string {
