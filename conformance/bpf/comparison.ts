@@ -210,7 +210,7 @@ function fromRecord(records: TaskRecords): Reading {
       state: String.fromCharCode(stateLetter(records.word(WORD.state))),
       descriptors: records.word(WORD.descriptors),
       limit: records.number(PROCESS.openFilesLimit),
-      wchan: records.wchanName(),
+      wchan: records.wchan(),
     },
   }
 }

@@ -20,30 +20,30 @@ export const TASK = {
 
 /** Offsets of 64-bit fields of a leader: of the whole process. */
 export const PROCESS = {
-  utime: 200,
-  stime: 208,
-  runtime: 216,
-  prevUtime: 224,
-  prevStime: 232,
-  cutime: 240,
-  cstime: 248,
-  minflt: 256,
-  majflt: 264,
-  cminflt: 272,
-  cmajflt: 280,
-  readBytes: 288,
-  writeBytes: 296,
-  pastReadBytes: 304,
-  pastWriteBytes: 312,
-  rssFile: 328,
-  rssAnon: 336,
-  rssShmem: 344,
-  swap: 352,
-  rssQuick: 360,
-  totalVm: 368,
-  startStack: 376,
-  cgroup: 384,
-  openFilesLimit: 392,
+  utime: 160,
+  stime: 168,
+  runtime: 176,
+  prevUtime: 184,
+  prevStime: 192,
+  cutime: 200,
+  cstime: 208,
+  minflt: 216,
+  majflt: 224,
+  cminflt: 232,
+  cmajflt: 240,
+  readBytes: 248,
+  writeBytes: 256,
+  pastReadBytes: 264,
+  pastWriteBytes: 272,
+  rssFile: 288,
+  rssAnon: 296,
+  rssShmem: 304,
+  swap: 312,
+  rssQuick: 320,
+  totalVm: 328,
+  startStack: 336,
+  cgroup: 344,
+  openFilesLimit: 352,
 } as const
 
 /** Offsets of 32-bit fields. */
@@ -55,24 +55,26 @@ export const WORD = {
   euid: 20,
   state: 24,
   flags: 28,
-  sumsFlags: 320,
-  threads: 324,
-  descriptors: 400,
+  sumsFlags: 280,
+  threads: 284,
+  descriptors: 360,
 } as const
 
-const VERSION = 1
+const VERSION = 2
 const IS_LEADER = 1
-const TASK_BYTES = 200
-const LEADER_BYTES = 408
-const WCHAN_NAME_AT = 144
-const WCHAN_NAME_BYTES = 40
-const COMM_AT = 184
+const HAS_NAME = 2
+const TASK_BYTES = 160
+const LEADER_BYTES = 368
+const NAME_BYTES = 40
+const COMM_AT = 144
 const COMM_BYTES = 16
 const PID_MAX_LIMIT = 2 ** 22
 const HIGH = 2 ** 32
 /** The largest high half of a number that a double holds exactly. */
 const EXACT_HIGH = 2 ** 21
 const SPACE = 0x20
+/** Far more kernel functions than tasks ever sleep in. */
+const MAX_FUNCTIONS = 4096
 
 /** The kernel's records can't be those of this version, or are damaged. */
 export class BpfRecordError extends Error {
@@ -87,6 +89,8 @@ export class TaskRecords {
   length = 0
   /** Index of the first word of the current record. */
   #at = 0
+  /** Names of kernel functions by address. In each pass, the first record with an address gives the name, too. */
+  readonly #functions = new Map<number, string>()
 
   constructor(capacity = 64 * 1024) {
     this.#bytes = Buffer.allocUnsafeSlow(capacity)
@@ -99,8 +103,10 @@ export class TaskRecords {
     return this.#bytes.subarray(this.length, this.length + size)
   }
 
+  /** Begins another pass. */
   clear(): void {
     this.length = 0
+    if (this.#functions.size > MAX_FUNCTIONS) this.#functions.clear()
   }
 
   /**
@@ -113,6 +119,7 @@ export class TaskRecords {
     for (let at = offset; at < this.length; at += this.word(WORD.size)) {
       this.moveTo(at)
       this.#check(at)
+      if ((this.#flags & HAS_NAME) !== 0) this.#learnFunction()
       each(at)
     }
   }
@@ -123,7 +130,7 @@ export class TaskRecords {
   }
 
   get isLeader(): boolean {
-    return this.#words[this.#at] === LEADER_BYTES
+    return (this.#flags & IS_LEADER) !== 0
   }
 
   /** A 32-bit field of the current record. */
@@ -135,12 +142,6 @@ export class TaskRecords {
   number(offset: number): number {
     const index = this.#at + (offset >> 2)
     return this.#words[index + 1] * HIGH + this.#words[index]
-  }
-
-  /** The lower 53 bits of a 64-bit field: addresses in the kernel have the same bits above these. */
-  key(offset: number): number {
-    const index = this.#at + (offset >> 2)
-    return (this.#words[index + 1] % EXACT_HIGH) * HIGH + this.#words[index]
   }
 
   /** A 64-bit field, exact. */
@@ -166,23 +167,41 @@ export class TaskRecords {
   }
 
   /** The name of the kernel function that the task sleeps in; '' for none. */
-  wchanName(): string {
-    const start = this.#at * 4 + WCHAN_NAME_AT
+  wchan(): string {
+    const address = this.#key(TASK.wchan)
+    return address === 0 ? '' : (this.#functions.get(address) ?? '')
+  }
+
+  /** Stores the name of a kernel function that the current record gives. */
+  #learnFunction(): void {
+    const start = this.#at * 4 + this.word(WORD.size) - NAME_BYTES
     let end = start
-    while (end < start + WCHAN_NAME_BYTES) {
+    // A module's name follows that of its function.
+    for (; end < start + NAME_BYTES; end++) {
       const byte = this.#bytes[end]
-      // A module's name follows that of its function.
       if (byte === 0 || byte === SPACE) break
-      end++
     }
-    return this.#bytes.toString('latin1', start, end)
+    this.#functions.set(this.#key(TASK.wchan), this.#bytes.toString('latin1', start, end))
+  }
+
+  get #flags(): number {
+    return this.#words[this.#at + 1] >>> 16
+  }
+
+  /** The lower 53 bits of a 64-bit field: addresses in the kernel have the same bits above these. */
+  #key(offset: number): number {
+    const index = this.#at + (offset >> 2)
+    return (this.#words[index + 1] % EXACT_HIGH) * HIGH + this.#words[index]
   }
 
   #check(at: number): void {
     const size = this.word(WORD.size)
     const second = this.word(4)
-    const isLeader = second >>> 16 === IS_LEADER
-    const isWhole = size === (isLeader ? LEADER_BYTES : TASK_BYTES) && at + size <= this.length
+    const flags = this.#flags
+    const isLeader = (flags & IS_LEADER) !== 0
+    const whole =
+      (isLeader ? LEADER_BYTES : TASK_BYTES) + ((flags & HAS_NAME) === 0 ? 0 : NAME_BYTES)
+    const isWhole = size === whole && at + size <= this.length
     const [pid, tgid] = [this.word(WORD.pid), this.word(WORD.tgid)]
     const isTask = pid > 0 && pid <= PID_MAX_LIMIT && tgid > 0 && tgid <= PID_MAX_LIMIT
     if (isWhole && isTask && (second & 0xffff) === VERSION && isLeader === (pid === tgid)) return

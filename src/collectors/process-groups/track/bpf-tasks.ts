@@ -78,7 +78,6 @@ export class BpfTasks implements TaskSource, TaskReader {
   readonly #tasks = new Map<number, KnownTask>()
   /** The ids of the threads of processes that have several. */
   readonly #threads = new Map<number, number[]>()
-  readonly #wchans = new Map<number, string>()
   #pass = 0
   /** Tasks that the pass has shown. */
   #shown = 0
@@ -244,8 +243,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     stat.ppid = records.word(WORD.ppid)
     stat.flags = records.word(WORD.flags)
     stat.starttime = this.#ticks(TASK.start)
-    const address = records.key(TASK.wchan)
-    this.wchan = address === 0 ? '' : this.#wchanName(address)
+    this.wchan = records.wchan()
   }
 
   /** Of the current record; files of a tmpfs, where a program may be, count as shared memory. */
@@ -286,16 +284,6 @@ export class BpfTasks implements TaskSource, TaskReader {
     }
     this.memoryIsDue = this.expensive.isMemoryDue(this.stat, performance.now(), ages)
     this.hasMemory = !this.memoryIsDue
-  }
-
-  #wchanName(address: number): string {
-    let name = this.#wchans.get(address)
-    if (name === undefined) {
-      if (this.#wchans.size >= MAX_NAMES) this.#wchans.clear()
-      name = this.#records.wchanName()
-      this.#wchans.set(address, name)
-    }
-    return name
   }
 
   #ticks(offset: number): number {
@@ -374,6 +362,3 @@ export class BpfTasks implements TaskSource, TaskReader {
     return stat.starttime
   }
 }
-
-/** Far more kernel functions than tasks ever sleep in. */
-const MAX_NAMES = 4096

@@ -84,7 +84,7 @@ struct sched_info { unsigned long long run_delay; };
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
-	int on_rq;
+	int on_cpu, on_rq;
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct mm_struct *mm;
@@ -111,7 +111,7 @@ struct task_struct {
 /* The headers of BPF itself. */
 struct bpf_array { void *pptrs[0]; };
 struct seq_file;
-struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter_meta { struct seq_file *seq; __u64 session_id; };
 struct bpf_iter__task { struct bpf_iter_meta *meta; struct task_struct *task; };
 
 #pragma clang attribute pop

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the iterator writes: one task record for each task, and behind that of a thread group's leader a process record.
+ * What the iterator writes: one task record for each task, and behind that of a thread group's leader a process record,
+ * and behind the first of a pass that sleeps in a kernel function the name of that function (40 bytes).
  * Little endian, no padding. task-records.ts has the same offsets.
  */
 #ifndef RECORDS_H
 #define RECORDS_H
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
-enum { TASK_IS_LEADER = 1 };
+/* What is behind the task record. */
+enum { TASK_IS_LEADER = 1, TASK_HAS_NAME = 2 };
 /* Sums of threads were not the same twice; there were more threads than are walked. */
 enum { SUMS_TORN = 1, SUMS_CUT_SHORT = 2 };
 /* What is wanted, besides leaders. */
@@ -38,41 +40,40 @@ struct task_record {
 	__u64 write_bytes;   /* 120 */
 	__u64 run_delay;     /* 128 ns */
 	__u64 wchan;         /* 136 address of the function that it sleeps in; 0 for none */
-	char wchan_name[40]; /* 144 */
-	char comm[16];       /* 184 */
-};                           /* 200 */
+	char comm[16];       /* 144 */
+};                           /* 160 */
 
 struct process_sums {
-	__u64 utime;         /* 200 of all threads, also of those that have exited */
-	__u64 stime;         /* 208 */
-	__u64 runtime;       /* 216 */
-	__u64 prev_utime;    /* 224 */
-	__u64 prev_stime;    /* 232 */
-	__u64 cutime;        /* 240 of children that were waited for */
-	__u64 cstime;        /* 248 */
-	__u64 min_flt;       /* 256 */
-	__u64 maj_flt;       /* 264 */
-	__u64 cmin_flt;      /* 272 */
-	__u64 cmaj_flt;      /* 280 */
-	__u64 read_bytes;    /* 288 */
-	__u64 write_bytes;   /* 296 */
-	__u64 cread_bytes;   /* 304 part of the two before: of threads that have exited, and of children */
-	__u64 cwrite_bytes;  /* 312 */
-	__u32 flags;         /* 320 */
-	__u32 threads;       /* 324 */
+	__u64 utime;         /* 160 of all threads, also of those that have exited */
+	__u64 stime;         /* 168 */
+	__u64 runtime;       /* 176 */
+	__u64 prev_utime;    /* 184 */
+	__u64 prev_stime;    /* 192 */
+	__u64 cutime;        /* 200 of children that were waited for */
+	__u64 cstime;        /* 208 */
+	__u64 min_flt;       /* 216 */
+	__u64 maj_flt;       /* 224 */
+	__u64 cmin_flt;      /* 232 */
+	__u64 cmaj_flt;      /* 240 */
+	__u64 read_bytes;    /* 248 */
+	__u64 write_bytes;   /* 256 */
+	__u64 cread_bytes;   /* 264 part of the two before: of threads that have exited, and of children */
+	__u64 cwrite_bytes;  /* 272 */
+	__u32 flags;         /* 280 */
+	__u32 threads;       /* 284 */
 };
 
 struct process_holdings {
-	__s64 rss_file;      /* 328 pages */
-	__s64 rss_anon;      /* 336 */
-	__s64 rss_shmem;     /* 344 */
-	__s64 swap;          /* 352 */
-	__s64 rss_quick;     /* 360 as stat has it: without what each CPU has not added up yet */
-	__u64 total_vm;      /* 368 pages */
-	__u64 start_stack;   /* 376 */
-	__u64 cgroup;        /* 384 id in the unified hierarchy */
-	__u64 nofile;        /* 392 soft limit */
-	__u32 fds;           /* 400 */
-	__u32 pad;           /* 404 */
-};                           /* 408 */
+	__s64 rss_file;      /* 288 pages */
+	__s64 rss_anon;      /* 296 */
+	__s64 rss_shmem;     /* 304 */
+	__s64 swap;          /* 312 */
+	__s64 rss_quick;     /* 320 as stat has it: without what each CPU has not added up yet */
+	__u64 total_vm;      /* 328 pages */
+	__u64 start_stack;   /* 336 */
+	__u64 cgroup;        /* 344 id in the unified hierarchy */
+	__u64 nofile;        /* 352 soft limit */
+	__u32 fds;           /* 360 */
+	__u32 pad;           /* 364 */
+};                           /* 368 */
 #endif

@@ -29,6 +29,32 @@ struct {
 	__type(value, __u64);
 } cpu_offsets SEC(".maps");
 
+/* Makes one number of two; different ones as long as only one of them differs. */
+#define MIX(a, b) ((a) * 0x9e3779b97f4a7c15ull + (b) * 0xc2b2ae3d27d4eb4full)
+
+/*
+ * Where tasks sleep, by their ids: to unwind a kernel stack takes as long as the rest of a record, and a task that was not
+ * switched since sleeps where it slept. Two ids may have one slot; then the later one is there. The key is stored together
+ * with the address in one number, so that an element that two readers write at once matches neither.
+ */
+#define SLEEPS (1 << 15)
+struct sleep { __u64 key_and_address, address; };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLEEPS);
+	__type(key, __u32);
+	__type(value, struct sleep);
+} sleeps SEC(".maps");
+
+/* Which names of functions a reader has got, as its session and the address in one number. */
+#define TOLD_BITS 10
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << TOLD_BITS);
+	__type(key, __u32);
+	__type(value, __u64);
+} told SEC(".maps");
+
 /* Names of kernel functions, by address: to look up a symbol takes as long as the rest of a record. */
 struct function_name { char text[40]; };
 struct {
@@ -69,13 +95,29 @@ static int each_thread(__u32 index, struct walk *w)
 	}
 	struct task_struct *t = (void *)(at - bpf_core_field_offset(struct task_struct, thread_node));
 	struct sums *s = w->sums;
-	s->utime += BPF_CORE_READ(t, utime);
-	s->stime += BPF_CORE_READ(t, stime);
 	s->runtime += BPF_CORE_READ(t, se.sum_exec_runtime);
-	s->min_flt += BPF_CORE_READ(t, min_flt);
-	s->maj_flt += BPF_CORE_READ(t, maj_flt);
-	s->read_bytes += BPF_CORE_READ(t, ioac.read_bytes);
-	s->write_bytes += BPF_CORE_READ(t, ioac.write_bytes);
+	/* Each reading costs the same, however short: neighbours are read together. */
+	if (bpf_core_field_offset(t->stime) - bpf_core_field_offset(t->utime) == 8
+		&& bpf_core_field_offset(t->maj_flt) - bpf_core_field_offset(t->min_flt) == 8
+		&& bpf_core_field_offset(t->ioac.write_bytes) - bpf_core_field_offset(t->ioac.read_bytes) == 8) {
+		__u64 two[2] = {};
+		bpf_core_read(two, sizeof two, &t->utime);
+		s->utime += two[0];
+		s->stime += two[1];
+		bpf_core_read(two, sizeof two, &t->min_flt);
+		s->min_flt += two[0];
+		s->maj_flt += two[1];
+		bpf_core_read(two, sizeof two, &t->ioac.read_bytes);
+		s->read_bytes += two[0];
+		s->write_bytes += two[1];
+	} else {
+		s->utime += BPF_CORE_READ(t, utime);
+		s->stime += BPF_CORE_READ(t, stime);
+		s->min_flt += BPF_CORE_READ(t, min_flt);
+		s->maj_flt += BPF_CORE_READ(t, maj_flt);
+		s->read_bytes += BPF_CORE_READ(t, ioac.read_bytes);
+		s->write_bytes += BPF_CORE_READ(t, ioac.write_bytes);
+	}
 	bpf_probe_read_kernel(&w->at, sizeof w->at, (void *)at);
 	return 0;
 }
@@ -90,7 +132,7 @@ static __noinline int fill_offset(__u64 *here)
 	return 0;
 }
 
-struct cpu_sum { __s64 sum[RSS_KINDS]; __u64 counters[RSS_KINDS]; };
+struct cpu_sum { __s64 sum[RSS_KINDS]; __u64 counters[RSS_KINDS]; __u32 is_joint; };
 
 static int each_cpu(__u32 cpu, struct cpu_sum *c)
 {
@@ -99,11 +141,11 @@ static int each_cpu(__u32 cpu, struct cpu_sum *c)
 	if (!here) return 1;
 	if (*here == 0) fill_offset(here);
 	__u64 offset = *here;
-	for (int i = 0; i < RSS_KINDS; i++) {
-		__s32 value = 0;
-		bpf_probe_read_kernel(&value, sizeof value, (void *)(c->counters[i] + offset));
-		c->sum[i] += value;
-	}
+	__s32 values[RSS_KINDS] = {};
+	if (c->is_joint) bpf_probe_read_kernel(values, sizeof values, (void *)(c->counters[0] + offset));
+	else for (int i = 0; i < RSS_KINDS; i++)
+		bpf_probe_read_kernel(&values[i], sizeof values[i], (void *)(c->counters[i] + offset));
+	for (int i = 0; i < RSS_KINDS; i++) c->sum[i] += values[i];
 	return 0;
 }
 
@@ -119,21 +161,27 @@ struct bits { __u64 at; __u32 words, count; };
 
 static int each_chunk(__u32 index, struct bits *b)
 {
-	__u64 chunk[WORDS];
-	if (b->words >= WORDS) {
-		if (bpf_probe_read_kernel(chunk, sizeof chunk, (void *)b->at)) return 1;
-		for (int i = 0; i < WORDS; i++) b->count += count_bits(chunk[i]);
-		b->words -= WORDS;
-		b->at += sizeof chunk;
-		return 0;
-	}
-	if (b->words == 0) return 1;
-	__u64 word = 0;
-	bpf_probe_read_kernel(&word, sizeof word, (void *)b->at);
-	b->count += count_bits(word);
-	b->words--;
-	b->at += sizeof word;
+	__u64 chunk[WORDS] = {};
+	__u32 words = b->words < WORDS ? b->words : WORDS;
+	if (words == 0) return 1;
+	if (bpf_probe_read_kernel(chunk, words * sizeof chunk[0], (void *)b->at)) return 1;
+	for (int i = 0; i < WORDS; i++) if (chunk[i]) b->count += count_bits(chunk[i]);
+	b->words -= words;
+	b->at += sizeof chunk;
 	return 0;
+}
+
+/* Of most processes one word, the first, has all that are open. */
+static __always_inline __u32 count_descriptors(struct fdtable *fdt)
+{
+	struct bits b = { .at = (__u64)fdt->open_fds, .words = fdt->max_fds / 64 };
+	if (b.words == 1) {
+		__u64 word = 0;
+		bpf_probe_read_kernel(&word, sizeof word, (void *)b.at);
+		return count_bits(word);
+	}
+	bpf_loop(b.words / WORDS + 1, each_chunk, &b, 0);
+	return b.count;
 }
 
 /* Usage of the whole process: read again while threads exit, which move from the list into the sums of the signal_struct. */
@@ -214,15 +262,17 @@ static __always_inline void read_memory(struct process_holdings *p, struct mm_st
 		c.sum[SHMEM] = BPF_CORE_READ(old, rss_stat.count[SHMEM].counter);
 		p->rss_quick = positive(c.sum[FILES]) + positive(c.sum[ANON]) + positive(c.sum[SHMEM]);
 	} else {
-		/* By hand: of an index that varies the compiler takes the size of our own struct, not of the kernel's. */
-		__u64 at = number(mm) + bpf_core_field_offset(struct mm_struct, rss_stat);
-		for (int i = 0; i < RSS_KINDS; i++) {
-			bpf_probe_read_kernel(&c.sum[i], sizeof c.sum[i],
-				(void *)(at + bpf_core_field_offset(struct percpu_counter, count)));
-			bpf_probe_read_kernel(&c.counters[i], sizeof c.counters[i],
-				(void *)(at + bpf_core_field_offset(struct percpu_counter, counters)));
-			at += bpf_core_type_size(struct percpu_counter);
-		}
+		/* One by one: of an index that varies the compiler takes the size of our own struct, not of the kernel's. */
+#define READ_COUNTER(kind) \
+		c.sum[kind] = mm->rss_stat[kind].count; \
+		c.counters[kind] = (__u64)mm->rss_stat[kind].counters;
+		READ_COUNTER(FILES)
+		READ_COUNTER(ANON)
+		READ_COUNTER(SWAP)
+		READ_COUNTER(SHMEM)
+		/* Since 6.6 they are allocated together. */
+		c.is_joint = c.counters[1] - c.counters[0] == 4 && c.counters[2] - c.counters[0] == 8
+			&& c.counters[3] - c.counters[0] == 12;
 		p->rss_quick = positive(c.sum[FILES]) + positive(c.sum[ANON]) + positive(c.sum[SHMEM]);
 		bpf_loop(MAX_CPUS, each_cpu, &c, 0);
 	}
@@ -243,47 +293,75 @@ static __noinline int write_holdings(struct seq_file *seq, struct task_struct *t
 	p.nofile = sig->rlim[RLIMIT_NOFILE].rlim_cur;
 	p.cgroup = task->cgroups->dfl_cgrp->kn->id;
 	if (mm && !(task->flags & PF_KTHREAD)) read_memory(&p, mm);
-	if (files) {
-		struct fdtable *fdt = files->fdt;
-		struct bits b = { .at = (__u64)fdt->open_fds, .words = fdt->max_fds / 64 };
-		bpf_loop(b.words / WORDS + WORDS, each_chunk, &b, 0);
-		p.fds = b.count;
-	}
+	if (files) p.fds = count_descriptors(files->fdt);
 	bpf_seq_write(seq, &p, sizeof p);
 	return 0;
 }
 
-static __noinline int read_wchan(struct task_record *r, struct task_struct *task)
+/* Whether it has left its CPU: until then its stack may be that of an earlier sleep. */
+static __always_inline __u32 is_switched_out(struct task_struct *task)
 {
-	if (!r || !task) return 0;
-	__u64 address = 0;
+	return !task->on_rq && !(bpf_core_field_exists(task->on_cpu) && task->on_cpu);
+}
+
+/* The address of the function that a task sleeps in; 0 for none. */
+static __noinline __u64 read_wchan(struct task_struct *task)
+{
+	if (!task || task->on_rq) return 0;
+	__u64 switches = task->nvcsw + task->nivcsw;
+	__u64 key = MIX(task->start_boottime, switches);
+	__u32 slot = task->pid & (SLEEPS - 1);
+	struct sleep *sleep = bpf_map_lookup_elem(&sleeps, &slot);
+	if (!sleep) return 0;
+	__u64 address = sleep->address;
+	if (address && (sleep->key_and_address ^ address) == key) return address;
+	__u32 is_asleep = is_switched_out(task);
+	address = 0;
 	if (bpf_get_task_stack(task, &address, sizeof address, 0) <= 0 || !address) return 0;
-	r->wchan = address;
-	struct function_name *known = bpf_map_lookup_elem(&function_names, &address);
-	if (known) {
-		__builtin_memcpy(r->wchan_name, known->text, sizeof known->text);
-		return 0;
+	if (is_asleep && is_switched_out(task) && task->nvcsw + task->nivcsw == switches) {
+		sleep->address = address;
+		sleep->key_and_address = key ^ address;
 	}
-	static const char format[] = "%ps";
+	return address;
+}
+
+/* What says that the reader of this session has the name of the function at that address. */
+static __always_inline __u64 *told_of(__u64 address)
+{
+	__u32 slot = MIX(address, 0) >> (64 - TOLD_BITS);
+	return bpf_map_lookup_elem(&told, &slot);
+}
+
+/* Behind all else of a record: a record for which there is no room is written again, and its name, too. */
+static __noinline int write_name(struct seq_file *seq, __u64 address, __u64 session)
+{
 	struct function_name name = {};
-	bpf_snprintf(name.text, sizeof name.text, format, &address, sizeof address);
-	__builtin_memcpy(r->wchan_name, name.text, sizeof name.text);
-	bpf_map_update_elem(&function_names, &address, &name, BPF_ANY);
+	struct function_name *known = bpf_map_lookup_elem(&function_names, &address);
+	if (known) name = *known;
+	else {
+		static const char format[] = "%ps";
+		bpf_snprintf(name.text, sizeof name.text, format, &address, sizeof address);
+		bpf_map_update_elem(&function_names, &address, &name, BPF_ANY);
+	}
+	__u64 *of = told_of(address);
+	if (!bpf_seq_write(seq, &name, sizeof name) && of) *of = MIX(address, session);
 	return 0;
 }
 
-static __noinline int write_task(struct seq_file *seq, struct task_struct *task, __u32 is_leader)
+static __noinline int write_task(struct seq_file *seq, struct task_struct *task, __u32 state, __u64 wchan, __u32 flags)
 {
 	struct task_record r = {};
 	if (!task) return 0;
-	r.size = sizeof r + (is_leader ? sizeof(struct process_sums) + sizeof(struct process_holdings) : 0);
+	r.size = sizeof r;
+	if (flags & TASK_IS_LEADER) r.size += sizeof(struct process_sums) + sizeof(struct process_holdings);
+	if (flags & TASK_HAS_NAME) r.size += sizeof(struct function_name);
 	r.version = RECORD_VERSION;
-	r.flags = is_leader;
+	r.flags = flags;
 	r.tgid = task->tgid;
 	r.pid = task->pid;
 	r.ppid = task->real_parent->tgid;
 	r.euid = task->real_cred->euid.val;
-	r.state = task->__state | task->exit_state;
+	r.state = state;
 	r.task_flags = task->flags;
 	r.start = task->start_boottime;
 	r.utime = task->utime;
@@ -298,8 +376,8 @@ static __noinline int write_task(struct seq_file *seq, struct task_struct *task,
 	r.read_bytes = task->ioac.read_bytes;
 	r.write_bytes = task->ioac.write_bytes;
 	r.run_delay = task->sched_info.run_delay;
+	r.wchan = wchan;
 	bpf_probe_read_kernel_str(r.comm, sizeof r.comm, task->comm);
-	if ((want & WANT_WCHAN) && r.state != 0 && !task->on_rq) read_wchan(&r, task);
 	bpf_seq_write(seq, &r, sizeof r);
 	return 0;
 }
@@ -310,12 +388,20 @@ int dump_tasks(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	if (!task) return 0;
-	__u32 is_leader = task->pid == task->tgid ? TASK_IS_LEADER : 0;
-	if (!is_leader && !(want & WANT_THREADS)) return 0;
-	write_task(seq, task, is_leader);
-	if (is_leader) {
+	__u64 session = ctx->meta->session_id;
+	__u32 flags = task->pid == task->tgid ? TASK_IS_LEADER : 0;
+	if (!flags && !(want & WANT_THREADS)) return 0;
+	__u32 state = task->__state | task->exit_state;
+	__u64 wchan = (want & WANT_WCHAN) && state ? read_wchan(task) : 0;
+	if (wchan) {
+		__u64 *of = told_of(wchan);
+		if (!of || *of != MIX(wchan, session)) flags |= TASK_HAS_NAME;
+	}
+	write_task(seq, task, state, wchan, flags);
+	if (flags & TASK_IS_LEADER) {
 		write_sums(seq, task);
 		write_holdings(seq, task);
 	}
+	if (flags & TASK_HAS_NAME) write_name(seq, wchan, session);
 	return 0;
 }

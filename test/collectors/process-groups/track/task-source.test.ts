@@ -197,7 +197,8 @@ const DAMAGES: Readonly<Record<string, { readonly damage: Damage; readonly says:
     says: /gives no threads/,
   },
   'another PID namespace': {
-    damage: (bytes, own) => Buffer.concat([bytes.subarray(0, own), bytes.subarray(own + 408)]),
+    damage: (bytes, own) =>
+      Buffer.concat([bytes.subarray(0, own), bytes.subarray(own + bytes.readUInt32LE(own))]),
     says: /PID namespace/,
   },
 }
