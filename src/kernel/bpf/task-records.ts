@@ -81,10 +81,13 @@ export class BpfRecordError extends Error {
   readonly code = 'EFORMAT'
 }
 
-/** The records of one pass over all tasks, in memory that is used again for the next. */
+/** The records of one pass over all tasks and of the pass before, in memory that is used again. */
 export class TaskRecords {
-  #bytes: Buffer
-  #words: Uint32Array
+  #bytes: Buffer<ArrayBufferLike>
+  #words: Uint32Array<ArrayBufferLike>
+  /** Of the pass before. */
+  #lastBytes: Buffer = Buffer.alloc(0)
+  #lastWords: Uint32Array = new Uint32Array()
   /** Bytes that are filled. */
   length = 0
   /** Index of the first word of the current record. */
@@ -105,6 +108,11 @@ export class TaskRecords {
 
   /** Begins another pass. */
   clear(): void {
+    const [bytes, words] = [this.#lastBytes, this.#lastWords]
+    this.#lastBytes = this.#bytes
+    this.#lastWords = this.#words
+    this.#bytes = bytes
+    this.#words = words
     this.length = 0
     if (this.#functions.size > MAX_FUNCTIONS) this.#functions.clear()
   }
@@ -127,6 +135,17 @@ export class TaskRecords {
   /** Makes the record at that offset the current one. */
   moveTo(offset: number): void {
     this.#at = offset >> 2
+  }
+
+  /** Whether the current record is the same, byte by byte, as that of the pass before at an offset. */
+  isAsBefore(offset: number): boolean {
+    const [words, last] = [this.#words, this.#lastWords]
+    const before = offset >> 2
+    const end = this.#at + (this.word(WORD.size) >> 2)
+    for (let at = this.#at, other = before; at < end; at++, other++) {
+      if (words[at] !== last[other]) return false
+    }
+    return true
   }
 
   get isLeader(): boolean {

@@ -15,11 +15,13 @@ import type { KnownProcess, KnownThread } from '../track/known-process.ts'
 import type { ReadErrors } from '../track/read-errors.ts'
 import type { TaskReader } from '../track/task-source.ts'
 import type { Group } from './group.ts'
-import { type Account, credit, noUsage, openAccount } from './usage.ts'
+import { type Account, credit, noUsage, openAccount, type Usage } from './usage.ts'
 
 /** One collection, as accounting sees it. */
 export interface Pass {
   readonly number: number
+  /** The number of the source's pass. */
+  readonly source: number
   /** Since when a group, or a thread name, that is new in this collection counts. */
   readonly since: HrTime
   readonly reader: TaskReader
@@ -61,6 +63,7 @@ export class Accounting {
     group.addHoldings(reader)
     if (process.isReported) {
       group.addThread(reader.stat.state, reader.wchan)
+      process.countedIn = pass.source
       return undefined
     }
     const { threads } = this.#options
@@ -72,7 +75,26 @@ export class Accounting {
     group.addThread(reader.stat.state, reader.wchan)
     const named = threads ? group.addNamedThread(reader.comm, pass.since) : undefined
     credit(process.account, reader.usage, reader, group.total, named)
+    process.countedIn = pass.source
     return undefined
+  }
+
+  /**
+   * Adds what a process and its threads hold of which the reader says that they are as they were counted last: they have
+   * used nothing since. The reader holds what the process holds.
+   */
+  addUnchanged(process: KnownProcess, group: Group, pass: Pass): void {
+    const { reader } = pass
+    process.countedIn = pass.source
+    group.addHoldings(reader)
+    if (process.threads === undefined || process.isReported) {
+      group.addThread(reader.stat.state, reader.wchan)
+      if (this.#options.threads && !process.isReported) {
+        group.addNamedThread(reader.comm, pass.since)
+      }
+      return
+    }
+    for (const thread of process.threads.values()) countThread(thread, group, pass)
   }
 
   /** @param isBaseline whether the usage of the threads so far is not to be counted. */
@@ -98,16 +120,25 @@ export class Accounting {
       if (this.#slice.isOver()) await this.#slice.next()
       let thread = threads.get(tid)
       // One that can't be read for once stays known: else all it has used would count again.
-      if (thread !== undefined) thread.pass = pass.number
+      if (thread !== undefined) {
+        thread.pass = pass.number
+        if (reader.isThreadAsIn(thread.countedIn, tid)) {
+          countThread(thread, group, pass)
+          continue
+        }
+      }
       const idleCache = thread?.idleCache ?? new IdleTaskCache()
       if (!reader.readThread(process, tid, idleCache, thread?.comm)) continue
       if (thread?.start !== reader.stat.starttime) {
         const account = openAccount(isBaseline ? reader.usage : noUsage(), reader)
-        thread = { start: reader.stat.starttime, comm: '', pass: pass.number, account, idleCache }
+        thread = newThread(reader.stat.starttime, account, idleCache)
+        thread.pass = pass.number
         threads.set(tid, thread)
       }
       thread.comm = reader.comm
-      group.addThread(reader.stat.state, reader.wchan)
+      thread.state = reader.stat.state
+      thread.wchan = reader.wchan
+      const named = countThread(thread, group, pass)
       const { last } = thread.account
       usage.voluntary = add(usage.voluntary, increase(last.voluntary, reader.usage.voluntary))
       usage.nonvoluntary = add(
@@ -117,13 +148,13 @@ export class Accounting {
       if (reader.hasRunDelay && thread.account.hasRunDelay) {
         usage.runDelay = add(usage.runDelay, increase(last.runDelay, reader.usage.runDelay))
       }
-      const named = group.addNamedThread(reader.comm, pass.since)
       credit(thread.account, reader.usage, reader, named)
     }
     if (tids !== undefined) {
       for (const [tid, thread] of threads) if (thread.pass !== pass.number) threads.delete(tid)
     }
     credit(account, usage, { hasIo, hasRunDelay }, group.total)
+    process.countedIn = pass.source
   }
 
   /** Undefined when they can't be listed. */
@@ -137,14 +168,21 @@ export class Accounting {
   }
 }
 
+/** Counts a thread by what was read of it last; returns the total of its name. */
+function countThread(thread: KnownThread, group: Group, { number, source, since }: Pass): Usage {
+  thread.pass = number
+  thread.countedIn = source
+  group.addThread(thread.state, thread.wchan)
+  return group.addNamedThread(thread.comm, since)
+}
+
+function newThread(start: number, account: Account, idleCache: IdleTaskCache): KnownThread {
+  return { start, comm: '', state: 0, wchan: '', pass: 0, countedIn: 0, account, idleCache }
+}
+
 /** The threads of a process that had only one until now: that one goes on with the process's account. */
 function leaderOnly(process: KnownProcess, account: Account): Map<number, KnownThread> {
-  const leader = {
-    start: process.start,
-    comm: process.comm,
-    pass: 0,
-    account: openAccount(account.last, account),
-    idleCache: new IdleTaskCache(),
-  }
+  const leader = newThread(process.start, openAccount(account.last, account), new IdleTaskCache())
+  leader.comm = process.comm
   return new Map([[process.pid, leader]])
 }

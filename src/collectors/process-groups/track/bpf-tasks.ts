@@ -16,7 +16,13 @@ import { noUsage } from '../account/usage.ts'
 import { ExpensiveStats } from './expensive-stats.ts'
 import type { IdleTaskCache } from './idle-task-cache.ts'
 import type { ProcessReaderOptions } from './process-reader.ts'
-import type { TaskIdentity, TaskPass, TaskReader, TaskSource } from './task-source.ts'
+import {
+  nextPass,
+  type TaskIdentity,
+  type TaskPass,
+  type TaskReader,
+  type TaskSource,
+} from './task-source.ts'
 
 /** What `BpfTasks` reads from. */
 export interface BpfTasksParts {
@@ -30,10 +36,18 @@ export interface BpfTasksParts {
 
 /** A task by its id: where its record is, and what is kept of it between collections. */
 interface KnownTask {
+  readonly id: number
   /** The last pass that showed it. */
   pass: number
   /** Of its record in that pass. */
   offset: number
+  /** The last pass in which its record was not that of the pass before. */
+  changedIn: number
+  /** Of a leader: the same of any of its threads. */
+  threadsChangedIn: number
+  /** Of a leader: the ids of its threads, and the pass that showed them; of an earlier pass where it has one now. */
+  tids: number[]
+  tidsOf: number
   /** CPU times never decrease; a leader has those of its process and, where threads are read, its own. */
   process: StartedTimes | undefined
   thread: StartedTimes | undefined
@@ -76,13 +90,14 @@ export class BpfTasks implements TaskSource, TaskReader {
   readonly #tick: number
   readonly #records = new TaskRecords()
   readonly #tasks = new Map<number, KnownTask>()
-  /** The ids of the threads of processes that have several. */
-  readonly #threads = new Map<number, number[]>()
   #pass = 0
+  #lastPass = 0
   /** Tasks that the pass has shown. */
   #shown = 0
   /** The one whose record is the current one. */
   #task: KnownTask | undefined
+  /** The leader that was indexed last. */
+  #leader: KnownTask | undefined
   #ownStart: number | undefined
 
   constructor(parts: BpfTasksParts, options: ProcessReaderOptions, system: SystemConstants) {
@@ -93,10 +108,11 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   async begin(): Promise<TaskPass> {
-    this.#pass++
+    this.#lastPass = this.#pass
+    this.#pass = nextPass()
+    this.#task = undefined
     this.#shown = 0
     this.#records.clear()
-    this.#threads.clear()
     const before = process.cpuUsage()
     const pids: number[] = []
     const pass = this.#parts.iterator.begin()
@@ -111,7 +127,7 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.#checkOwn(before)
     // Other collectors need not list them again.
     this.#parts.procfs.setPids(pids)
-    return { pids, reader: this }
+    return { number: this.#pass, pids, reader: this }
   }
 
   end(): void {
@@ -124,23 +140,42 @@ export class BpfTasks implements TaskSource, TaskReader {
     this.#parts.iterator.close()
   }
 
+  isAsIn(pass: number, { pid }: TaskIdentity): boolean {
+    if (pass !== this.#lastPass) return false
+    const task = this.#shownTask(pid)
+    return (
+      task !== undefined && task.changedIn !== this.#pass && task.threadsChangedIn !== this.#pass
+    )
+  }
+
+  isThreadAsIn(pass: number, tid: number): boolean {
+    return pass === this.#lastPass && this.#shownTask(tid)?.changedIn !== this.#pass
+  }
+
+  readHoldings(
+    { pid, comm }: TaskIdentity & { readonly comm: string },
+    expensive: ExpensiveStats,
+  ): void {
+    this.#moveTo(pid)
+    this.comm = comm
+    this.#readState()
+    this.#readHeld()
+    this.#readResources(pid, expensive)
+  }
+
   readStat({ pid }: TaskIdentity, comm = ''): void {
     this.#moveTo(pid)
     const { stat } = this
     const records = this.#records
     this.#readTask(comm)
+    this.#readHeld()
     const times = this.#processTimes()
     stat.utime = Math.floor(times.utime / this.#tick)
     stat.stime = Math.floor(times.stime / this.#tick)
     stat.cutime = this.#ticks(PROCESS.cutime)
     stat.cstime = this.#ticks(PROCESS.cstime)
-    stat.minflt = records.u64(PROCESS.minflt)
-    stat.majflt = records.u64(PROCESS.majflt)
     stat.cminflt = records.u64(PROCESS.cminflt)
     stat.cmajflt = records.u64(PROCESS.cmajflt)
-    stat.threads = records.word(WORD.threads)
-    stat.vsize = records.number(PROCESS.totalVm) * this.#system.pageSize
-    stat.rss = records.number(PROCESS.rssQuick)
     stat.stack = records.number(PROCESS.startStack)
   }
 
@@ -150,8 +185,27 @@ export class BpfTasks implements TaskSource, TaskReader {
 
   readRest({ pid }: TaskIdentity, expensive: ExpensiveStats): void {
     this.#moveTo(pid)
-    const records = this.#records
     const { usage, stat } = this
+    this.#readUsage(PROCESS)
+    usage.minflt = stat.minflt
+    usage.majflt = stat.majflt
+    this.#readResources(pid, expensive)
+  }
+
+  /** What `stat` says of what the process holds, and its faults. */
+  #readHeld(): void {
+    const { stat } = this
+    const records = this.#records
+    stat.minflt = records.u64(PROCESS.minflt)
+    stat.majflt = records.u64(PROCESS.majflt)
+    stat.threads = records.word(WORD.threads)
+    stat.vsize = records.number(PROCESS.totalVm) * this.#system.pageSize
+    stat.rss = records.number(PROCESS.rssQuick)
+  }
+
+  /** What else it holds. */
+  #readResources(pid: number, expensive: ExpensiveStats): void {
+    const records = this.#records
     const { pageSize } = this.#system
     this.expensive = expensive
     this.resident = this.#residentPages() * pageSize
@@ -160,19 +214,19 @@ export class BpfTasks implements TaskSource, TaskReader {
     expensive.openFilesLimit = records.number(PROCESS.openFilesLimit)
     this.descriptorRatio =
       this.openDescriptors === 0 ? 0 : this.openDescriptors / expensive.openFilesLimit
-    this.#readUsage(PROCESS)
-    usage.minflt = stat.minflt
-    usage.majflt = stat.majflt
     this.#checkMemory(pid)
   }
 
   tids({ pid }: TaskIdentity): readonly number[] {
-    return this.#threads.get(pid) ?? [pid]
+    const leader = this.#tasks.get(pid)
+    return leader?.tidsOf === this.#pass ? leader.tids : [pid]
   }
 
   readThread(_process: TaskIdentity, tid: number, _idleCache: IdleTaskCache, comm = ''): boolean {
-    if (!this.#isShown(tid)) return false
-    this.#moveTo(tid)
+    const task = this.#shownTask(tid)
+    if (task === undefined) return false
+    this.#task = task
+    this.#records.moveTo(task.offset)
     const { stat, usage } = this
     const records = this.#records
     this.#readTask(comm)
@@ -186,7 +240,7 @@ export class BpfTasks implements TaskSource, TaskReader {
   }
 
   isThere({ pid, directory, start }: TaskIdentity & { readonly start: number }): boolean {
-    if (!this.#isShown(pid)) return false
+    if (this.#shownTask(pid) === undefined) return false
     const { procfs } = this.#parts
     if (procfs.isExecuting(directory)) return true
     const stat = emptyStat()
@@ -201,33 +255,52 @@ export class BpfTasks implements TaskSource, TaskReader {
   #index(offset: number, pids: number[]): void {
     const records = this.#records
     const id = records.word(WORD.pid)
-    const task = this.#tasks.get(id)
-    if (task === undefined) {
-      this.#tasks.set(id, { pass: this.#pass, offset, process: undefined, thread: undefined })
-      this.#shown++
-    } else {
-      if (task.pass !== this.#pass) this.#shown++
-      task.pass = this.#pass
-      task.offset = offset
-    }
+    const task = this.#known(id)
+    const isAsBefore = task.pass === this.#lastPass && records.isAsBefore(task.offset)
+    if (!isAsBefore) task.changedIn = this.#pass
+    if (task.pass !== this.#pass) this.#shown++
+    task.pass = this.#pass
+    task.offset = offset
     if (records.isLeader) {
       pids.push(id)
+      this.#leader = task
       return
     }
     const process = records.word(WORD.tgid)
-    const tids = this.#threads.get(process)
+    // Threads usually follow their leader.
+    if (this.#leader?.id !== process) this.#leader = this.#known(process)
+    const leader = this.#leader
+    if (!isAsBefore) leader.threadsChangedIn = this.#pass
+    if (leader.tidsOf === this.#pass) {
+      leader.tids.push(id)
+      return
+    }
+    leader.tidsOf = this.#pass
     // A leader has the lowest id but where a thread has executed a program: then it is not among these.
-    if (tids === undefined) this.#threads.set(process, [process, id])
-    else tids.push(id)
+    leader.tids = [process, id]
   }
 
-  #isShown(id: number): boolean {
-    return this.#tasks.get(id)?.pass === this.#pass
+  #known(id: number): KnownTask {
+    let task = this.#tasks.get(id)
+    if (task === undefined) {
+      task = {
+        ...{ id, pass: 0, offset: 0, changedIn: 0, threadsChangedIn: 0, tidsOf: 0, tids: [] },
+        ...{ process: undefined, thread: undefined },
+      }
+      this.#tasks.set(id, task)
+    }
+    return task
+  }
+
+  /** Undefined when the pass does not show it. */
+  #shownTask(id: number): KnownTask | undefined {
+    const task = this.#task?.id === id ? this.#task : this.#tasks.get(id)
+    return task?.pass === this.#pass ? task : undefined
   }
 
   #moveTo(id: number): void {
-    const task = this.#tasks.get(id)
-    if (task?.pass !== this.#pass) {
+    const task = this.#shownTask(id)
+    if (task === undefined) {
       throw Object.assign(new Error(`process ${id} has ended`), { code: 'ENOENT' })
     }
     this.#task = task
@@ -236,11 +309,16 @@ export class BpfTasks implements TaskSource, TaskReader {
 
   /** What a leader and a thread have both. */
   #readTask(comm: string): void {
-    const { stat } = this
     const records = this.#records
     this.comm = records.comm(comm)
+    this.stat.ppid = records.word(WORD.ppid)
+    this.#readState()
+  }
+
+  #readState(): void {
+    const { stat } = this
+    const records = this.#records
     stat.state = stateLetter(records.word(WORD.state))
-    stat.ppid = records.word(WORD.ppid)
     stat.flags = records.word(WORD.flags)
     stat.starttime = this.#ticks(TASK.start)
     this.wchan = records.wchan()
@@ -330,10 +408,10 @@ export class BpfTasks implements TaskSource, TaskReader {
    */
   #checkOwn(before: NodeJS.CpuUsage): void {
     const own = { pid: process.pid, directory: this.#parts.procfs.directory(process.pid) }
-    if (!this.#isShown(own.pid)) {
+    if (this.#shownTask(own.pid) === undefined) {
       throw new Error('the iterator does not show the agent itself: it is in another PID namespace')
     }
-    if (this.#parts.threads && !this.#threads.has(own.pid)) {
+    if (this.#parts.threads && this.tids(own).length === 1) {
       throw new Error(
         'the pinned iterator gives no threads: pin it again with process_groups.threads, or set that to false',
       )

@@ -33,6 +33,8 @@ export interface KnownProcess extends ClassifiedProcess {
   group: Group | undefined
   /** The last collection that listed it. */
   pass: number
+  /** The pass of the source in which it was counted last; 0 for none. */
+  countedIn: number
   /** Its usage that has been credited to its group; undefined until it is read as a member. */
   account: Account | undefined
   /** Values that are not read at every collection; undefined for a process in no group. */
@@ -50,7 +52,12 @@ export interface KnownThread {
   readonly start: number
   /** Its name when it was last read. */
   comm: string
+  /** Its state and the kernel function in which it slept then. */
+  state: number
+  wchan: string
   pass: number
+  /** The pass of the source in which it was counted last; 0 for none. */
+  countedIn: number
   readonly account: Account
   readonly idleCache: IdleTaskCache
 }

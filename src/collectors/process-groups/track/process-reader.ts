@@ -15,12 +15,13 @@ import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
 import { ExpensiveStats } from './expensive-stats.ts'
 import { copyDetails, type IdleTaskCache, type TaskDetails } from './idle-task-cache.ts'
 import type { ProcessFile, ReadErrors } from './read-errors.ts'
-import type {
-  RememberedProcess,
-  TaskIdentity,
-  TaskPass,
-  TaskReader,
-  TaskSource,
+import {
+  nextPass,
+  type RememberedProcess,
+  type TaskIdentity,
+  type TaskPass,
+  type TaskReader,
+  type TaskSource,
 } from './task-source.ts'
 
 /** Settings of a task source. */
@@ -79,7 +80,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   }
 
   async begin(): Promise<TaskPass> {
-    return { pids: this.#procfs.pids(), reader: this }
+    return { number: nextPass(), pids: this.#procfs.pids(), reader: this }
   }
 
   end(): void {}
@@ -100,6 +101,20 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
     const isElsewhere = this.#hasSchedstat && idleCache?.hasNotRun(this.#schedstat)
     if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
     return this.#procfs.whenExecuted(directory)
+  }
+
+  /** To know it, the files would have to be read. */
+  isAsIn(): boolean {
+    return false
+  }
+
+  isThreadAsIn(): boolean {
+    return false
+  }
+
+  readHoldings(process: RememberedProcess, expensive: ExpensiveStats): void {
+    this.readStat(process)
+    this.readRest(process, expensive)
   }
 
   /** @throws whatever Procfs.stat throws. */

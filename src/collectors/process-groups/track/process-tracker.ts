@@ -15,7 +15,7 @@ import { ExpensiveStats } from './expensive-stats.ts'
 import { IdleTaskCache } from './idle-task-cache.ts'
 import type { KnownProcess } from './known-process.ts'
 import type { ProcessFile } from './read-errors.ts'
-import type { TaskIdentity, TaskReader, TaskSource } from './task-source.ts'
+import type { TaskIdentity, TaskPass, TaskReader, TaskSource } from './task-source.ts'
 import {
   endPass,
   type GroupTracker,
@@ -41,6 +41,9 @@ interface DueMemory {
   /** Whether all other files of the process could be read. */
   readonly isWhole: boolean
 }
+
+/** A process that was counted as a member of a group. */
+type CountedProcess = KnownProcess & { group: Group; expensive: ExpensiveStats }
 
 /** A promise only where there is something to wait for; for most processes there is nothing. */
 type Pending = Promise<void> | undefined
@@ -75,16 +78,15 @@ export class ProcessTracker implements GroupTracker {
     const { tasks, exited } = this.#parts
     await exited?.beginPass()
     try {
-      const { pids, reader } = await tasks.begin()
-      await this.#collectAll(time, pids, reader)
+      await this.#collectAll(time, await tasks.begin())
     } finally {
       tasks.end()
     }
   }
 
-  async #collectAll(time: HrTime, pids: readonly number[], reader: TaskReader): Promise<void> {
+  async #collectAll(time: HrTime, { number: source, pids, reader }: TaskPass): Promise<void> {
     this.#first ??= time
-    const pass: Pass = { number: ++this.#number, since: this.#previous, reader }
+    const pass: Pass = { number: ++this.#number, source, since: this.#previous, reader }
     for (const group of this.groups.values()) group.beginPass()
     this.#parts.ownership.counter.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
@@ -137,12 +139,42 @@ export class ProcessTracker implements GroupTracker {
     unclassified: KnownProcess[],
   ): Pending {
     const known = this.#processes.get(pid)
-    if (known !== undefined) known.pass = pass.number
+    if (known !== undefined) {
+      known.pass = pass.number
+      if (this.#isUnchanged(known, pass, titles)) return this.#countUnchanged(known, pass)
+    }
     const process = known ?? { pid, directory: this.#parts.procfs.directory(pid) }
     const ahead = pass.reader.readAhead(process)
     return ahead === undefined
       ? this.#visitAhead(process, known, pass, titles, unclassified)
       : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unclassified))
+  }
+
+  /** Whether a member is as it was counted last, so that nothing of it needs to be read but what it holds. */
+  #isUnchanged(
+    process: KnownProcess,
+    pass: Pass,
+    titles: ReadonlyMap<KnownProcess, number>,
+  ): process is CountedProcess {
+    return (
+      process.group !== undefined &&
+      process.expensive !== undefined &&
+      pass.reader.isAsIn(process.countedIn, process) &&
+      (titles.get(process) ?? process.title) === process.title &&
+      this.#isClassificationFresh(process)
+    )
+  }
+
+  /** Adds a process to its group that is as it was counted last. */
+  #countUnchanged(process: CountedProcess, pass: Pass): undefined {
+    const { accounting, ownership } = this.#parts
+    const { group, expensive, workloadCounts } = process
+    const { reader } = pass
+    reader.readHoldings(process, expensive)
+    if (workloadCounts !== undefined) ownership.counter.count(workloadCounts, reader.stat.threads)
+    this.#addMember(process, group, expensive, reader)
+    accounting.addUnchanged(process, group, pass)
+    return undefined
   }
 
   /** Continues when the process can be read without blocking; leaves it out when that takes too long. */
@@ -243,6 +275,7 @@ export class ProcessTracker implements GroupTracker {
       rulesVersion: undefined,
       group: undefined,
       pass: pass.number,
+      countedIn: 0,
       account: undefined,
       isReported: false,
       expensive: undefined,
@@ -347,18 +380,26 @@ export class ProcessTracker implements GroupTracker {
     } catch (error) {
       return this.#omit('status', error)
     }
-    if (process.account !== undefined) group.addSurvivor()
-    // The group may have been removed while no member could be read.
-    if (group.processes === 0) this.groups.set(group.assignment.key, group)
-    this.outcome.grouped++
-    if (reader.memoryIsDue) {
-      this.#memoryIsDue.push({ process, group, expensive, isWhole: reader.isWhole })
-    }
+    this.#addMember(process, group, expensive, reader)
     const startedLater = this.#startedLater(process)
     if (process.account === undefined && startedLater && exited?.isReported(reader.stat)) {
       process.isReported = true
     }
     return accounting.add(process, group, pass, startedLater)
+  }
+
+  /** Counts a member that could be read, and remembers whether its proportional memory is due. */
+  #addMember(
+    process: KnownProcess,
+    group: Group,
+    expensive: ExpensiveStats,
+    { memoryIsDue, isWhole }: TaskReader,
+  ): void {
+    if (process.account !== undefined) group.addSurvivor()
+    // The group may have been removed while no member could be read.
+    if (group.processes === 0) this.groups.set(group.assignment.key, group)
+    this.outcome.grouped++
+    if (memoryIsDue) this.#memoryIsDue.push({ process, group, expensive, isWhole })
   }
 
   /**

@@ -48,6 +48,23 @@ export interface TaskReader extends Holdings {
    */
   readStat(process: TaskIdentity & Partial<RememberedProcess>, comm?: string): void
   /**
+   * Whether everything that can be read of a process and its threads is what it was in an earlier collection: they have
+   * used nothing since, and hold the same. A source that can't tell says no.
+   *
+   * @param pass the number of that collection's pass.
+   */
+  isAsIn(pass: number, process: TaskIdentity): boolean
+  /** The same of one thread by itself. */
+  isThreadAsIn(pass: number, tid: number): boolean
+  /**
+   * Reads what a process holds of which `isAsIn` holds: less than `readStat` and `readRest` read. Of `stat` only what
+   * `Holdings` has is read.
+   */
+  readHoldings(
+    process: RememberedProcess & { readonly comm: string },
+    expensive: ExpensiveStats,
+  ): void
+  /**
    * Reads the rest of the process whose `stat` was read last.
    *
    * @throws NodeJS.ErrnoException when it has exited, or is not visible.
@@ -67,8 +84,17 @@ export interface TaskReader extends Holdings {
 
 /** One collection's processes, in the order in which they are listed. */
 export interface TaskPass {
+  /** Another one for each pass of any source. */
+  readonly number: number
   readonly pids: readonly number[]
   readonly reader: TaskReader
+}
+
+let passes = 0
+
+/** The number of a new pass. */
+export function nextPass(): number {
+  return ++passes
 }
 
 /** A source of the node's processes and threads. */

@@ -1,5 +1,6 @@
 /** Procfs and the kernel's task iterator give the same values; procfs replaces an iterator that fails. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { BpfTasks } from '../../../../src/collectors/process-groups/track/bpf-tasks.ts'
@@ -17,29 +18,55 @@ import { TimeSlice } from '../../../../src/telemetry/time-slice.ts'
 import { processGroups } from '../../../support/process-groups.ts'
 import { skip } from '../../../support/skip.ts'
 
-/** A child that sleeps in two threads, forks, faults and holds descriptors. */
+/**
+ * A child with three threads that forks, faults and holds descriptors. It then does what lines say: its main thread those
+ * of standard input, another thread those of descriptor 3.
+ */
 const CHILD = `
 import os, threading, time
+more = []
+def obey(lines):
+    for line in lines:
+        if 'burn' in line: sum(range(3000000))
+        if 'open' in line: more.append([open('/dev/null') for _ in range(7)])
+        if 'rename' in line: open('/proc/thread-self/comm', 'w').write('renamed')
+        if 'start' in line: threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+        print('done', flush=True)
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+if os.path.exists('/proc/self/fd/3'): threading.Thread(target=obey, args=(open(3),), daemon=True).start()
 for _ in range(5):
     if os.fork() == 0:
         sum(range(300000)); os._exit(0)
     os.wait()
 files = [open('/dev/null') for _ in range(20)]
 print('ready', flush=True)
+obey(open(0))
 time.sleep(600)
 `
 
 /** @returns a word of its command line. */
 async function startChild(t: ExecutionContext): Promise<string> {
+  return (await startObedientChild(t)).word
+}
+
+/** @returns also what lets a thread of it do something: the main thread (0), or another (3). */
+async function startObedientChild(t: ExecutionContext) {
   const word = `child-${process.pid}-${children++}`
   const child: ChildProcess = spawn('/usr/bin/python3', ['-c', CHILD, word], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
   })
   t.teardown(() => child.kill('SIGKILL'))
-  await new Promise((resolve) => child.stdout?.once('data', resolve))
-  await delay(100)
-  return word
+  const answer = async () => {
+    await new Promise((resolve) => child.stdout?.once('data', resolve))
+    await delay(100)
+  }
+  await answer()
+  const act = async (thread: 0 | 3, what: string) => {
+    const input = child.stdio[thread] as Writable
+    input.write(`${what}\n`)
+    await answer()
+  }
+  return { word, act }
 }
 
 let children = 0
@@ -110,19 +137,32 @@ test.serial(
 test.serial('a group is the same by procfs and by the iterator', async (t) => {
   const iterator = await load(t)
   if (iterator === undefined) return
-  const word = await startChild(t)
+  const { word, act } = await startObedientChild(t)
   const { groups, failures } = groupsBy(iterator, word)
   const plain = processGroups('/proc', {
     rules: rulesFor(word),
     children: false,
     procfs: new Procfs(),
   })
-  for (let round = 0; round < 3; round++) {
+  const compare = async (what: string) => {
     const [ours, theirs] = [await groups.collect(), await plain.collect()]
     t.true(ofChild(theirs).length > 20)
-    t.deepEqual(ofChild(ours), ofChild(theirs))
+    t.deepEqual(ofChild(ours), ofChild(theirs), what)
     t.is(ours.get('procgroup_source_active{bpf}'), 1)
     t.is(theirs.get('procgroup_source_active{procfs}'), 1)
+  }
+  await compare('at first')
+  // A process that does nothing, one of whose threads does something, and all of whose threads do.
+  for (const [thread, what] of [
+    [3, 'burn'],
+    [3, 'rename'],
+    [0, 'open'],
+    [3, 'open, start'],
+    [0, 'burn, rename'],
+  ] as const) {
+    await compare(`before ${what}`)
+    await act(thread, what)
+    await compare(`after ${what}`)
   }
   t.deepEqual(failures, [])
 })
@@ -304,7 +344,7 @@ class Switchable implements TaskSource {
   begin(): Promise<TaskPass> {
     if (this.isBroken) return Promise.reject(new Error('broken'))
     this.passes++
-    return Promise.resolve({ pids: [], reader: {} as TaskReader })
+    return Promise.resolve({ number: 1, pids: [], reader: {} as TaskReader })
   }
 
   end(): void {}
