@@ -18,6 +18,10 @@ export interface IntervalOptions {
 
 /** So that compilers have done their work, which an agent does once in weeks. */
 const WARM_UP = 20
+/** Milliseconds in which the garbage of that is collected: V8 waits for eight seconds of rest. */
+const REST = 15_000
+/** Intervals that are not measured: the first pushes compile what pushes need. */
+const UNMEASURED = 1
 
 /** The programs that are measured at one interval. */
 interface Row {
@@ -45,6 +49,7 @@ export async function measureIntervals(
     for (const subject of subjects) {
       for (let collection = 0; collection < WARM_UP; collection++) await subject?.collect()
     }
+    await delay(REST)
     print(`at real intervals, ${processes} processes, ${kind}: CPU of a collection`)
     const costs = await Promise.all(rows.map((row) => measureRow(row, 2 * Math.max(...intervals))))
     for (const [index, { seconds, exporter, agents }] of rows.entries()) {
@@ -90,7 +95,7 @@ function forget(receiver: Receiver): void {
 async function measureRow(row: Row, seconds: number): Promise<Map<Subject, number>> {
   const subjects = [...row.agents, row.exporter].filter((subject) => subject !== undefined)
   const costs = new Map<Subject, number[]>(subjects.map((subject) => [subject, []]))
-  const rounds = Math.max(2, Math.floor(seconds / row.seconds))
+  const rounds = UNMEASURED + Math.max(2, Math.floor(seconds / row.seconds))
   const started = performance.now()
   const before = new Map(subjects.map((subject) => [subject, runtimeSeconds(subject.pid)]))
   for (let round = 1; round <= rounds; round++) {
@@ -98,7 +103,7 @@ async function measureRow(row: Row, seconds: number): Promise<Map<Subject, numbe
     for (const subject of subjects) {
       await subject.collect()
       const now = runtimeSeconds(subject.pid)
-      costs.get(subject)?.push(now - (before.get(subject) as number))
+      if (round > UNMEASURED) costs.get(subject)?.push(now - (before.get(subject) as number))
       before.set(subject, now)
     }
   }

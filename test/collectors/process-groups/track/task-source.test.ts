@@ -1,7 +1,9 @@
 /** Procfs and the kernel's task iterator give the same values; procfs replaces an iterator that fails. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { BpfTasks } from '../../../../src/collectors/process-groups/track/bpf-tasks.ts'
 import { FallbackTasks } from '../../../../src/collectors/process-groups/track/fallback-tasks.ts'
@@ -58,7 +60,7 @@ async function startObedientChild(t: ExecutionContext) {
   t.teardown(() => child.kill('SIGKILL'))
   const answer = async () => {
     await new Promise((resolve) => child.stdout?.once('data', resolve))
-    await delay(100)
+    await untilAsleep(child.pid as number)
   }
   await answer()
   const act = async (thread: 0 | 3, what: string) => {
@@ -67,6 +69,21 @@ async function startObedientChild(t: ExecutionContext) {
     await answer()
   }
   return { word, act }
+}
+
+/** Until all threads of a process sleep and none of them wakes. */
+async function untilAsleep(pid: number): Promise<void> {
+  const look = () =>
+    readdirSync(`/proc/${pid}/task`).map((tid) => {
+      const status = readFileSync(`/proc/${pid}/task/${tid}/status`, 'latin1')
+      return { isAsleep: /^State:\tS/m.test(status), switches: status.match(/_switches:\t\d+/g) }
+    })
+  for (let before = look(); ; ) {
+    await delay(50)
+    const now = look()
+    if (now.every(({ isAsleep }) => isAsleep) && isDeepStrictEqual(before, now)) return
+    before = now
+  }
 }
 
 let children = 0
@@ -163,6 +180,15 @@ test.serial('a group is the same by procfs and by the iterator', async (t) => {
     await compare(`before ${what}`)
     await act(thread, what)
     await compare(`after ${what}`)
+  }
+  // What was compared is not only zeros.
+  const values = ofChild(await groups.collect())
+  for (const name of ['procgroup_cpu_run_delay_seconds_total', 'cpu_seconds_total']) {
+    const shown = values.filter(([key]) => key.startsWith(name))
+    t.true(
+      shown.some(([, value]) => value > 0),
+      name,
+    )
   }
   t.deepEqual(failures, [])
 })
