@@ -3,6 +3,7 @@ import type { HrTime } from '@opentelemetry/api'
 import { select } from '../../entities/cgroup-selection.ts'
 import type { LossySums } from '../../entities/continued-counters.ts'
 import { KnownCgroup } from '../../entities/known-cgroup.ts'
+import { NewestCgroups } from '../../entities/newest-cgroups.ts'
 import type { CachedDescriptorReader } from '../../kernel/cached-descriptors.ts'
 import { NO_CGROUP_STATS } from '../../kernel/cgroupfs/cgroup-stats.ts'
 import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
@@ -11,7 +12,6 @@ import type { WholeMatch } from '../../lib/re2.ts'
 import { clock } from '../../telemetry/clock.ts'
 import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
-import { ownerKey } from '../../workloads/cgroup-path.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { type CgroupFile, type CgroupReading, emptyPressures } from './cgroup-files.ts'
 import type { FileHealth } from './file-health.ts'
@@ -42,6 +42,7 @@ export class Cgroups {
     pressures: emptyPressures(),
     devices: [],
   }
+  readonly #newest = new NewestCgroups()
   #present: readonly KnownCgroup[] = []
   /** All measured cgroups that the last walk found, several of one container included. */
   #found: readonly KnownCgroup[] = []
@@ -116,7 +117,7 @@ export class Cgroups {
     this.#previous = tree.omitted === 0 ? time : this.#parts.boot
     // Most walks find the same cgroups.
     const isSame = isSameList(found, this.#found)
-    const present = isSame ? this.#present : oneOfEach(found)
+    const present = isSame ? this.#present : this.#newest.of(found)
     this.#found = found
     if (seen.size < this.#known.size) this.#forget(seen)
     await this.#rename(present)
@@ -241,19 +242,4 @@ function parentOf(path: string): string {
 
 function isSameList(one: readonly KnownCgroup[], other: readonly KnownCgroup[]): boolean {
   return one.length === other.length && one.every((each, index) => each === other[index])
-}
-
-/**
- * Keeps one cgroup of each container and pod, since all would have the same series. There are several after the kubelet has
- * changed its cgroup driver: the newest is kept, which has the highest inode.
- */
-function oneOfEach(found: readonly KnownCgroup[]): KnownCgroup[] {
-  const latest = new Map<string, KnownCgroup>()
-  for (const cgroup of found) {
-    const { level, owner } = cgroup.selected
-    const key = level === 'cgroup' ? cgroup.path : `${level} ${ownerKey(owner)}`
-    const known = latest.get(key)
-    if (known === undefined || known.inode < cgroup.inode) latest.set(key, cgroup)
-  }
-  return [...latest.values()]
 }

@@ -4,6 +4,7 @@ import type { HrTime } from '@opentelemetry/api'
 import type { Level } from '../../entities/cgroup-selection.ts'
 import { compileInclude, select } from '../../entities/cgroup-selection.ts'
 import { KnownCgroup } from '../../entities/known-cgroup.ts'
+import { NewestCgroups } from '../../entities/newest-cgroups.ts'
 import type { CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import {
   type CounterParts,
@@ -52,6 +53,7 @@ export class CgroupCounters {
   readonly #options: CgroupCountersOptions
   readonly #include: readonly WholeMatch[]
   readonly #open = new Map<string, Open>()
+  readonly #newest = new NewestCgroups()
   #version = 0
   #hasNotified = false
 
@@ -87,10 +89,11 @@ export class CgroupCounters {
       this.#add(path, inode, time)
     }
     this.#rename()
-    for (const { cgroup, counters } of this.#open.values()) {
+    const cgroups = this.#open.values().map(({ cgroup }) => cgroup)
+    for (const cgroup of this.#newest.of(cgroups)) {
       if (slice.isOver()) await slice.next()
       try {
-        observe(cgroup, counters.read())
+        observe(cgroup, (this.#open.get(cgroup.path) as Open).counters.read())
       } catch {
         this.errors++
       }

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import type { DataPoint } from '@opentelemetry/sdk-metrics'
 import test from 'ava'
@@ -142,6 +143,40 @@ test.serial('a cgroup that is made anew under its path is another one, from then
   }
   t.true(Math.abs(sum - total) < 1e-9)
 })
+
+test.serial(
+  'a pod has the series of its newest cgroup, and not of an older one again',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    // As the kubelet leaves them when its cgroup driver has changed.
+    const path = makeCgroup(t, 'kubepods', `kubepods/pod${UID}`, 'kubepods.slice')
+    const newer = join(
+      CGROUP2 as string,
+      path,
+      'kubepods.slice',
+      `kubepods-pod${UID.replaceAll('-', '_')}.slice`,
+    )
+    const { collect } = await collector()
+    const points = async () => {
+      const { points } = await collect('k8s.pod.cpu.time')
+      return points.filter(
+        ({ attributes }) => attributes['k8s.pod.uid'] === UID && attributes['cpu.mode'] === 'user',
+      )
+    }
+    const older = await points()
+    t.is(older.length, 1)
+    mkdirSync(newer)
+    const [point, ...others] = await points()
+    t.deepEqual(others, [])
+    t.true(
+      point !== undefined && compareTimes(point.startTime, older[0]?.endTime as HrTime) >= 0,
+      'the newer one has begun after the last value of the older one',
+    )
+    rmdirSync(newer)
+    t.deepEqual(await points(), [])
+  },
+)
 
 test.serial("errors of the node's own pressure are counted", async (t) => {
   if (CGROUP2 === undefined) return skip(t, 'needs cgroup v2')
