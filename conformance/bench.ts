@@ -9,6 +9,7 @@ import { sample } from '../test/support/exposition.ts'
 import { measureCgroups } from './bench/cgroups.ts'
 import { startCrowd } from './bench/crowd.ts'
 import { measureIntervals } from './bench/intervals.ts'
+import { measureMemory } from './bench/memory.ts'
 import { measurePerf } from './bench/perf.ts'
 import { measurePipeline } from './bench/pipeline.ts'
 import { measureRecorder } from './bench/recorder.ts'
@@ -36,7 +37,10 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '6' },
     series: { type: 'string', default: '20000' },
     intervals: { type: 'string', default: '2,15,60' },
-    parts: { type: 'string', default: 'loop,intervals,pipeline,workloads,cgroups,perf,recorder' },
+    parts: {
+      type: 'string',
+      default: 'loop,intervals,pipeline,workloads,cgroups,perf,recorder,memory',
+    },
     help: { type: 'boolean', default: false },
   },
 })
@@ -64,6 +68,7 @@ async function main(): Promise<void> {
     cgroups: () => measureCgroups(print),
     perf: () => measurePerf(print),
     recorder: () => measureRecorder(print),
+    memory: () => measureMemory(print),
   }
   for (const name of values.parts.split(',')) {
     const measurePart = parts[name]

@@ -1,5 +1,5 @@
 /** Many idle processes for measurements, which both programs group by the same rules. */
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, linkSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Procfs } from '../../src/kernel/procfs/procfs.ts'
@@ -22,11 +22,19 @@ for _ in range(int(sys.argv[1]) - 1): threading.Thread(target=time.sleep, args=(
 time.sleep(86400)
 `
 
-/** Starts processes, with `threads` threads each, and waits until all of them are there. */
-export async function startCrowd(scope: Scope, processes: number, threads: number): Promise<Crowd> {
+/** Starts processes, with `threads` threads each, in so many groups, and waits until all of them are there. */
+export async function startCrowd(
+  scope: Scope,
+  processes: number,
+  threads: number,
+  groups = GROUPS,
+): Promise<Crowd> {
   const directory = scope.directory()
-  const names = groupNames()
-  if (threads === 1) for (const name of names) copyFileSync(SLEEP, join(directory, name))
+  const names = groupNames(groups)
+  if (threads === 1) {
+    copyFileSync(SLEEP, join(directory, 'sleep'))
+    for (const name of names) linkSync(join(directory, 'sleep'), join(directory, name))
+  }
   const leader = scope.spawn('/bin/bash', [
     '-c',
     SCRIPT,
@@ -35,14 +43,15 @@ export async function startCrowd(scope: Scope, processes: number, threads: numbe
     String(threads),
     directory,
     THREADS,
+    String(groups),
   ])
   const pids = await untilStarted(scope, leader.pid as number, processes)
   const rules = names.map((name) => `  - name: ${name}\n    exe: [${name}]\n`).join('')
   return { rules: `process_names:\n${rules}`, pids }
 }
 
-function groupNames(): string[] {
-  return Array.from({ length: GROUPS }, (_, index) => `crowd-${String(index).padStart(2, '0')}`)
+function groupNames(groups = GROUPS): string[] {
+  return Array.from({ length: groups }, (_, index) => `crowd-${String(index).padStart(2, '0')}`)
 }
 
 /** Waits until a program has so many children; they end with the scope. */
@@ -81,7 +90,7 @@ time.sleep(86400)
 
 const SCRIPT = `
 for ((i = 0; i < $1; i++)); do
-  name=$(printf 'crowd-%02d' $((i % ${GROUPS})))
+  printf -v name 'crowd-%02d' $((i % $5))
   if [ "$2" = 1 ]; then "$3/$name" 86400 & else (exec -a "$name" ${PYTHON} -c "$4" "$2") & fi
 done
 wait

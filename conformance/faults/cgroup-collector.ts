@@ -54,6 +54,6 @@ export function collectCgroups(
     const { scopeMetrics, errors } = await meter.collect(now())
     if (errors.length > 0) throw errors[0]
     const metrics = { resource: emptyResource(), scopeMetrics: [scopeMetrics] }
-    return doInSlices(serializer.serializing(metrics))
+    return Buffer.concat(await doInSlices(serializer.serializing(metrics))).toString()
   }
 }

@@ -1,4 +1,5 @@
 /** The agent under test, as its users start it: a process of its own. */
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -27,6 +28,18 @@ export async function startAgent(
   config = '',
   launcher: readonly string[] = [],
 ): Promise<RunningAgent> {
+  const { child, url, log } = await spawnAgent(scope, flags, config, launcher)
+  await untilReady(`${url}/readyz`)
+  return { pid: child.pid as number, url, log }
+}
+
+/** The same, without waiting for anything. */
+export async function spawnAgent(
+  scope: Scope,
+  flags: readonly string[] = [],
+  config = '',
+  launcher: readonly string[] = [],
+): Promise<Omit<RunningAgent, 'pid'> & { readonly child: ChildProcess }> {
   const port = await freePort()
   const file = join(scope.directory(), 'agent.yaml')
   writeFileSync(file, config)
@@ -42,9 +55,7 @@ export async function startAgent(
   const child = scope.spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   const log: string[] = []
   if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => log.push(line))
-  const url = `http://127.0.0.1:${port}`
-  await untilReady(`${url}/readyz`)
-  return { pid: child.pid as number, url, log }
+  return { child, url: `http://127.0.0.1:${port}`, log }
 }
 
 /** What follows `node` in the command that `npm start` runs. */

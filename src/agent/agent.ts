@@ -136,7 +136,7 @@ async function start(
   return {
     url: server?.url,
     reloadRules: (read) => collection.rules.reload(read),
-    scrape: () => prometheus.scrape(),
+    scrape: async () => Buffer.concat(await prometheus.scrape()).toString(),
     stop: (milliseconds) => {
       isStopping = true
       return cleanup.run(milliseconds)

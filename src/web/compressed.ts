@@ -1,13 +1,12 @@
 /** Answers that are compressed for clients that take it. */
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import { constants, gzip } from 'node:zlib'
-import type { Reply } from './reply.ts'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { constants, createGzip } from 'node:zlib'
+import { piecesOf, type Reply, sizeOf } from './reply.ts'
 
 /** Below this size compression saves no packet. */
 const MIN_TO_COMPRESS = 1400
-
-const compress = promisify(gzip)
 
 /**
  * A reply, compressed with gzip where the client accepts that and the text is long enough.
@@ -17,13 +16,14 @@ const compress = promisify(gzip)
 export async function compressed(
   request: IncomingMessage,
   contentType: string,
-  body: string | Buffer,
+  body: Reply['body'],
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Reply> {
-  if (body.length < MIN_TO_COMPRESS || !acceptsGzip(request)) {
+  if (sizeOf(body) < MIN_TO_COMPRESS || !acceptsGzip(request)) {
     return { status: 200, contentType, body, headers }
   }
-  const zipped = await compress(body, { level: constants.Z_BEST_SPEED })
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED })
+  const zipped = await buffer(Readable.from(piecesOf(body), { objectMode: false }).pipe(gzip))
   return {
     status: 200,
     contentType,

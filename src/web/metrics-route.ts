@@ -10,7 +10,7 @@ import type { SERVER_SETTINGS } from './settings.ts'
 export interface MetricsRouteOptions
   extends Pick<Values<typeof SERVER_SETTINGS>['prometheus'], 'max_scrapes'> {
   /** Gives the text of the current snapshot. */
-  readonly scrape: (format: Format) => Promise<string>
+  readonly scrape: (format: Format) => Promise<Reply['body']>
 }
 
 /** What Prometheus allows when it doesn't say: its default scrape timeout. */

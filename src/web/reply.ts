@@ -5,10 +5,23 @@ import type { IncomingMessage } from 'node:http'
 export interface Reply {
   readonly status: number
   readonly contentType: string
-  readonly body: string | Buffer
+  /** Whole, or in pieces. */
+  readonly body: string | Buffer | readonly Buffer[]
   readonly headers?: Readonly<Record<string, string>>
   /** Called once the client has the answer, or will not get it. */
   readonly onEnd?: () => void
+}
+
+/** Bytes of a body. */
+export function sizeOf(body: Reply['body']): number {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.byteLength(body)
+  return body.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** A body in pieces. */
+export function piecesOf(body: Reply['body']): readonly Buffer[] {
+  if (typeof body === 'string') return [Buffer.from(body)]
+  return Buffer.isBuffer(body) ? [body] : body
 }
 
 /** Answers the requests to one path. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Values } from '../lib/settings/setting.ts'
 import { type Answer, type GuardSettings, guard } from './protection/guard.ts'
 import { putTlsBefore, type TlsSettings } from './protection/tls-front.ts'
-import { plainText, type Reply, type Route } from './reply.ts'
+import { piecesOf, plainText, type Reply, type Route, sizeOf } from './reply.ts'
 import type { SERVER_SETTINGS } from './settings.ts'
 
 /** How the server is protected, as it is now; the same objects as long as it doesn't change. */
@@ -183,8 +183,9 @@ function send(
   if (!request.complete) response.setHeader('Connection', 'close')
   response.writeHead(reply.status, {
     'Content-Type': reply.contentType,
-    'Content-Length': Buffer.byteLength(reply.body),
+    'Content-Length': sizeOf(reply.body),
     ...reply.headers,
   })
-  response.end(request.method === 'HEAD' ? undefined : reply.body)
+  if (request.method !== 'HEAD') for (const piece of piecesOf(reply.body)) response.write(piece)
+  response.end()
 }

@@ -118,7 +118,8 @@ export function processGroups(
   const text = async () => {
     const { scopes } = await sampler.snapshot()
     const scopeMetrics = await doInSlices(translation.translating(scopes, ['classic']))
-    return doInSlices(serializer.serializing({ resource: emptyResource(), scopeMetrics }))
+    const metrics = { resource: emptyResource(), scopeMetrics }
+    return Buffer.concat(await doInSlices(serializer.serializing(metrics))).toString()
   }
   return {
     sampler,

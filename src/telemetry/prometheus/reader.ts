@@ -21,8 +21,8 @@ export class PrometheusReader extends PrometheusExporter {
     this.#serializer = new PrometheusSerializer(options)
   }
 
-  /** The text of a snapshot of at most the sampler's maximum age. */
-  async scrape(format = TEXT): Promise<string> {
+  /** The text of a snapshot of at most the sampler's maximum age, in pieces of UTF-8. */
+  async scrape(format = TEXT): Promise<readonly Buffer[]> {
     const { resourceMetrics } = await this.collect()
     return doInSlices(this.#serializer.serializing(resourceMetrics, format))
   }

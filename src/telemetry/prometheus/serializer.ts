@@ -26,8 +26,13 @@ export type SerializerOptions = Pick<PrometheusSettings, 'target_info' | 'scope_
 
 interface Family {
   readonly type: FamilyType
+  /** What is encoded of its text, and what is not yet. */
+  readonly pieces: Buffer[]
   text: string
 }
+
+/** Text of so many characters is encoded: the whole as one string would be there twice, and for longer. */
+const PIECE_LENGTH = 64 * 1024
 
 /** Writes metric data as text; it keeps the label text of each attributes object. */
 export class PrometheusSerializer {
@@ -42,11 +47,11 @@ export class PrometheusSerializer {
   }
 
   serialize(metrics: ResourceMetrics, format = TEXT): string {
-    return doAtOnce(this.serializing(metrics, format))
+    return Buffer.concat(doAtOnce(this.serializing(metrics, format))).toString()
   }
 
-  /** The same as work that gives way. */
-  *serializing({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): Work<string> {
+  /** The same in pieces of UTF-8, as work that gives way. */
+  *serializing({ resource, scopeMetrics }: ResourceMetrics, format = TEXT): Work<Buffer[]> {
     const families = new Map<string, Family>()
     for (const { scope, metrics } of scopeMetrics) {
       const scopeText = this.#options.scope_labels
@@ -57,9 +62,17 @@ export class PrometheusSerializer {
         yield* this.#addMetric(families, metric, scopeText, format)
       }
     }
+    const pieces: Buffer[] = []
     let text = this.#options.target_info ? targetInfo(resource, format) : ''
-    for (const family of families.values()) text += family.text
-    return text + format.end
+    for (const family of families.values()) {
+      if (family.pieces.length > 0) {
+        pieces.push(Buffer.from(text), ...family.pieces)
+        text = ''
+      }
+      text += family.text
+    }
+    pieces.push(Buffer.from(text + format.end))
+    return pieces
   }
 
   *#addMetric(
@@ -73,6 +86,7 @@ export class PrometheusSerializer {
     const { family: familyName, type } = format.familyOf(name, kind === 'counter')
     const family = families.get(familyName) ?? {
       type,
+      pieces: [],
       text: header(familyName, type, format.escapeHelp(metric.descriptor.description)),
     }
     // Two types under one name would make the whole scrape invalid.
@@ -87,13 +101,16 @@ export class PrometheusSerializer {
         let lines = ''
         for (let index = start; index < end; index++) {
           labels[index] ??= this.#braces(attributes[index], scopeText)
-          lines += `${name}${labels[index]} ${valueText(values[index])}\n`
+          lines += `${name}${labels[index]}${valueText(values[index])}\n`
           if (hasCreated) {
             const created = toSeconds(points.startAt(index))
-            lines += `${familyName}_created${labels[index]} ${created}\n`
+            lines += `${familyName}_created${labels[index]}${created}\n`
           }
         }
         family.text += lines
+        if (family.text.length < PIECE_LENGTH) return
+        family.pieces.push(Buffer.from(family.text))
+        family.text = ''
       })
     }
   }
@@ -105,22 +122,27 @@ export class PrometheusSerializer {
     const name =
       (descriptor as Partial<ClassicDescriptor>).prometheusName ??
       prometheusName(descriptor.name, descriptor.unit, kind)
-    this.#names.set(descriptor, name)
-    return name
+    const kept = inOnePiece(name)
+    this.#names.set(descriptor, kept)
+    return kept
   }
 
+  /** What is between a name and a value: labels in braces, if there are any, and a space. */
   #braces(attributes: Attributes, scopeText: string): string {
     let labels = this.#labels.get(attributes)
     if (labels === undefined) {
       // One collector has made the attributes, so their scope is always the same.
-      const own = labelText(attributes)
-      const separator = own === '' || scopeText === '' ? '' : ','
-      labels = own + separator + scopeText
-      if (labels !== '') labels = `{${labels}}`
+      const both = [labelText(attributes), scopeText].filter((text) => text !== '').join(',')
+      labels = both === '' ? ' ' : inOnePiece(`{${both}} `)
       this.#labels.set(attributes, labels)
     }
     return labels
   }
+}
+
+/** The same text; a concatenation of strings is put together again each time that it is copied into another text. */
+function inOnePiece(text: string): string {
+  return Buffer.from(text).toString()
 }
 
 function header(name: string, type: string, help: string): string {
