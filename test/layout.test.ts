@@ -15,7 +15,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: ['lib', 'telemetry', 'workloads', 'web', 'recorder', 'collectors'],
   entities: ['kernel', 'workloads', 'telemetry', 'lib'],
   collectors: ['kernel', 'workloads', 'entities', 'telemetry', 'recorder', 'lib'],
-  recorder: ['telemetry', 'lib'],
+  recorder: ['kernel', 'telemetry', 'lib'],
   web: ['telemetry', 'lib', 'recorder'],
   'version.ts': [],
   agent: [

@@ -16,9 +16,12 @@ import { liveAnswer, type Observation } from '../../src/web/api/live.ts'
 import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../src/workloads/workloads.ts'
 import { type Reading, snapshotOf } from '../../test/support/snapshots.ts'
+import { startAgent } from '../support/agent.ts'
 import { CGROUP2, intoCgroup, makeCgroup } from '../support/cgroups.ts'
 import { endChild, Scope } from '../support/children.ts'
+import { get } from '../support/http.ts'
 import { median } from '../support/median.ts'
+import { runtimeSeconds } from './subjects.ts'
 
 const CONTAINERS = 500
 const CONTAINERS_OF_POD = 2
@@ -57,7 +60,49 @@ export async function measureRecorder(print: (line: string) => void): Promise<vo
   }
   await delay(2000)
   await measureSamples('awake, each five times a second,', print)
+  await measureAgent(scope, print)
 }
+
+/** Seconds of the agent's life that are not measured, and that are. */
+const AGENT_WARM_UP = 40
+const AGENT_SECONDS = 60
+/** As often as the page asks. */
+const LOOK_MILLISECONDS = 1000
+
+/** The whole agent with the recorder, which nobody scrapes: what it takes, and what it takes more while the page is open. */
+async function measureAgent(scope: Scope, print: (line: string) => void): Promise<void> {
+  const { pid, url } = await startAgent(scope, ['--recorder.enabled'])
+  await delay(AGENT_WARM_UP * 1000)
+  const share = async () => {
+    const before = runtimeSeconds(pid)
+    await delay(AGENT_SECONDS * 1000)
+    return (runtimeSeconds(pid) - before) / AGENT_SECONDS
+  }
+  const alone = await share()
+  const end = keepLooking(url)
+  await delay(AGENT_WARM_UP * 500)
+  const watched = await share()
+  end()
+  const percent = (part: number) => `${(part * 100).toFixed(2)} %`
+  print(`the agent with the recorder and ${CONTAINERS} containers that are awake`)
+  print(`  nobody looks: ${percent(alone)} of a CPU, with a collection every 15 s`)
+  print(`  the page is open: ${percent(watched)}, ${percent(watched - alone)} more`)
+}
+
+/** Asks as the page does; returns what ends that. */
+function keepLooking(url: string): () => void {
+  let [instance, revision] = [0, 0]
+  const look = async () => {
+    const query = `instance=${instance}&since=${revision}${revision === 0 ? '&sparks=1' : ''}`
+    const answer = JSON.parse(await get(`${url}/api/v1/live?${query}`)) as LiveAnswer
+    instance = answer.instance
+    revision = answer.revision
+  }
+  const timer = setInterval(() => void look().catch(() => {}), LOOK_MILLISECONDS)
+  return () => clearInterval(timer)
+}
+
+type LiveAnswer = Pick<ReturnType<typeof liveAnswer>, 'instance' | 'revision'>
 
 async function measureSamples(what: string, print: (line: string) => void): Promise<void> {
   const node = new NodeUsageReader('/proc', readSystemConstants().ticksPerSecond)

@@ -17,7 +17,7 @@ import type { Workloads } from '../workloads/workloads.ts'
 import type { Cleanup } from './cleanup.ts'
 import { createCollectors } from './collectors.ts'
 import { openProcfs } from './procfs.ts'
-import { ownCollections, Recording } from './recording.ts'
+import { collectByItself, Recording } from './recording.ts'
 import { configuredWorkloads, waitForNames } from './workloads.ts'
 
 /** What the collection is made from. */
@@ -146,10 +146,7 @@ export function openCollection(
       recording.start(sampler, usage.source)
       // Before the sampler is closed, so that no sample begins then.
       cleanup.add(() => recording.close())
-      const own = ownCollections(config)
-      if (own === undefined) return
-      const collecting = setInterval(() => void sampler.snapshot(own.maxAge), own.every)
-      cleanup.add(() => clearInterval(collecting))
+      cleanup.add(collectByItself(config, sampler))
     },
   }
 }

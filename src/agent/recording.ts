@@ -30,16 +30,27 @@ function collectionInterval({ collection, recorder }: Config): number {
   return collection.interval === 0 && recorder.enabled ? RECORDED_INTERVAL : collection.interval
 }
 
+/** What says when the agent collects by itself. */
+interface OwnCollections {
+  readonly collection: Pick<Config['collection'], 'interval'>
+  readonly recorder: Pick<Config['recorder'], 'enabled'>
+}
+
 /**
- * When the agent collects by itself; undefined for never. For the recorder it does so only where no scrape and no push has:
- * each of these is recorded, too.
+ * Begins the collections that the agent makes by itself: at `collection.interval`, or for the recorder. For that it collects only
+ * where no scrape and no push has for a while: each of these is recorded, too.
  *
- * @returns milliseconds between two looks, and the age of the last collection from which on there is a new one.
+ * @returns what ends them.
  */
-export function ownCollections(config: Config): { every: number; maxAge: number } | undefined {
-  const { interval } = config.collection
-  if (interval > 0) return { every: interval, maxAge: interval / 2 }
-  return config.recorder.enabled ? { every: RECORDED_LOOK, maxAge: RECORDED_INTERVAL } : undefined
+export function collectByItself(
+  { collection: { interval }, recorder }: OwnCollections,
+  sampler: Pick<Sampler, 'snapshot'>,
+): () => void {
+  if (interval === 0 && !recorder.enabled) return () => {}
+  const [every, maxAge] =
+    interval > 0 ? [interval, interval / 2] : [RECORDED_LOOK, RECORDED_INTERVAL]
+  const timer = setInterval(() => void sampler.snapshot(maxAge), every)
+  return () => clearInterval(timer)
 }
 
 /** The recorder with its schedule, and the short-lived one of a page where no recorder is enabled. */

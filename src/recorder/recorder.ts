@@ -3,6 +3,7 @@
  * them by tick for the largest entities; all others of a kind are kept together.
  */
 import type { Attributes } from '@opentelemetry/api'
+import type { NodeUsage } from '../kernel/procfs/node-usage.ts'
 import type { Values } from '../lib/settings/setting.ts'
 import type { Role } from '../telemetry/definitions.ts'
 import { type Entity, isEqual } from '../telemetry/entity.ts'
@@ -34,16 +35,6 @@ export interface RecorderOptions extends Omit<RecorderSettings, 'enabled'> {
   readonly memory: number
   /** Whether samples are recorded: then complete snapshots add only what samples do not have. */
   readonly hasSamples: boolean
-}
-
-/** What the node uses as a whole; counters since boot, seconds and bytes. */
-export interface NodeUsage {
-  readonly cpu: number
-  readonly memory: number
-  readonly read: number
-  readonly write: number
-  readonly faults: number
-  readonly switches: number
 }
 
 /** More entities than a node has; those beyond are counted, and not recorded. */
@@ -90,6 +81,8 @@ export class Recorder {
   /** Ids of entities that were forgotten, with the revision. */
   #forgotten: { readonly id: number; readonly revision: number }[] = []
   readonly #touched: RecordedEntity[] = []
+  /** A single value on its way. */
+  readonly #one = new Float64Array(1)
   #bytes = 0
   #pass = 0
   #nextId = 1
@@ -165,7 +158,7 @@ export class Recorder {
     for (const { kind, entity, values } of sampled) {
       const recorded = kind === 'node' ? this.#node : this.#find(kind, entity, at)
       if (recorded === undefined) continue
-      this.#addSample(recorded, values)
+      for (let place = 0; place < values.length; place++) this.#add(recorded, place, values, place)
     }
     this.#finish(at, false, new Set(CGROUP_KINDS))
   }
@@ -190,7 +183,8 @@ export class Recorder {
   #takeNode(usage: NodeUsage): void {
     const { places } = this.#node.layout
     for (const [figure, value] of Object.entries(usage) as [FigureName, number][]) {
-      if (Number.isFinite(value)) this.#add(this.#node, places.get(figure) as number, value)
+      this.#one[0] = value
+      this.#add(this.#node, places.get(figure) as number, this.#one, 0)
     }
   }
 
@@ -198,7 +192,9 @@ export class Recorder {
     if (figure === undefined || entity === undefined) return
     const recorded = subject === 'node' ? this.#node : this.#find(subject, entity, at)
     const place = recorded?.layout.places.get(figure as FigureName | Extra)
-    if (recorded !== undefined && place !== undefined) this.#add(recorded, place, value)
+    if (recorded === undefined || place === undefined) return
+    this.#one[0] = value
+    this.#add(recorded, place, this.#one, 0)
   }
 
   /** What is recorded of the entity, or of the one that it is a part of; undefined where there are too many. */
@@ -234,22 +230,13 @@ export class Recorder {
     return entity
   }
 
-  /** From array to array: a number that is handed on to a function by itself takes memory each time. */
-  #addSample(entity: RecordedEntity, values: Float64Array): void {
-    const { sums } = entity
-    let { seen } = entity
-    for (let place = 0; place < values.length; place++) {
-      const value = values[place]
-      if (Number.isNaN(value)) continue
-      const bit = 1 << place
-      sums[place] = (seen & bit) === 0 ? value : sums[place] + value
-      seen |= bit
-    }
-    if (entity.seen === 0 && seen !== 0) this.#touched.push(entity)
-    entity.seen = seen
-  }
-
-  #add(entity: RecordedEntity, place: number, value: number): void {
+  /**
+   * Adds the value at an index of an array; NaN is none. By itself a number that is handed on to a function takes memory each
+   * time.
+   */
+  #add(entity: RecordedEntity, place: number, values: Float64Array, index: number): void {
+    const value = values[index]
+    if (Number.isNaN(value)) return
     if (entity.seen === 0) this.#touched.push(entity)
     const bit = 1 << place
     if ((entity.seen & bit) === 0) {

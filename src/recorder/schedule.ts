@@ -1,8 +1,10 @@
 /** When the recorder looks: each tick at what is cheap to read, and several times in a second at CPU time. */
+
+import type { NodeUsage } from '../kernel/procfs/node-usage.ts'
 import { clock } from '../telemetry/clock.ts'
 import type { Sampler } from '../telemetry/sampler.ts'
 import { toSeconds } from '../telemetry/time.ts'
-import type { NodeUsage, Recorder } from './recorder.ts'
+import type { Recorder } from './recorder.ts'
 import type { UsageSource } from './usage.ts'
 
 /** Milliseconds between two looks at CPU time: a second at any instant is seen to 94 % at least. */

@@ -2,7 +2,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { type NodeUsage, Recorder } from '../../src/recorder/recorder.ts'
+import type { NodeUsage } from '../../src/kernel/procfs/node-usage.ts'
+import { Recorder } from '../../src/recorder/recorder.ts'
 import { type Reading, sampleOf, snapshotOf } from '../support/snapshots.ts'
 
 const T = 1_800_000_000

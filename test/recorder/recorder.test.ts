@@ -1,8 +1,9 @@
 import test from 'ava'
 import { COLLECTORS } from '../../src/collectors/registry.ts'
+import type { NodeUsage } from '../../src/kernel/procfs/node-usage.ts'
 import type { RecordedEntity } from '../../src/recorder/entity.ts'
 import { EXTRAS, type FigureName, KIND_FIGURES } from '../../src/recorder/figures.ts'
-import { type NodeUsage, Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
+import { Recorder, type RecorderOptions } from '../../src/recorder/recorder.ts'
 import type { MetricDefinition } from '../../src/telemetry/definitions.ts'
 import { type Reading, sampleOf, snapshotOf } from '../support/snapshots.ts'
 

@@ -12,10 +12,10 @@ import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.t
 import type { SystemConstants } from '../../../kernel/system-constants.ts'
 import { spreadAge } from '../../../lib/spread-age.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
-import { noUsage } from '../account/usage.ts'
-import { ExpensiveStats } from './expensive-stats.ts'
+import type { ExpensiveStats } from './expensive-stats.ts'
 import type { IdleTaskCache } from './idle-task-cache.ts'
 import type { ProcessReaderOptions } from './process-reader.ts'
+import { ReadTask } from './read-task.ts'
 import {
   nextPass,
   type TaskIdentity,
@@ -65,23 +65,8 @@ const RESIDENT_FACTOR = 2
 const CPU_SLACK_SECONDS = 0.1
 
 /** The task source that reads the kernel's task iterator (BPF). */
-export class BpfTasks implements TaskSource, TaskReader {
+export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   readonly name = 'bpf'
-  readonly stat = emptyStat()
-  expensive = new ExpensiveStats()
-  readonly usage = noUsage()
-  resident = 0
-  swap = 0
-  openDescriptors = 0
-  descriptorRatio = 0
-  comm = ''
-  wchan = ''
-  readonly hasIo = true
-  readonly hasRunDelay = true
-  readonly hasDescriptors = true
-  hasMemory = false
-  memoryIsDue = false
-  readonly isWhole = true
 
   readonly #parts: BpfTasksParts
   readonly #options: ProcessReaderOptions
@@ -101,6 +86,12 @@ export class BpfTasks implements TaskSource, TaskReader {
   #ownStart: number | undefined
 
   constructor(parts: BpfTasksParts, options: ProcessReaderOptions, system: SystemConstants) {
+    super()
+    // A record has everything.
+    this.hasIo = true
+    this.hasRunDelay = true
+    this.hasDescriptors = true
+    this.isWhole = true
     this.#parts = parts
     this.#options = options
     this.#system = system

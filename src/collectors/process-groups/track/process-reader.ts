@@ -10,11 +10,11 @@ import { emptyStatus } from '../../../kernel/procfs/status.ts'
 import { sleepsOutsideOfMap } from '../../../kernel/procfs/text.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
 import { spreadAge } from '../../../lib/spread-age.ts'
-import { noUsage } from '../account/usage.ts'
 import type { PROCESS_GROUP_SETTINGS } from '../settings.ts'
-import { ExpensiveStats } from './expensive-stats.ts'
+import type { ExpensiveStats } from './expensive-stats.ts'
 import { copyDetails, type IdleTaskCache, type TaskDetails } from './idle-task-cache.ts'
 import type { ProcessFile, ReadErrors } from './read-errors.ts'
+import { ReadTask } from './read-task.ts'
 import {
   nextPass,
   type RememberedProcess,
@@ -37,29 +37,8 @@ export type ProcessReaderOptions = Pick<
 const FEW_PAGES = 16_384
 
 /** The process that was read last. Everything in it is overwritten by the next reading. */
-export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
+export class ProcessReader extends ReadTask implements TaskSource, TaskReader, TaskDetails {
   readonly name = 'procfs'
-  readonly stat = emptyStat()
-  /** Proportional memory and the limit of open files. */
-  expensive = new ExpensiveStats()
-  readonly usage = noUsage()
-  /** Bytes. */
-  resident = 0
-  swap = 0
-  openDescriptors = 0
-  /** Open descriptors as a part of the soft limit. */
-  descriptorRatio = 0
-  /** Name of the task, also of a thread. */
-  comm = ''
-  wchan = ''
-  hasIo = false
-  hasRunDelay = false
-  hasDescriptors = false
-  /** Whether proportional memory is known. It is not while its reading is due. */
-  hasMemory = false
-  memoryIsDue = false
-  /** Whether all other files could be read. */
-  isWhole = false
 
   readonly #procfs: Procfs
   readonly #options: ProcessReaderOptions
@@ -74,6 +53,7 @@ export class ProcessReader implements TaskSource, TaskReader, TaskDetails {
   #now = 0
 
   constructor(procfs: Procfs, options: ProcessReaderOptions, errors: ReadErrors) {
+    super()
     this.#procfs = procfs
     this.#options = options
     this.#errors = errors
