@@ -6,10 +6,19 @@ import { NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
 import { agentsOf, type Container, objectsOf, withVariables } from '../deploy/manifests.ts'
-import { BY_RIGHTS, metricsSeen, NAMED_POD, PROBE, startProbe } from '../deploy/rights-probe.ts'
+import {
+  BY_RIGHTS,
+  metricsSeen,
+  NAMED_POD,
+  NAMES,
+  PROBE,
+  startProbe,
+} from '../deploy/rights-probe.ts'
 import { get } from '../support/http.ts'
 
 const MEGABYTE = 2 ** 20
+
+const OWN_USER = 'as a user of its own, by --user'
 
 /** The manifest's rights, and each of them taken away. */
 const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
@@ -17,6 +26,10 @@ const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
   'without SYS_PTRACE': (container) => withCapabilities(container, ['DAC_READ_SEARCH']),
   'without DAC_READ_SEARCH': (container) => withCapabilities(container, ['SYS_PTRACE']),
   'without any capability': (container) => withCapabilities(container, []),
+  [OWN_USER]: (container) => ({
+    ...withCapabilities(container, ['SYS_PTRACE', 'DAC_READ_SEARCH', 'SETUID', 'SETGID']),
+    args: [...container.args, '--user=94640'],
+  }),
   'as the user 65532': (container) => ({
     ...container,
     securityContext: { ...container.securityContext, runAsUser: 65_532 },
@@ -73,6 +86,11 @@ export const check: Check = {
       const missing = [...whole.difference(seen)]
       print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
       require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${PROBE}`)
+      if (title === OWN_USER) {
+        const missing = BY_RIGHTS.filter((wanted) => wanted !== NAMES && !seen.has(wanted))
+        require(missing.length === 0, `${title}: no ${missing.join(', ')}`)
+        require(!seen.has(NAMES), `${title}: names of the runtime, whose socket belongs to root`)
+      }
       await agent.end()
     }
     for (const wanted of BY_RIGHTS) {

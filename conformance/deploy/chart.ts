@@ -21,6 +21,7 @@ const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
   'prometheus-role': ['prometheus.role.enabled=true'],
   'scrape-annotations': ['scrapeAnnotations=true'],
   'without-capabilities': ['capabilities.enabled=false'],
+  'without-root': ['capabilities.user=94640'],
   'without-runtime-sockets': ['names.from=none'],
 }
 /** Labels and annotations that only a release, or only kustomize, has. */

@@ -23,7 +23,14 @@ const BROKEN = '{ nothing that anybody could read'
 export interface Probed {
   readonly own: { readonly uid: number; readonly gid: number; readonly groups: string }
   readonly writable: readonly string[]
-  readonly roots: { readonly tried: number; readonly reached: number; readonly written: number }
+  readonly roots: {
+    readonly tried: number
+    readonly reached: number
+    /** Where it made a directory at the top, in /tmp or in /dev/shm. */
+    readonly written: number
+    /** Writable for it although not for everyone; not looked for by root. */
+    readonly closed: readonly string[]
+  }
   readonly sockets: Readonly<Record<string, string>>
 }
 

@@ -7,6 +7,7 @@ import { type CommandLine, parseCommandLine } from '../config/command-line.ts'
 import { helpText } from '../config/help.ts'
 import { ConfigError } from '../config/problems.ts'
 import { readVersion } from '../version.ts'
+import { becomeUser } from './become-user.ts'
 import { checkConfig } from './check-config.ts'
 import { explain } from './explain.ts'
 import { listMetrics } from './list-metrics.ts'
@@ -42,6 +43,7 @@ async function codeOf(
 ): Promise<number> {
   try {
     const commandLine = parseCommandLine(words, program)
+    await becomeUser(commandLine.user)
     if (isAgent(commandLine)) return await runAgent(commandLine, signals)
     signals.handle({
       onEnd: (signal) => exit(128 + constants.signals[signal]),

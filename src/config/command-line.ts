@@ -34,6 +34,12 @@ export interface FlagValue {
   readonly text: string
 }
 
+/** Numbers of a user and a group. */
+export interface UserIds {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** The parsed command line. */
 export interface CommandLine {
   readonly command: Command
@@ -55,6 +61,8 @@ export interface CommandLine {
   readonly all: boolean
   /** How list-metrics shows them. */
   readonly format: Format
+  /** The user to become; undefined for the one that there is. */
+  readonly user: UserIds | undefined
   readonly flags: ReadonlyMap<string, FlagValue>
   /** The profile or command that the program's name selects. */
   readonly profile: Profile
@@ -78,6 +86,10 @@ export const OTHER_FLAGS: Readonly<Record<string, { doc: string; takesValue: boo
   watch: {
     doc: 'Reload the rules also when the file given by --config changes, not only on SIGHUP.',
     takesValue: false,
+  },
+  user: {
+    doc: 'Started by root: become this user, UID or UID:GID, and keep of the capabilities those to read (SYS_PTRACE, DAC_READ_SEARCH, PERFMON, BPF, SYS_ADMIN). Takes SETUID and SETGID.',
+    takesValue: true,
   },
   format: {
     doc: `With list-metrics: ${FORMATS.join(', ')}.`,
@@ -110,6 +122,8 @@ const ALIASES = new Map([
   ['M', 'dump-metrics'],
 ])
 const ONCE_DELAY = duration(0, HOUR)
+/** `(uid_t) -1`, which stands for no change. */
+const NO_ID = 2 ** 32 - 1
 /** process-exporter's flag for host and port at once. */
 const LISTEN_ADDRESS = 'web.listen-address'
 
@@ -156,6 +170,7 @@ export function parseCommandLine(words: readonly string[], program?: string): Co
     pid,
     watch: isOn('watch'),
     config: config === '' ? undefined : config,
+    user: others.has('user') ? readUser(others.get('user') as string) : undefined,
     flags,
     profile: profileOfProgram(program),
   }
@@ -230,6 +245,17 @@ function readOnceDelay(text: string): number {
   throw failure(
     '--once-to-stdout-delay',
     `is ${JSON.stringify(text)} but must be ${ONCE_DELAY.allowed}`,
+  )
+}
+
+/** The group is the user's number where none is written. */
+function readUser(text: string): UserIds {
+  const [, uid, gid = uid] = /^([1-9]\d{0,9})(?::(\d{1,10}))?$/.exec(text) ?? []
+  const ids = { uid: Number(uid), gid: Number(gid) }
+  if (ids.uid < NO_ID && ids.gid < NO_ID) return ids
+  throw failure(
+    '--user',
+    `is ${JSON.stringify(text)} but must be UID or UID:GID, as numbers, and not root's`,
   )
 }
 

@@ -56,6 +56,16 @@ test('a second collection after a time, in the words of Go', (t) => {
   }
 })
 
+test('a user to become, by numbers', (t) => {
+  const user = (text: string) => parseCommandLine([`--user=${text}`]).user
+  t.deepEqual(user('94640'), { uid: 94_640, gid: 94_640 })
+  t.deepEqual(user('94640:0'), { uid: 94_640, gid: 0 })
+  t.is(parseCommandLine([]).user, undefined)
+  for (const text of ['nobody', '0', '0:5', '1:', '-1', '4294967295', '1:4294967295', '']) {
+    t.throws(() => user(text), { name: 'ConfigError', message: /^--user: .*UID or UID:GID/ })
+  }
+})
+
 test('what can not be meant is said', (t) => {
   const said = (message: RegExp, ...words: string[]) =>
     t.throws(() => flags(...words), { name: 'ConfigError', message })

@@ -37,9 +37,18 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- with .Values.collector.config }}{{ toYaml . }}{{ else }}{{ .Files.Get "files/collector.yaml" }}{{ end }}
 {{- end }}
 
-{{- /* Names of the runtime take its socket, which is reached with SYS_PTRACE. */ -}}
+{{- define "agent.capabilities" -}}
+SYS_PTRACE, DAC_READ_SEARCH{{ if .Values.perf.enabled }}, {{ .Values.perf.capability }}{{ end }}{{ if include "agent.user" . }}, SETUID, SETGID{{ end }}
+{{- end }}
+
+{{- /* The user that the agent becomes after its start as root. */ -}}
+{{- define "agent.user" -}}
+{{- if and .Values.capabilities.enabled .Values.capabilities.user }}{{ int64 .Values.capabilities.user }}{{ end }}
+{{- end }}
+
+{{- /* Names of the runtime take its socket, which is reached with SYS_PTRACE and belongs to root. */ -}}
 {{- define "agent.usesRuntime" -}}
-{{- if and .Values.capabilities.enabled (eq .Values.names.from "runtime") (not .Values.processExporter.enabled) }}yes{{ end }}
+{{- if and .Values.capabilities.enabled (not .Values.capabilities.user) (eq .Values.names.from "runtime") (not .Values.processExporter.enabled) }}yes{{ end }}
 {{- end }}
 
 {{- define "agent.check" -}}
