@@ -18,6 +18,7 @@ import { startOperator, startPrometheus } from '../kubernetes/prometheus.ts'
 import { Gateway, isSending, SIDECAR, sendingToNode } from '../kubernetes/sidecar.ts'
 import { Scope } from '../support/children.ts'
 import { mebibytes } from '../support/memory.ts'
+import { allOf } from '../support/parallel.ts'
 
 const WORKLOADS = fileURLToPath(new URL('../kubernetes/workloads.yaml', import.meta.url))
 const CROWD = fileURLToPath(new URL('../kubernetes/crowd.yaml', import.meta.url))
@@ -82,6 +83,7 @@ export const check: Check = {
       const day = checkDay(nodes, options, tools, fullName(image), print)
       running.push(day.then((held) => void done.push(held)))
     }
+    // None may look at a node that has been ended.
     await allOf(running)
     return `${done.join('; ')}; on Kubernetes ${cluster.version}`
   },
@@ -139,13 +141,6 @@ async function checkBuilds(ready: ReadyNode, print: (line: string) => void): Pro
     } catch (error) {
       throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
     }
-  }
-}
-
-/** Waits for all, also when one fails, so that none of them looks at a node that has been ended. */
-async function allOf(running: readonly Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(running)) {
-    if (result.status === 'rejected') throw result.reason
   }
 }
 
