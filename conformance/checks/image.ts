@@ -26,8 +26,11 @@ const RIGHTS: Readonly<Record<string, (container: Container) => Container>> = {
   'without SYS_PTRACE': (container) => withCapabilities(container, ['DAC_READ_SEARCH']),
   'without DAC_READ_SEARCH': (container) => withCapabilities(container, ['SYS_PTRACE']),
   'without any capability': (container) => withCapabilities(container, []),
+  // As in the component without-root, which does not look for the socket that this user may not use.
   [OWN_USER]: (container) => ({
-    ...withCapabilities(container, ['SYS_PTRACE', 'DAC_READ_SEARCH', 'SETUID', 'SETGID']),
+    ...withCapabilities(withVariables(container, { HOST_ROOT: '/nothing' }), [
+      ...['SYS_PTRACE', 'DAC_READ_SEARCH', 'SETUID', 'SETGID'],
+    ]),
     args: [...container.args, '--user=94640'],
   }),
   'as the user 65532': (container) => ({
@@ -89,7 +92,6 @@ export const check: Check = {
       if (title === OWN_USER) {
         const missing = BY_RIGHTS.filter((wanted) => wanted !== NAMES && !seen.has(wanted))
         require(missing.length === 0, `${title}: no ${missing.join(', ')}`)
-        require(!seen.has(NAMES), `${title}: names of the runtime, whose socket belongs to root`)
       }
       await agent.end()
     }

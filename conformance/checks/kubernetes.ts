@@ -157,16 +157,27 @@ async function checkBuild(
   await build.apply()
   const parts = [`Ready after ${seconds(began)}`]
   const isOurs = !name.startsWith(BY_OTEL)
+  const probed = await build.probe()
   const problems = [
     // Helm and the operator know by themselves what has changed.
     ...(isOurs ? await build.changesAgain() : []).map((change) => `applied again: ${change}`),
     ...(await build.differentRights()).map((right) => `differs in the right ${right}`),
-    ...wrongProbe(name, runtime, await build.probe()),
+    ...wrongProbe(name, runtime, probed),
   ]
   require(problems.length === 0, problems.join('; '))
   if (name !== BY_OWN_RULES && isOurs) {
     const named = await build.untilNamed(!NAMELESS.has(name))
     parts.push(`${NAMELESS.has(name) ? 'ids' : 'names'} right after ${named.toFixed(1)} s`)
+  }
+  if (name === WITHOUT_ROOT) {
+    const isMeasured = (await build.samples()).some((one) =>
+      one.name.startsWith('container_memory'),
+    )
+    require(isMeasured, 'the cgroup tree is not read')
+    const { reached, written } = probed.roots
+    parts.push(
+      `reads the roots of ${reached} processes, and writes below ${written} where everyone may`,
+    )
   }
   if (name === BY_BPF) {
     // It could be opened and read without any right. Its numbers are those of the machine, of which this node is a namespace.

@@ -152,7 +152,7 @@ async function main() {
   for (const prefix of ['/', '/host/proc/1/root/']) {
     for (const path of SOCKETS) sockets[prefix + path] = await connect(prefix + path)
   }
-  const [, groups = ''] = /^Groups:\s*(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))
+  const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))
   const own = { uid: process.getuid(), gid: process.getgid(), groups: groups.trim() }
   process.stdout.write(
     JSON.stringify({ own, writable: writableMounts(), roots: processRoots(), sockets }),

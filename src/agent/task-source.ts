@@ -1,5 +1,5 @@
 /** Where processes are read: chosen by the configuration and by what the kernel allows. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProcessGroupsSources } from '../collectors/process-groups/collector.ts'
 import { BpfTasks } from '../collectors/process-groups/track/bpf-tasks.ts'
@@ -12,6 +12,7 @@ import {
   pinnedTaskIterator,
   type TaskIterator,
 } from '../kernel/bpf/task-iterator.ts'
+import { exists } from '../kernel/exists.ts'
 import type { Procfs } from '../kernel/procfs/procfs.ts'
 import { emptyStat } from '../kernel/procfs/stat.ts'
 import type { SystemConstants } from '../kernel/system-constants.ts'
@@ -90,7 +91,7 @@ function showsMachine(procfs: Procfs): boolean {
 const KTHREADD = 2
 
 async function openIterator(pin: string, threads: boolean): Promise<TaskIterator> {
-  if (existsSync(pin)) return pinnedTaskIterator(pin)
+  if (exists(pin)) return pinnedTaskIterator(pin)
   return loadTaskIterator({ threads, wchan: true })
 }
 

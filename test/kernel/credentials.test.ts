@@ -1,6 +1,7 @@
 /** The flag `--user`, on the program as root starts it. */
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { makeCgroup, noCgroups } from '../support/cgroup2.ts'
 import {
   freePort,
   isAlive,
@@ -55,6 +56,19 @@ test('what it prints comes out of the same pipe', async (t) => {
   const program = startMain(t, [`--user=${UID}`, '--version'])
   t.is(await program.ended, 0, program.output)
   t.regex(program.output, /^otel-interrogator \d/)
+})
+
+test('cgroups that only its capabilities lead to are seen', async (t) => {
+  const missing = noCgroups()
+  if (missing !== undefined) return skip(t, missing)
+  const path = makeCgroup(t)
+  const root = `/proc/${process.pid}/root/sys/fs/cgroup`
+  const program = startMain(t, [
+    ...[`--user=${UID}`, '--once', '--kubevirt.enabled=false'],
+    ...[`--cgroups.root=${root}`, `--cgroups.include=${path}`],
+  ])
+  t.is(await program.ended, 0, program.output)
+  t.regex(program.output, new RegExp(`^cgroup_\\w+\\{[^}]*"${path}"`, 'm'))
 })
 
 test('who may not become another user is told what that takes', async (t) => {

@@ -1,5 +1,6 @@
 /** Where cgroup hierarchies are mounted: proc_pid_mountinfo(5), cgroups(7). */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { exists } from '../exists.ts'
 
 /** Mount points of cgroup hierarchies. */
 export interface CgroupMounts {
@@ -29,13 +30,13 @@ export function findCgroupMounts(root: string, mountinfo = '/proc/self/mountinfo
  * a directory that is named by its controllers, such as `cpu,cpuacct`.
  */
 function findCgroupTrees(root: string): CgroupMounts {
-  const isV2 = (directory: string) => existsSync(`${directory}/cgroup.controllers`)
+  const isV2 = (directory: string) => exists(`${directory}/cgroup.controllers`)
   const v2 = [root, `${root}/unified`].find(isV2)
   const v1 = new Map<string, string>()
   if (v2 === root) return { v2, v1 }
-  for (const entry of existsSync(root) ? readdirSync(root) : []) {
+  for (const entry of exists(root) ? readdirSync(root) : []) {
     const directory = `${root}/${entry}`
-    if (directory === v2 || !existsSync(`${directory}/cgroup.procs`)) continue
+    if (directory === v2 || !exists(`${directory}/cgroup.procs`)) continue
     for (const controller of entry.split(',')) v1.set(controller, directory)
   }
   return { v2, v1 }

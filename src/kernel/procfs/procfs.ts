@@ -13,10 +13,11 @@
  *   waits for its parent's memory map: `isExecuting` is to be asked before.
  * All others take no lock that is held while a thread sleeps.
  */
-import { existsSync, readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { BlockedError, BlockingFiles, type BlockingFilesOptions } from '../blocking-files.ts'
 import { ByteScanner, isDigit } from '../byte-scanner.ts'
 import { CachedDescriptorReader } from '../cached-descriptors.ts'
+import { exists } from '../exists.ts'
 import { type FileContent, FileReader } from '../file-reader.ts'
 import { type Io, parseIo } from './io.ts'
 import { parseOpenFilesLimit } from './limits.ts'
@@ -88,7 +89,7 @@ export class Procfs {
     this.root = root
     this.#blocking = new BlockingFiles(options)
     this.#only = only
-    this.hasSchedstat = existsSync(`${root}/self/schedstat`)
+    this.hasSchedstat = exists(`${root}/self/schedstat`)
     this.#isReal = statfsSync(root).type === PROC_SUPER_MAGIC
     this.#own = this.#isReal ? `${root}/${readlinkSync(`${root}/self`)}/` : undefined
     // Open files of other file systems go on showing replaced files.

@@ -1,5 +1,6 @@
 /** Which sources of names there are on this node, and which are asked. */
-import { accessSync, constants, type Stats, statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
+import { exists } from '../../kernel/exists.ts'
 import type { Values } from '../../lib/settings/setting.ts'
 import type { KeptKeys, NameSource } from '../names.ts'
 import type { WORKLOAD_SETTINGS } from '../settings.ts'
@@ -110,17 +111,8 @@ function firstSocket(sockets: readonly string[], root: string | undefined): stri
  * instead of not being there.
  */
 function hiddenSocket(root: string | undefined): string | undefined {
-  if (root === undefined) return undefined
-  try {
-    accessSync(root, constants.X_OK)
-    return undefined
-  } catch {
-    return root.replace(/\/$/, '') + CRI_SOCKETS[0]
-  }
-}
-
-function exists(path: string): boolean {
-  return look(path) !== undefined
+  if (root === undefined || exists(`${root}/.`)) return undefined
+  return root.replace(/\/$/, '') + CRI_SOCKETS[0]
 }
 
 /** Undefined also for what is in a directory that we may not look into, as a runtime's often is. */
