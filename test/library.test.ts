@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc'
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { resourceFromAttributes } from '@opentelemetry/resources'
@@ -11,15 +10,8 @@ import {
 import test from 'ava'
 import { openInterrogator } from '../src/index.ts'
 import { parseSamples } from './support/exposition.ts'
+import { freePort } from './support/free-port.ts'
 import { attributesOf, pointsOf, pointValue, startReceiver } from './support/receiver.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** All points of the snapshot, by name, value and attributes. */
 async function shownBy(producer: MetricProducer) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import { pointsOf } from '../../test/support/receiver.ts'
 import { type Check, type CheckContext, require } from '../check.ts'
 import { buildCollector } from '../collector/build.ts'
@@ -12,11 +13,13 @@ import { compareRoutes } from '../collector/routes.ts'
 import { checkVolume } from '../collector/volume.ts'
 import { otlpReceiver, pushing, WAYS, type Way } from '../collector/ways.ts'
 import { startAgent } from '../support/agent.ts'
-import { freePort, get } from '../support/http.ts'
+import { get } from '../support/http.ts'
 import { type MadePods, makePods } from '../support/pods.ts'
 
 /** Longer than the comparison takes: every scrape and push has the same snapshot. */
 const ONE_SNAPSHOT = '--collection.max-age=10m'
+/** The Collector writes what it has after 100 ms. */
+const ARRIVAL_SECONDS = 60
 /** Labels that the Collector adds: who the producer is, and what of the Resource is not on our samples. */
 const ADDED = /^(job|instance|otel_scope_.+|host_.+|os_type|service_.+|k8s_node_name)$/
 
@@ -71,7 +74,12 @@ async function checkArrival(
   const ours = parseSamples(await get(`${agent.url}/metrics`)).filter(
     ({ name }) => name !== 'target_info',
   )
-  while (pointsOf(writtenRequests(file)).length < ours.length) await delay(50)
+  const deadline = performance.now() + ARRIVAL_SECONDS * 1000
+  while (pointsOf(writtenRequests(file)).length < ours.length) {
+    // The next look says how many have come.
+    if (performance.now() > deadline) break
+    await delay(50)
+  }
   const requests = writtenRequests(file)
   const points = pointsOf(requests)
   require(points.length === ours.length, `${points.length} points arrived of ${ours.length}`)

@@ -10,8 +10,8 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import { freePort } from '../../test/support/free-port.ts'
 import type { Scope } from '../support/children.ts'
-import { freePort } from '../support/http.ts'
 
 export interface KeyValue {
   readonly key: string

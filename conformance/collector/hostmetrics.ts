@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import {
   attributesOf,
   pointsOf,
@@ -13,7 +14,7 @@ import {
 } from '../../test/support/receiver.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
-import { freePort, get } from '../support/http.ts'
+import { get } from '../support/http.ts'
 import { Collector } from './collector.ts'
 
 /**

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { WORKLOAD_KEYS } from '../../src/entities/workload-attributes.ts'
 import { prometheusName } from '../../src/telemetry/prometheus/names.ts'
 import { parseSamples } from '../../test/support/exposition.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import {
   attributesOf,
   pointsOf,
@@ -16,7 +17,7 @@ import {
 } from '../../test/support/receiver.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
-import { freePort, get } from '../support/http.ts'
+import { get } from '../support/http.ts'
 import { makePods } from '../support/pods.ts'
 import { Collector, writtenRequests } from './collector.ts'
 

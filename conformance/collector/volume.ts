@@ -1,11 +1,12 @@
 /** Fifty thousand series, pushed every ten seconds: nothing is refused, and no push waits for another. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples } from '../../test/support/exposition.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import { ProcfsTree } from '../../test/support/procfs-tree.ts'
 import { cpuSeconds } from '../bench/subjects.ts'
 import { type CheckContext, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
-import { freePort, get } from '../support/http.ts'
+import { get } from '../support/http.ts'
 import { mebibytes, residentMemory } from '../support/memory.ts'
 import { Collector } from './collector.ts'
 

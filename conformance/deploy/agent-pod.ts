@@ -1,7 +1,9 @@
 /** The agent in a container, as the manifests have it. */
+
+import { freePort } from '../../test/support/free-port.ts'
 import type { RunningContainer, RunningPod, Runtime } from '../containerd/runtime.ts'
 import type { Scope } from '../support/children.ts'
-import { freePort, untilReady } from '../support/http.ts'
+import { untilReady } from '../support/http.ts'
 import { containerConfig, type NodeFacts } from './kubelet.ts'
 import { agentsOf, type Container, type KubeObject, withVariables } from './manifests.ts'
 

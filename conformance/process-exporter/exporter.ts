@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
+import { freePort } from '../../test/support/free-port.ts'
 import type { GroupOptions } from '../../test/support/process-groups.ts'
 import type { Scope } from '../support/children.ts'
-import { freePort, get, untilReady } from '../support/http.ts'
+import { get, untilReady } from '../support/http.ts'
 import { needPackage } from '../support/packages.ts'
 
 const PROGRAM = 'prometheus-process-exporter'

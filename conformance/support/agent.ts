@@ -4,8 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../test/support/free-port.ts'
 import type { Scope } from './children.ts'
-import { freePort, untilReady } from './http.ts'
+import { untilReady } from './http.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -1,5 +1,5 @@
 /** Cgroups of a check's own. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Scope } from './children.ts'
@@ -10,8 +10,8 @@ export const CGROUP2 = existsSync('/sys/fs/cgroup/unified/cgroup.procs')
   : '/sys/fs/cgroup'
 
 /**
- * Makes a cgroup, with those above it; at the end they are removed, and the processes in them killed (cgroup.kill, Linux 5.14;
- * in a hierarchy of v1 they must have ended before).
+ * Makes a cgroup, with those above it; at the end it is removed, and the processes in it killed (cgroup.kill, Linux 5.14;
+ * in a hierarchy of v1 they must have ended before). Those above go with it, unless another check has cgroups in them.
  */
 export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string, root = CGROUP2): string {
   const directory = join(root, path)
@@ -19,13 +19,26 @@ export function makeCgroup(scope: Pick<Scope, 'onEnd'>, path: string, root = CGR
   for (let above = directory; !existsSync(above); above = dirname(above)) missing.push(above)
   mkdirSync(directory, { recursive: true })
   scope.onEnd(async () => {
+    if (missing.length > 0 && root === CGROUP2) {
+      writeFileSync(join(directory, 'cgroup.kill'), '1')
+    }
     for (const each of missing) {
-      if (root === CGROUP2) writeFileSync(join(each, 'cgroup.kill'), '1')
+      if (each !== directory && hasCgroups(each)) return
       while (isPopulated(each)) await delay(10)
-      rmdirSync(each)
+      try {
+        rmdirSync(each)
+      } catch (error) {
+        // Another check was faster than this look.
+        if (each === directory || !hasCgroups(each)) throw error
+        return
+      }
     }
   })
   return directory
+}
+
+function hasCgroups(directory: string): boolean {
+  return readdirSync(directory, { withFileTypes: true }).some((entry) => entry.isDirectory())
 }
 
 function isPopulated(directory: string): boolean {

@@ -1,8 +1,9 @@
 /** A real Prometheus server, with a store of its own, on loopback. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../../test/support/free-port.ts'
 import type { Scope } from './children.ts'
-import { freePort, get, untilReady } from './http.ts'
+import { get, untilReady } from './http.ts'
 
 export interface Prometheus {
   readonly url: string

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { loadTaskIterator } from '../../src/kernel/bpf/task-iterator.ts'
 import { parseSamples, type Sample } from '../support/exposition.ts'
-import { freePort, MAIN, type Program, startProgram, until } from '../support/program.ts'
+import { freePort } from '../support/free-port.ts'
+import { MAIN, type Program, startProgram, until } from '../support/program.ts'
 import { skip } from '../support/skip.ts'
 
 const REFUSE_BPF = fileURLToPath(new URL('../support/refuse-bpf.mjs', import.meta.url))

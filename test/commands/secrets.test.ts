@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { freePort, isAlive, startMain, until } from '../support/program.ts'
+import { freePort } from '../support/free-port.ts'
+import { isAlive, startMain, until } from '../support/program.ts'
 
 const CANARY = 'c4n4ry'
 

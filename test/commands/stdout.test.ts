@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { createLogger, type LogOutput } from '../../src/agent/logger.ts'
-import { freePort, isAlive, type Program, startMain, until } from '../support/program.ts'
+import { freePort } from '../support/free-port.ts'
+import { isAlive, type Program, startMain, until } from '../support/program.ts'
 import { skip } from '../support/skip.ts'
 
 const FLAGS = ['--exporters=prometheus', '--workloads.sources=none', '--cgroups.enabled=false']

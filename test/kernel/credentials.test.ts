@@ -2,15 +2,8 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { makeCgroup, noCgroups } from '../support/cgroup2.ts'
-import {
-  freePort,
-  isAlive,
-  MAIN,
-  type Program,
-  startMain,
-  startProgram,
-  until,
-} from '../support/program.ts'
+import { freePort } from '../support/free-port.ts'
+import { isAlive, MAIN, type Program, startMain, startProgram, until } from '../support/program.ts'
 import { skip } from '../support/skip.ts'
 
 const UID = 94_640
