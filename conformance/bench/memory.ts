@@ -1,10 +1,11 @@
 /** Memory of the agent as `npm start` starts it, and the time until its first answer. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '../../test/support/free-port.ts'
 import { Receiver } from '../churn/receiver.ts'
 import { type RunningAgent, spawnAgent } from '../support/agent.ts'
 import { endChild, Scope } from '../support/children.ts'
-import { freePort, get, getOnce, untilReady } from '../support/http.ts'
+import { get, getOnce, untilReady } from '../support/http.ts'
 import { residentMemory } from '../support/memory.ts'
 import { type Crowd, startCrowd } from './crowd.ts'
 

@@ -30,14 +30,19 @@ export function makeCgroup(t: ExecutionContext, ...below: string[]): string {
   return path
 }
 
-/** Starts a program in a cgroup; it ends before the cgroup is removed. */
+/** Waits for a line, then becomes the program. */
+const WAIT = 'read -r _; exec "$@" < /dev/null'
+
+/** Starts a program in a cgroup: it does nothing before it is there. It ends before the cgroup is removed. */
 export async function spawnInCgroup(
   t: ExecutionContext,
   path: string,
   command: string,
   args: readonly string[],
 ): Promise<ChildProcess> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('sh', ['-c', WAIT, 'sh', command, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   t.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
@@ -45,5 +50,6 @@ export async function spawnInCgroup(
   })
   await once(child, 'spawn')
   writeFileSync(join(CGROUP2 as string, path, 'cgroup.procs'), String(child.pid))
+  child.stdin?.end('\n')
   return child
 }
