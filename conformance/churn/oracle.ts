@@ -20,7 +20,7 @@ interface Counted {
   readonly increases: { readonly time: bigint; readonly value: number }[]
   time: bigint
   /** What the last request with it was, and the time before. */
-  latest?: { readonly request: number; readonly start: bigint; readonly before: bigint }
+  latest?: { readonly start: bigint; readonly before: bigint }
 }
 
 /** What the last request has made of a stream, so that it can be taken back. */
@@ -80,8 +80,9 @@ export class Oracle {
   /** How often anything was broken. */
   broken = 0
   /**
-   * Requests that say again what the one before them has said. A sender that did not get the answer has to: OTLP delivers
-   * at least once. What the one before said of the same intervals counts no more then.
+   * Requests that say again what was said last of a stream. A sender that did not get the answer has to: OTLP delivers at
+   * least once. What was said of the same interval counts no more then. A push may have several requests, and the next one
+   * may be given up before it comes to this stream, so it need not be the request just before.
    */
   repeats = 0
   readonly #temporality: Temporality
@@ -90,9 +91,8 @@ export class Oracle {
   readonly #counted = new Map<string, Counted>()
   /** The same by their names on a page of Prometheus. */
   readonly #byPage = new Map<string, Counted>()
-  /** By stream: of the last request, and of the one before it. */
-  #applied = new Map<string, Applied>()
-  #appliedBefore = new Map<string, Applied>()
+  /** By stream: its last point. */
+  readonly #applied = new Map<string, Applied>()
   #isRepeat = false
   readonly #broken = new Map<Rule, { count: number; readonly first: string }>()
 
@@ -113,8 +113,6 @@ export class Oracle {
 
   add({ resourceMetrics }: ExportRequest): void {
     this.requests++
-    this.#appliedBefore = this.#applied
-    this.#applied = new Map()
     this.#isRepeat = false
     const latest = BigInt(Date.now()) * 1_000_000n + SECOND
     const resources = new Set<string>()
@@ -156,9 +154,9 @@ export class Oracle {
     if (this.#isRepeat) this.repeats++
   }
 
-  /** Takes back what the request before has made of a stream, when the point says the same again. */
+  /** Takes back what the last point has made of a stream, when this one says the same again. */
   #takeBack(key: string, isCounter: boolean, point: Point): void {
-    const applied = this.#appliedBefore.get(key)
+    const applied = this.#applied.get(key)
     if (applied === undefined) return
     const isSame =
       isCounter && this.#temporality === 'delta'
@@ -286,12 +284,12 @@ export class Oracle {
     const value = numberOf(point)
     if (this.#temporality === 'delta') {
       const { latest } = counted
-      if (latest?.request === this.requests - 1 && latest.start === start) {
+      if (latest?.start === start) {
         this.#isRepeat = true
         if (counted.increases.at(-1)?.time === counted.time) counted.increases.pop()
         counted.time = latest.before
       }
-      counted.latest = { request: this.requests, start, before: counted.time }
+      counted.latest = { start, before: counted.time }
       // Also over another name: what was counted under the one is not counted under the other.
       if (start < counted.time)
         this.#fail(
