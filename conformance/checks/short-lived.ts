@@ -21,6 +21,8 @@ const GRACE_MILLISECONDS = 4000
 /** With BPF: how far from the truth, and what a few processes lose in rounding to ticks. */
 const EXACT = 0.001
 const ROUNDING_SECONDS = 0.05
+/** Ends of processes that may be left out, and counted as such: of the whole machine, as a part of the children. */
+const MAX_OMITTED = 0.01
 const IGNORED = 1500
 const MIN_IGNORED = 0.99
 /** `STORM_SECONDS=60` for a minute. */
@@ -113,7 +115,9 @@ async function byBpf(context: CheckContext): Promise<string> {
   require(apart <=
     exact.children * EXACT +
       ROUNDING_SECONDS, `BPF: ${percent(exact.part)} of the children's CPU time, ${apart.toFixed(3)} s apart, ${exact.omissions} omissions`)
-  require(exact.omissions === 0, `BPF: ${exact.omissions} ends of processes are not counted`)
+  // On a busy machine the kernel may have no memory at hand for an entry. What the children lack by it is held above.
+  require(exact.omissions <=
+    CHILDREN * MAX_OMITTED, `BPF: ${exact.omissions} ends of processes are not counted`)
   const careless = await measure(context, CARELESS, 'bpf')
   require(careless.part >= MIN_IGNORED, `BPF: ${percent(careless.part)} of those nobody waits for`)
   const storm = await measure(context, STORM, 'bpf')

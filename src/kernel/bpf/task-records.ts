@@ -230,7 +230,8 @@ export class TaskRecords {
   }
 
   #grow(least: number): void {
-    const capacity = 2 ** Math.ceil(Math.log2(least))
+    // A pass needs about as much as the one before.
+    const capacity = Math.max(2 ** Math.ceil(Math.log2(least)), this.#lastBytes.length)
     const bytes = Buffer.allocUnsafeSlow(capacity)
     bytes.set(this.#bytes.subarray(0, this.length))
     this.#bytes = bytes

@@ -59,6 +59,7 @@ interface StartedTimes {
   readonly times: CpuTimes
 }
 
+const NO_TIDS: number[] = []
 const NANOSECONDS_PER_SECOND = 1e9
 /** The agent's own memory and CPU time may change between two ways of reading them. */
 const RESIDENT_FACTOR = 2
@@ -275,7 +276,7 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
     let task = this.#tasks.get(id)
     if (task === undefined) {
       task = {
-        ...{ id, pass: 0, offset: 0, changedIn: 0, threadsChangedIn: 0, tidsOf: 0, tids: [] },
+        ...{ id, pass: 0, offset: 0, changedIn: 0, threadsChangedIn: 0, tidsOf: 0, tids: NO_TIDS },
         ...{ process: undefined, thread: undefined },
       }
       this.#tasks.set(id, task)
