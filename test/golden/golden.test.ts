@@ -87,7 +87,7 @@ async function runAgent(t: ExecutionContext, archive: string) {
   writeTree(root, later)
   const text = await agent.scrape()
   // The last push has a collection of its own.
-  await agent.stop(10_000)
+  await agent.stop(60_000)
   return { text, requests: receiver.requests, startedAt }
 }
 
