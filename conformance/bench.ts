@@ -50,7 +50,8 @@ const HELP = `npm run bench -- [options]
   --threads N      threads of each, for the part "loop" (${values.threads})
   --rounds N       rounds of ${COLLECTIONS} collections, for the part "loop" (${values.rounds})
   --intervals LIST seconds between two collections, for the part "intervals" (${values.intervals});
-                   each kind of process is measured for twice the longest
+                   each kind of process is measured for twice the longest,
+                   after one that is not measured
   --series N       series of the part "pipeline" (${values.series})
   --parts LIST     what is measured (${values.parts})`
 

@@ -12,7 +12,7 @@ import { agentSubject, exporterSubject, runtimeSeconds, type Subject } from './s
 
 export interface IntervalOptions {
   readonly processes: number
-  /** Seconds between two collections; each is measured for twice the longest. */
+  /** Seconds between two collections; each is measured for twice the longest, after the first one. */
   readonly intervals: readonly number[]
 }
 
