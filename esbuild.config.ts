@@ -43,6 +43,24 @@ const oneGrpc: Plugin = {
   },
 }
 
+/**
+ * An ES module that imports `node:http` makes Node.js read all of its exports, also those that it loads when they are read: `WebSocket`
+ * and, with it, the client behind `fetch`, 3 MiB of heap. What is required does not.
+ */
+const httpWithoutFetch: Plugin = {
+  name: 'http-without-fetch',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
+      kind === 'require-call' ? undefined : { path: 'node:http', namespace: 'required' },
+    )
+    onLoad({ filter: /^/, namespace: 'required' }, ({ path }) => {
+      const exported = Object.getOwnPropertyDescriptors(process.getBuiltinModule(path))
+      const names = Object.keys(exported).filter((name) => exported[name].get === undefined)
+      return { contents: `export const { ${names.join()} } = require('${path}')` }
+    })
+  },
+}
+
 rmSync(DIST, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: ROOT,
@@ -64,7 +82,7 @@ const { metafile } = await build({
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
-  plugins: [ownAddress, oneGrpc],
+  plugins: [ownAddress, oneGrpc, httpWithoutFetch],
 })
 
 refuseCommonjsOnDemand(metafile)
