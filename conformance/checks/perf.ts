@@ -1,17 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { startAgent } from '../support/agent.ts'
 import { intoCgroup, makeCgroup } from '../support/cgroups.ts'
-import { run } from '../support/children.ts'
 import { get } from '../support/http.ts'
 import { MissingPeer, needPackage } from '../support/packages.ts'
 
-/** Long enough for the agent to start and for the work to end within it. */
-const SECONDS = 12
 const TOLERANCE = 0.02
 /** What perf calls the events, and the agent's metrics of them in each vocabulary. */
 const EVENTS = [
@@ -39,7 +37,16 @@ export const check: Check = {
     makeCgroup(scope, path)
     const events = EVENTS.map(([event]) => event).join(',')
     const options = ['stat', '-a', '-x', ';', '-e', events, '--for-each-cgroup', path]
-    const reference = run('perf', [...options, 'sleep', String(SECONDS)])
+    // It counts until its command ends, however long the work takes to begin.
+    const reference = scope.spawn('perf', [...options, 'sh', '-c', 'echo counting; read -r _'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    let output = ''
+    reference.stderr?.on('data', (chunk) => {
+      output += chunk
+    })
+    const ended = once(reference, 'close')
+    await Promise.race([once(reference.stdout as Readable, 'data'), ended])
     const agent = await startAgent(scope, [
       '--perf.enabled',
       '--perf.software=TaskClock,PageFaults,ContextSwitches,TimeRunning',
@@ -55,7 +62,8 @@ export const check: Check = {
     work.stdin?.end('\n')
     await once(work, 'exit')
     const samples = await scrape()
-    const { code, output } = await reference
+    reference.stdin?.end('\n')
+    const [code] = (await ended) as [number | null]
     require(code === 0, output)
     let compared = 0
     for (const [event, otel, classic] of EVENTS) {
