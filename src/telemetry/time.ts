@@ -27,6 +27,11 @@ export function compareTimes(one: HrTime, other: HrTime): number {
   return one[0] - other[0] || one[1] - other[1]
 }
 
+/** The later one of two times. */
+export function laterOf(one: HrTime, other: HrTime): HrTime {
+  return compareTimes(one, other) < 0 ? other : one
+}
+
 /** The time between two in nanoseconds added to a third: `time + (to - from)`. */
 export function shiftTime(time: HrTime, from: HrTime, to: HrTime): HrTime {
   if (from === to) return time

@@ -10,7 +10,7 @@ import type { CgroupNode, CgroupTree } from '../../kernel/cgroupfs/tree.ts'
 import { clearPressure } from '../../kernel/psi.ts'
 import type { WholeMatch } from '../../lib/re2.ts'
 import { clock } from '../../telemetry/clock.ts'
-import { compareTimes, fromMilliseconds } from '../../telemetry/time.ts'
+import { compareTimes, fromMilliseconds, laterOf } from '../../telemetry/time.ts'
 import type { TimeSlice } from '../../telemetry/time-slice.ts'
 import type { Workloads } from '../../workloads/workloads.ts'
 import { type CgroupFile, type CgroupReading, emptyPressures } from './cgroup-files.ts'
@@ -180,14 +180,15 @@ export class Cgroups {
 
   /**
    * Start of a cgroup's counters, as far as the kernel shows it: not later than its creation if its creator looked it up,
-   * and not before the last reading of an earlier cgroup with its path.
+   * and not before the last reading of an earlier cgroup that had its series. The kernel's time of a file is that of the last
+   * tick, which may be before a walk that has not found it yet.
    */
   #startOf({ time }: CgroupNode, predecessor: KnownCgroup | undefined): HrTime {
     const lookedUp = clock.taken(fromMilliseconds(time))
     // It was first looked up by this walk.
     if (compareTimes(lookedUp, this.#time) >= 0) return this.#previous
-    const earliest = predecessor?.lastTime ?? this.#parts.boot
-    return compareTimes(lookedUp, earliest) < 0 ? earliest : lookedUp
+    const earliest = laterOf(this.#previous, predecessor?.lastTime ?? this.#previous)
+    return laterOf(lookedUp, earliest)
   }
 
   /** Whether it could be read; otherwise it has been removed. */
