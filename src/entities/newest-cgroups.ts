@@ -18,11 +18,10 @@ export class NewestCgroups {
       const { level, owner } = cgroup.selected
       const key = level === 'cgroup' ? cgroup.path : `${level} ${ownerKey(owner)}`
       const other = newest.get(key)
-      if (other !== undefined) {
-        this.#superseded.add(other.inode < cgroup.inode ? other : cgroup)
-        if (other.inode > cgroup.inode) continue
-      }
-      newest.set(key, cgroup)
+      const isNewest = other === undefined || other.inode < cgroup.inode
+      if (isNewest) newest.set(key, cgroup)
+      const older = isNewest ? other : cgroup
+      if (older !== undefined) this.#superseded.add(older)
     }
     return [...newest.values()]
   }
