@@ -8,6 +8,7 @@ import {
   type FigureName,
   KIND_FIGURES,
   type Kind,
+  SAMPLED_FIGURES,
 } from './figures.ts'
 import { PEAK_FIGURES, Peaks, RecentUsage } from './peaks.ts'
 import type { Series } from './series.ts'
@@ -19,8 +20,20 @@ interface Layout {
   readonly places: ReadonlyMap<FigureName | Extra, number>
   /** By the figure's place: its place among the peaks, or -1. */
   readonly peaks: readonly number[]
+  /** Places of the figures that say how large an entity is; -1 for none. */
+  readonly scored: Readonly<Record<(typeof SCORED_FIGURES)[number], number>>
   readonly size: number
 }
+
+const SCORED_FIGURES = [
+  'cpu',
+  'memory',
+  'read',
+  'write',
+  'cpuSome',
+  'memorySome',
+  'ioSome',
+] as const satisfies FigureName[]
 
 const LAYOUTS = Object.fromEntries(
   Object.entries(KIND_FIGURES).map(([kind, names]) => [kind, layoutOf(kind as Kind, names)]),
@@ -33,6 +46,9 @@ function layoutOf(kind: Kind, names: readonly FigureName[]): Layout {
     figures: names.map((name) => FIGURES[name]),
     places: new Map([...names, ...EXTRAS].map((name, place) => [name, place])),
     peaks: names.map((name) => peaked.indexOf(name)),
+    scored: Object.fromEntries(
+      SCORED_FIGURES.map((name) => [name, names.indexOf(name)]),
+    ) as Layout['scored'],
     size: names.length + EXTRAS.length,
   }
 }
@@ -70,12 +86,24 @@ export class RecordedEntity {
   firstSeen: number
   lastSeen: number
   hasEnded = false
-  /** The past; undefined while it is too small to have one of its own. */
-  series: Series | undefined
+  /** What the last sample said, by place in `SAMPLED_FIGURES`; NaN for nothing. */
+  readonly sampled: Float64Array
+  /**
+   * Whether the last sample said what the one before had said: all rates are zero. Samples that say it again change nothing
+   * but `restedAt`; what they would have written is written when it is asked for.
+   */
+  isResting = false
+  /** The time of the last sample that found it at rest: seconds, and its tick. */
+  restedAt = 0
+  #restedTick = 0
+  /** The newest tick that is written. */
+  #writtenTick = 0
+  #series: Series | undefined
   readonly peaks: Peaks | undefined
   readonly recent: RecentUsage | undefined
+  /** When its score was taken last, seconds. */
+  ratedAt = 0
   #score = 0
-  #scoredAt = 0
 
   constructor(id: number, kind: Kind, key: string, attributes: Attributes, at: number) {
     this.id = id
@@ -88,11 +116,65 @@ export class RecordedEntity {
     this.counters = new Float64Array(size).fill(Number.NaN)
     this.counted = new Float64Array(size).fill(Number.NaN)
     this.latest = new Float64Array(size).fill(Number.NaN)
+    this.sampled = new Float64Array(SAMPLED_FIGURES.length).fill(Number.NaN)
     this.firstSeen = at
     this.lastSeen = at
     const peaked = PEAK_FIGURES[kind]
     this.peaks = peaked && new Peaks(peaked.length)
     this.recent = kind === 'container' ? new RecentUsage() : undefined
+  }
+
+  /** The past; undefined while it is too small to have one of its own. */
+  get series(): Series | undefined {
+    if (this.#writtenTick < this.#restedTick) this.#write()
+    return this.#series
+  }
+
+  set series(series: Series | undefined) {
+    this.#series = series
+  }
+
+  /** Whether it has a past of its own. */
+  get hasSeries(): boolean {
+    return this.#series !== undefined
+  }
+
+  /**
+   * A sample says what the last one has said.
+   *
+   * @returns false for a second sample in a tick.
+   */
+  rest(at: number, tick: number): boolean {
+    if (tick <= this.#restedTick) return false
+    this.restedAt = at
+    this.#restedTick = tick
+    return true
+  }
+
+  /** From the sample on that was settled just now it is at rest. */
+  beginRest(at: number, tick: number): void {
+    this.isResting = true
+    this.restedAt = at
+    this.#restedTick = tick
+    this.#writtenTick = tick
+  }
+
+  /** What it would be, had every sample been settled. */
+  endRest(): void {
+    if (this.#writtenTick < this.#restedTick) this.#write()
+    for (let place = 0; place < this.sampled.length; place++) {
+      if (!Number.isNaN(this.sampled[place])) this.counted[place] = this.restedAt
+    }
+    this.isResting = false
+  }
+
+  #write(): void {
+    const { sampled, latest } = this
+    for (let place = 0; place < sampled.length; place++) {
+      if (Number.isNaN(sampled[place])) continue
+      this.#series?.set(place, this.#writtenTick + 1, this.#restedTick, latest[place])
+    }
+    this.#writtenTick = this.#restedTick
   }
 
   /** The largest value of the last minute; NaN for none. */
@@ -113,12 +195,12 @@ export class RecordedEntity {
    * @param halfLife seconds in which past use loses half of its weight.
    */
   score(at: number, halfLife: number): number {
-    return this.#score * 2 ** (-Math.max(0, at - this.#scoredAt) / halfLife)
+    return this.#score * 2 ** (-Math.max(0, at - this.ratedAt) / halfLife)
   }
 
   /** Takes the score of a pass, unless an earlier one still weighs more. */
   rate(score: number, at: number, halfLife: number): void {
     this.#score = Math.max(score, this.score(at, halfLife))
-    this.#scoredAt = at
+    this.ratedAt = at
   }
 }

@@ -13,6 +13,11 @@ const BUCKET_SECONDS = 5
 /** Those of the window, and the one that is being filled: a value shows for 60 to 65 seconds. */
 const BUCKETS = WINDOW_SECONDS / BUCKET_SECONDS + 1
 
+/** The part of a minute that a time (seconds) is in; a value that was added in it needs not be added again. */
+export function bucketOf(at: number): number {
+  return Math.floor(at / BUCKET_SECONDS)
+}
+
 /** Of one entity. */
 export class Peaks {
   readonly #figures: number
@@ -27,7 +32,7 @@ export class Peaks {
 
   /** @param at seconds since the epoch. */
   add(figure: number, at: number, value: number): void {
-    const bucket = Math.floor(at / BUCKET_SECONDS)
+    const bucket = bucketOf(at)
     // The clock was set back.
     if (bucket <= this.#bucket - BUCKETS) this.#bucket = Number.NEGATIVE_INFINITY
     for (let next = Math.max(this.#bucket + 1, bucket - BUCKETS + 1); next <= bucket; next++) {
@@ -41,7 +46,7 @@ export class Peaks {
 
   /** The largest value that ended no more than about a minute before; NaN for none. */
   get(figure: number, at: number): number {
-    const bucket = Math.floor(at / BUCKET_SECONDS)
+    const bucket = bucketOf(at)
     let largest = Number.NaN
     const oldest = Math.max(bucket, this.#bucket) - BUCKETS + 1
     for (let each = Math.max(oldest, this.#bucket - BUCKETS + 1); each <= this.#bucket; each++) {

@@ -21,6 +21,7 @@ import {
   type Kind,
   SAMPLED_FIGURES,
 } from './figures.ts'
+import { bucketOf } from './peaks.ts'
 import { Series } from './series.ts'
 import type { RECORDER_SETTINGS } from './settings.ts'
 import type { SampledUsage } from './usage.ts'
@@ -155,12 +156,42 @@ export class Recorder {
    */
   recordSample(at: number, sampled: readonly SampledUsage[], usage: NodeUsage): void {
     this.#begin(at, usage)
+    const tick = this.tickOf(at)
     for (const { kind, entity, values } of sampled) {
       const recorded = kind === 'node' ? this.#node : this.#find(kind, entity, at)
-      if (recorded === undefined) continue
+      if (recorded === undefined || this.#rest(recorded, values, at, tick)) continue
+      if (recorded.isResting) this.#endRest(recorded)
       for (let place = 0; place < values.length; place++) this.#add(recorded, place, values, place)
     }
     this.#finish(at, false, new Set(CGROUP_KINDS))
+  }
+
+  /** Whether nothing has happened to an entity at rest; then there is next to nothing to do. */
+  #rest(entity: RecordedEntity, values: Float64Array, at: number, tick: number): boolean {
+    if (!entity.isResting || !isSame(values, entity.sampled)) return false
+    const before = entity.restedAt
+    if (!entity.rest(at, tick)) return false
+    entity.pass = this.#pass + 1
+    entity.lastSeen = at
+    if (bucketOf(before) !== bucketOf(at)) {
+      for (let place = 0; place < values.length; place++) {
+        if (!Number.isNaN(values[place])) this.#addPeak(entity, place, at, entity.latest[place])
+      }
+    }
+    this.#addRecent(entity, at, values[CPU])
+    return true
+  }
+
+  /** Settles what an entity at rest has been since. */
+  #endRest(entity: RecordedEntity): void {
+    this.#rateRest(entity)
+    entity.endRest()
+  }
+
+  /** A complete collection may have rated it later than the last sample. */
+  #rateRest(entity: RecordedEntity): void {
+    if (!entity.isResting || entity.restedAt <= entity.ratedAt) return
+    entity.rate(this.#scoreOf(entity), entity.restedAt, this.#halfLife)
   }
 
   /**
@@ -248,8 +279,9 @@ export class Recorder {
   }
 
   #addRecent({ recent, peaks }: RecordedEntity, at: number, total: number): void {
-    const rate = recent?.add(at, total)
-    if (rate === undefined || Number.isNaN(rate)) return
+    if (recent === undefined || Number.isNaN(total)) return
+    const rate = recent.add(at, total)
+    if (Number.isNaN(rate)) return
     peaks?.add(0, at, Math.min(rate, this.options.cpus))
   }
 
@@ -258,11 +290,15 @@ export class Recorder {
     this.#pass++
     this.at = at
     const { hasSamples } = this.options
+    const tick = this.tickOf(at)
     for (const entity of this.#touched) {
       if (entity.hasEnded) this.#revive(entity, at)
       if (entity.pass === 0) this.#welcome(entity, at)
       const isSampled = hasSamples && (CGROUP_KINDS.has(entity.kind) || entity === this.#node)
       this.#settle(entity, at, isComplete && isSampled)
+      if (!isComplete && CGROUP_KINDS.has(entity.kind) && this.#isStill(entity, at)) {
+        entity.beginRest(at, tick)
+      }
       entity.pass = this.#pass
       entity.lastSeen = at
       entity.seen = 0
@@ -271,18 +307,26 @@ export class Recorder {
     // One collector has them all, and it gives all or nothing.
     if ([...found].some((kind) => kind !== 'group'))
       for (const kind of CGROUP_KINDS) found.add(kind)
+    let [isMissing, isWaiting, hasEnded] = [false, false, false]
+    for (const entity of this.#byId.values()) {
+      if (entity.hasEnded) hasEnded = true
+      else {
+        if (entity.pass !== this.#pass && found.has(entity.kind)) isMissing = true
+        if (!entity.hasSeries) isWaiting = true
+      }
+    }
     for (const kind of found) {
-      this.#endMissing(kind, at)
+      if (isMissing) this.#endMissing(kind, at)
       this.#looked.set(kind, at)
     }
-    this.#giveRoom(at)
-    this.#forgetOld(at)
+    if (isWaiting) this.#giveRoom(at)
+    if (isMissing || hasEnded) this.#forgetOld(at)
     this.events.forgetOld(at)
   }
 
   /** Turns what a pass has seen of an entity into values. */
   #settle(entity: RecordedEntity, at: number, isComplement: boolean): void {
-    const { layout, sums, counters, counted, latest } = entity
+    const { layout, sums, counters, counted } = entity
     const tick = this.tickOf(at)
     const base = this.#baseOf(entity, at)
     for (let place = 0; place < layout.size; place++) {
@@ -295,7 +339,7 @@ export class Recorder {
       }
       // Samples have it at a finer resolution.
       if (isComplement && this.#isSampled(entity, place)) continue
-      if (place === 0 && figure.isRate) this.#addRecent(entity, at, sum)
+      if (place === CPU && figure.isRate) this.#addRecent(entity, at, sum)
       const before = counted[place]
       const from = Number.isNaN(before) ? base : before
       if (figure.isRate) {
@@ -314,7 +358,22 @@ export class Recorder {
         this.#write(entity, place, Math.min(first, tick), tick, sum, at)
       }
     }
-    entity.rate(this.#scoreOf(latest, layout.places), at, this.#halfLife)
+    entity.rate(this.#scoreOf(entity), at, this.#halfLife)
+  }
+
+  /** Whether the sample that was settled just now says what the one before did, so that the next one need not be settled. */
+  #isStill(entity: RecordedEntity, at: number): boolean {
+    const { layout, seen, sums, counted, latest, sampled } = entity
+    let isStill = entity.hasSeries
+    for (let place = 0; place < sampled.length; place++) {
+      const before = sampled[place]
+      const value = (seen & (1 << place)) === 0 ? Number.NaN : sums[place]
+      sampled[place] = value
+      if (!Object.is(before, value)) isStill = false
+      if (!isStill || Number.isNaN(value)) continue
+      isStill = counted[place] === at && (latest[place] === 0 || !layout.figures[place].isRate)
+    }
+    return isStill
   }
 
   /** What a rate can't exceed: what is above comes from files that were read later than the snapshot's time. */
@@ -336,16 +395,19 @@ export class Recorder {
       entity.latest[place] = stored
       entity.changed = this.revision
     }
-    const peak = entity.layout.peaks[place]
-    // The container's CPU has its peak from samples within the second.
-    if (peak >= 0 && !(place === 0 && entity.recent !== undefined && this.options.hasSamples)) {
-      entity.peaks?.add(peak, at, value)
-    }
+    this.#addPeak(entity, place, at, value)
     if (entity.series !== undefined) entity.series.set(place, from, to, value)
     else {
       const { combined } = entity.layout.figures[place]
       this.#othersOf(entity.kind).series?.combine(place, from, to, value, combined)
     }
+  }
+
+  #addPeak({ layout, peaks, recent }: RecordedEntity, place: number, at: number, value: number) {
+    const peak = layout.peaks[place]
+    // The container's CPU has its peak from samples within the second.
+    if (peak < 0 || (place === CPU && recent !== undefined && this.options.hasSamples)) return
+    peaks?.add(peak, at, value)
   }
 
   /** When the counters of an entity that is new were zero; NaN where that is unknown. */
@@ -381,7 +443,7 @@ export class Recorder {
   /** An entity was seen for the first time. */
   #welcome(entity: RecordedEntity, at: number): void {
     entity.firstSeen = at
-    if (entity.series === undefined) this.#giveSeries(entity)
+    if (!entity.hasSeries) this.#giveSeries(entity)
     if (entity.kind !== 'node' && this.#looked.has(entity.kind)) this.#event(entity, 'start', 1, at)
   }
 
@@ -396,6 +458,7 @@ export class Recorder {
     for (const entity of this.#byId.values()) {
       if (entity.kind !== kind || entity.pass === this.#pass || entity.hasEnded) continue
       if (entity === this.#node || this.isOthers(entity)) continue
+      if (entity.isResting) this.#endRest(entity)
       entity.hasEnded = true
       entity.described = this.revision
       entity.changed = this.revision
@@ -404,14 +467,14 @@ export class Recorder {
     }
   }
 
-  #scoreOf(latest: Float64Array, places: RecordedEntity['layout']['places']): number {
-    const value = (figure: FigureName) => latest[places.get(figure) ?? -1] || 0
+  #scoreOf({ latest, layout: { scored } }: RecordedEntity): number {
+    const value = (place: number) => (place < 0 ? 0 : latest[place] || 0)
     const { cpus, memory } = this.options
     return (
-      value('cpu') / cpus +
-      value('memory') / memory +
-      Math.max(value('cpuSome'), value('memorySome'), value('ioSome')) / 2 +
-      (value('read') + value('write')) / BUSY_STORAGE
+      value(scored.cpu) / cpus +
+      value(scored.memory) / memory +
+      Math.max(value(scored.cpuSome), value(scored.memorySome), value(scored.ioSome)) / 2 +
+      (value(scored.read) + value(scored.write)) / BUSY_STORAGE
     )
   }
 
@@ -433,14 +496,14 @@ export class Recorder {
 
   /** Gives pasts of their own to the largest entities that have none. */
   #giveRoom(at: number): void {
-    const waiting = this.#byScore(at, (entity) => entity.series === undefined && !entity.hasEnded)
+    const waiting = this.#byScore(at, (entity) => !entity.hasSeries && !entity.hasEnded)
     let holders: Scored[] | undefined
     let evictions = 0
     for (const { entity, score } of waiting) {
       if (this.#giveSeries(entity)) continue
       holders ??= this.#byScore(
         at,
-        (each) => each.series !== undefined && each !== this.#node && !this.isOthers(each),
+        (each) => each.hasSeries && each !== this.#node && !this.isOthers(each),
       )
       const smallest = holders.pop()
       if (smallest === undefined || score <= smallest.score * HYSTERESIS) return
@@ -454,7 +517,9 @@ export class Recorder {
   #byScore(at: number, isWanted: (entity: RecordedEntity) => boolean): Scored[] {
     const scored: Scored[] = []
     for (const entity of this.#byId.values()) {
-      if (isWanted(entity)) scored.push({ entity, score: entity.score(at, this.#halfLife) })
+      if (!isWanted(entity)) continue
+      this.#rateRest(entity)
+      scored.push({ entity, score: entity.score(at, this.#halfLife) })
     }
     return scored.sort((a, b) => b.score - a.score)
   }
@@ -486,6 +551,7 @@ export class Recorder {
   }
 
   #takeSeries(entity: RecordedEntity): void {
+    if (entity.isResting) this.#endRest(entity)
     const { series } = entity
     if (series === undefined) return
     entity.series = undefined
@@ -527,15 +593,26 @@ export class Recorder {
     this.at = 0
     this.#looked.clear()
     for (const entity of this.#byId.values()) {
+      if (entity.isResting) this.#endRest(entity)
       entity.series?.clear()
       entity.counted.fill(Number.NaN)
+      entity.sampled.fill(Number.NaN)
     }
   }
 }
 
+/** The place of CPU time in all kinds. */
+const CPU = 0
 /** Bytes a second that make storage as busy as a node's CPUs and memory, when entities are compared. */
 const BUSY_STORAGE = 1e9
 /** Milliseconds for which the peak of an entity that has ended is exported. */
 export const PEAK_WINDOW = 60_000
 /** Free series that are kept. */
 const MAX_POOLED = 16
+
+function isSame(values: Float64Array, others: Float64Array): boolean {
+  for (let place = 0; place < others.length; place++) {
+    if (!Object.is(values[place], others[place])) return false
+  }
+  return true
+}

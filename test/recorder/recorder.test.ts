@@ -47,6 +47,15 @@ const nodeUsage = (cpu: number): NodeUsage => ({
   switches: cpu * 10,
 })
 
+/** Numbers from 0 to 1 that look random; the same for a seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return state / 0x80000000
+  }
+}
+
 function find(recorder: Recorder, key: string): RecordedEntity {
   const entity = [...recorder.entities()].find((each) => each.key === key)
   if (entity === undefined) throw new Error(`no ${key}`)
@@ -274,6 +283,68 @@ test('samples come before complete collections, which complete them', (t) => {
   const c = find(one, 'container:c')
   t.deepEqual(past(one, c, 'cpu', 1, 2), [1, 1])
   t.deepEqual(past(one, c, 'faults', 1, 2), [10, 10])
+})
+
+test('what rests between samples has the past and the peaks that it would have if each sample were settled', (t) => {
+  const names = ['a', 'b', 'c', 'd']
+  const random = randomNumbers(21)
+  const [resting, moving] = [recorder({ hasSamples: true }), recorder({ hasSamples: true })]
+  const values = names.map(() => ({ cpu: 0, memory: 1, cpuSome: 0, ioFull: 0 }))
+  const faults = names.map(() => 0)
+  const idle = names.map(() => 0)
+  let rests = 0
+  let at = T
+  for (let step = 1; step < 400; step++) {
+    // Now and then a sample is late, is missing, or comes twice in a tick.
+    at += random() < 0.1 ? random() * 3 : random() < 0.05 ? 0.2 : 1
+    if (step === 300) at -= 3600
+    const there = names.flatMap((_, index) => (index === 3 && step % 90 < 20 ? [] : [index]))
+    for (const index of there) {
+      if (idle[index]-- > 0) continue
+      if (random() < 0.3) idle[index] = Math.floor(random() * 30)
+      const own = values[index]
+      own.cpu += random()
+      own.memory = Math.floor(random() * MIB)
+      if (random() < 0.3) own.cpuSome += random() / 2
+      if (random() < 0.1) own.ioFull = index === 0 ? Number.NaN : own.ioFull + random() / 2
+    }
+    const isComplete = step % 15 === 0
+    for (const one of [resting, moving]) {
+      if (isComplete) {
+        const readings = there.map((index): Reading => {
+          const type = { 'container.id': names[index], 'system.paging.fault.type': 'major' }
+          return ['container.paging.faults', attributes(type), faults[index] + (step % 45)]
+        })
+        one.record(snapshotOf(at, readings))
+        continue
+      }
+      const sampled = there.map((index) =>
+        sampleOf(attributes({ 'container.id': names[index] }), {
+          ...values[index],
+          // With this one no sample is like the one before.
+          write: one === moving ? step : 0,
+        }),
+      )
+      one.recordSample(at, sampled, nodeUsage(0))
+      if (step % 4 === 0) one.recordLook(sampled[0], at + 0.1, values[0].cpu)
+    }
+    rests += [...resting.entities()].filter(({ isResting }) => isResting).length
+    t.false([...moving.entities()].some(({ isResting }) => isResting))
+    if (random() > 0.1 && step !== 399) continue
+    for (const name of names) {
+      const both = [resting, moving].map((one) => {
+        const entity = [...one.entities()].find(({ key }) => key === `container:${name}`)
+        if (entity === undefined) return undefined
+        const seconds = Math.round(at - T)
+        return (['cpu', 'memory', 'cpuSome', 'ioFull', 'faults'] as const).map((figure) => [
+          ...past(one, entity, figure, seconds - 65, seconds + 1),
+          ...[entity.value(figure), entity.peak(figure, at), entity.lastSeen],
+        ])
+      })
+      t.deepEqual(both[0], both[1], `${name} in step ${step}`)
+    }
+  }
+  t.true(rests > 200, String(rests))
 })
 
 test('a clock that is set back begins a new past', (t) => {
