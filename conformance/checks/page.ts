@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +20,6 @@ import { MissingPeer } from '../support/packages.ts'
 import { writeProgram } from '../support/programs.ts'
 
 const PICTURE = fileURLToPath(new URL('../../docs/page.png', import.meta.url))
-const CLICKS = 5
 const RECORDED = ['--recorder.enabled', '--collection.interval=2s']
 
 export const check: Check = {
@@ -63,6 +63,7 @@ const showsNode: Part = async ({ scope, print }, browser, pictures) => {
   print(`a busy process is the first row after ${seconds.toFixed(1)} s`)
   require(seconds < 3 || isBusyMachine(), `it took ${seconds} s`)
 
+  await standsStill(page, busy, scope)
   await openRow(page, 'page-busy')
   await page.locator('#detail .plot').first().waitFor()
   await delay(4000)
@@ -125,6 +126,8 @@ const showsNode: Part = async ({ scope, print }, browser, pictures) => {
 }
 
 async function usesKeyboard(page: Page): Promise<void> {
+  // Under it rows would keep their places.
+  await page.mouse.move(0, 0)
   await page.keyboard.press('Escape')
   require(await page.locator('#detail').isHidden(), 'Escape leaves the details open')
   await page.keyboard.press('2')
@@ -165,17 +168,68 @@ async function downloads(page: Page): Promise<void> {
   require(lines.length === count, `CSV has ${lines.length} lines for ${count - 1} rows`)
 }
 
-/** Clicks on a row until it is the one that opens: rows that change places may do so under the pointer. */
+/** Opens a row; under a pointer it keeps its place. */
 async function openRow(page: Page, text: string): Promise<void> {
   const row = page.locator('.row:not([hidden]):not(.heading)', { hasText: text }).first()
+  await row.hover()
+  await row.click()
   const title = page.locator('#detail:not([hidden]) h2')
-  for (let attempt = 1; attempt <= CLICKS; attempt++) {
-    await row.click()
-    await title.waitFor()
-    const opened = await title.textContent()
-    if (opened?.includes(text)) return
+  await title.waitFor()
+  const opened = await title.textContent()
+  require(opened?.includes(text) === true, `a click on ${text} has opened ${opened}`)
+}
+
+/** Seconds for which a pointer moves over a row: other rows would have come before it. */
+const POINTED_SECONDS = 8
+
+/**
+ * Rows keep their places under a pointer that moves, their values go on; the order is the right one when it leaves, and soon
+ * when it rests.
+ *
+ * @param busy what the first row is about.
+ */
+async function standsStill(page: Page, busy: ChildProcess, scope: Scope): Promise<void> {
+  const program = join(scope.directory(), 'page-other')
+  writeProgram(program, 'busy')
+  const first = page.locator('.row[data-index="0"]')
+  const { x, y } = centreOf(await first.boundingBox())
+  await page.mouse.move(x, y)
+  const [aimedAt] = await titles(page)
+  busy.kill('SIGSTOP')
+  const other = scope.spawn('chrt', ['--rr', '5', program])
+  for (let half = 0; half < 2 * POINTED_SECONDS; half++) {
+    await page.mouse.move(x + (half % 2) * 3, y)
+    await delay(500)
+    const [title] = await titles(page)
+    require(title === aimedAt, `under the pointer ${aimedAt} has become ${title}`)
   }
-  throw new Error(`${CLICKS} clicks on ${text} have opened ${await title.textContent()}`)
+  const used = await column(page, 3)
+  require(used.some(
+    (value, index) => index > 0 && value > used[0],
+  ), `under a pointer values stand still, too: ${used.slice(0, 8).join(', ')}`)
+  await page.mouse.down()
+  await page.mouse.up()
+  const opened = page.locator('#detail:not([hidden]) h2')
+  await opened.waitFor()
+  const title = (await opened.textContent()) ?? ''
+  require(title.includes(aimedAt), `a click on ${aimedAt} has opened ${title}`)
+  await page.keyboard.press('Escape')
+
+  await page.mouse.move(0, 0)
+  await until(async () => (await titles(page))[0] === 'page-other', 'rows stand still unpointed')
+  await page.mouse.move(x, y)
+  busy.kill('SIGCONT')
+  await endChild(other)
+  await until(
+    async () => (await titles(page))[0] === 'page-busy',
+    'under a pointer that rests the order is never a new one',
+  )
+  await page.mouse.move(0, 0)
+}
+
+function centreOf(box: { x: number; y: number; width: number; height: number } | null) {
+  if (box === null) throw new Error('no row')
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
 }
 
 /** A link shows what was shown where it comes from. */

@@ -140,6 +140,8 @@ export async function startManyGroups(
 export const OWN_RULES = `process_names:
   - name: page-busy
     exe: [page-busy]
+  - name: page-other
+    exe: [page-other]
   - name: "{{.Matches.name}}"
     cmdline: ['(?s)^hostile (?P<name>.*) 100000$']
   - name: "{{.Matches.name}}"

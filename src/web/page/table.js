@@ -15,6 +15,8 @@ import { SPARK_POINTS } from './store.js'
 const ROW_HEIGHT = 28
 /** Rows beyond the edges, so that scrolling shows no gap. */
 const MARGIN = 8
+/** Milliseconds for which rows keep their places after the last move of a pointer over them, or key in the table. */
+const HOLD = 5000
 
 const COLUMNS = {
   cpu: { head: 'CPU', title: 'CPUs in use', bar: true },
@@ -74,6 +76,12 @@ export class Table {
   #cursor = 0
   /** @type {(entity: Entity) => void} */
   #open
+  /** Whether a pointer is over the rows. */
+  #isPointed = false
+  /** Until when rows keep their places. */
+  #heldUntil = 0
+  /** What the rows were sorted by. */
+  #order = ''
 
   /** @param {HTMLElement} element @param {Store} store @param {(entity: Entity) => void} open */
   constructor(element, store, open) {
@@ -86,6 +94,7 @@ export class Table {
       passive: true,
     })
     this.#body.tabIndex = -1
+    this.#holdRows()
     new ResizeObserver(() => this.#draw()).observe(this.#body)
     element.addEventListener('keydown', (event) => this.#key(event))
     this.#canvas.addEventListener('click', (event) => {
@@ -103,9 +112,15 @@ export class Table {
     const { kind, q, sort, dir, by } = state()
     if (kind !== this.#kind) this.#setColumns(kind)
     this.#markSort()
-    this.shown = select(this.#store, kind, q, sort, dir)
+    const order = JSON.stringify([kind, q, sort, dir, by])
+    const isHeld = order === this.#order && performance.now() < this.#heldUntil
+    // Under a pointer that rests there the order is a new one now and then.
+    if (!isHeld) this.#heldUntil = this.#isPointed ? performance.now() + HOLD : 0
+    this.#order = order
+    const found = select(this.#store, kind, q, sort, dir)
+    this.shown = isHeld ? inOrderOf(this.shown, found, ({ id }) => id) : found
     const before = this.rows[this.#cursor]
-    this.rows = by === 'namespace' ? this.#grouped() : this.shown
+    this.rows = by === 'namespace' ? this.#grouped(isHeld) : this.shown
     // The cursor stays with its row, wherever that goes.
     const at = before === undefined ? -1 : this.rows.findIndex((row) => sameRow(row, before))
     if (at >= 0) this.#cursor = at
@@ -115,8 +130,41 @@ export class Table {
     this.#draw()
   }
 
-  /** @returns {Heading[]} with their entities behind them. */
-  #grouped() {
+  /** Rows keep their places while a pointer is over them: a click opens the row that was under the pointer. */
+  #holdRows() {
+    const hold = () => {
+      this.#heldUntil = performance.now() + HOLD
+    }
+    const release = () => {
+      const wasHeld = performance.now() < this.#heldUntil
+      this.#heldUntil = 0
+      if (wasHeld) this.update()
+    }
+    for (const type of ['pointerenter', 'pointermove', 'pointerdown', 'wheel']) {
+      const point = () => {
+        this.#isPointed = true
+        hold()
+      }
+      this.#body.addEventListener(type, point, { passive: true })
+    }
+    for (const type of /** @type {const} */ (['pointerleave', 'pointercancel'])) {
+      this.#body.addEventListener(type, ({ pointerType }) => {
+        this.#isPointed = false
+        // A finger is gone before its click comes.
+        if (pointerType !== 'touch') release()
+      })
+    }
+    this.#element.addEventListener('keydown', hold)
+    this.#element.addEventListener('focusout', () => {
+      if (!this.#isPointed) release()
+    })
+  }
+
+  /**
+   * @param {boolean} isHeld whether headings keep their places.
+   * @returns {Heading[]} with their entities behind them.
+   */
+  #grouped(isHeld) {
     const { kind, sort, dir } = state()
     /** @type {Map<string, Entity[]>} */
     const groups = new Map()
@@ -126,15 +174,17 @@ export class Table {
       if (known === undefined) groups.set(namespace, [entity])
       else known.push(entity)
     }
-    const headings = [...groups].map(([head, entities]) => ({
+    const found = [...groups].map(([head, entities]) => ({
       head,
       entities,
       sums: sumsOf(this.#store, entities, columnsOf(kind)),
     }))
     if (sort !== 'name') {
       const sign = dir === 'desc' ? -1 : 1
-      headings.sort((a, b) => sign * ((a.sums.get(sort) ?? 0) - (b.sums.get(sort) ?? 0)))
-    } else headings.sort((a, b) => (a.head < b.head ? -1 : 1) * (dir === 'desc' ? -1 : 1))
+      found.sort((a, b) => sign * ((a.sums.get(sort) ?? 0) - (b.sums.get(sort) ?? 0)))
+    } else found.sort((a, b) => (a.head < b.head ? -1 : 1) * (dir === 'desc' ? -1 : 1))
+    const before = this.rows.flatMap((row) => ('head' in row ? [row] : []))
+    const headings = isHeld ? inOrderOf(before, found, ({ head }) => head) : found
     return /** @type {any} */ (
       headings.flatMap((heading) =>
         this.#closed.has(heading.head) ? [heading] : [heading, ...heading.entities],
@@ -461,6 +511,20 @@ function select(store, kind, query, sort, dir) {
   // Equal values keep an order, so that quiet rows do not dance.
   keyed.sort((a, b) => sign * (a.value - b.value) || a.entity.id - b.entity.id)
   return keyed.map(({ entity }) => entity)
+}
+
+/**
+ * The rows that there are now: those that were there keep their order, new ones come behind them.
+ * @template T
+ * @param {T[]} before
+ * @param {T[]} found
+ * @param {(row: T) => string | number} key
+ * @returns {T[]}
+ */
+function inOrderOf(before, found, key) {
+  const places = new Map(before.map((row, place) => [key(row), place]))
+  const placeOf = (/** @type {T} */ row) => places.get(key(row)) ?? before.length
+  return found.toSorted((a, b) => placeOf(a) - placeOf(b))
 }
 
 /** @param {Store} store @param {Entity[]} entities @param {Column[]} columns */
