@@ -16,8 +16,9 @@ export interface IntervalOptions {
   readonly intervals: readonly number[]
 }
 
-/** So that compilers have done their work, which an agent does once in weeks. */
-const WARM_UP = 20
+/** Collections after which compilers have done their work, which an agent does once in weeks; other programs need fewer. */
+const WARM_UP = 150
+const WARM_UP_OF_OTHERS = 5
 /** Milliseconds in which the garbage of that is collected: V8 waits for eight seconds of rest. */
 const REST = 15_000
 /** Intervals that are not measured: the first pushes compile what pushes need. */
@@ -45,9 +46,9 @@ export async function measureIntervals(
     const crowd = await start(scope, processes)
     const rows: Row[] = []
     for (const seconds of intervals) rows.push(await startRow(scope, crowd, seconds))
-    const subjects = rows.flatMap(({ exporter, agents }) => [...agents, exporter])
-    for (const subject of subjects) {
-      for (let collection = 0; collection < WARM_UP; collection++) await subject?.collect()
+    for (const { exporter, agents } of rows) {
+      for (const agent of agents) await warmUp(agent, WARM_UP)
+      if (exporter !== undefined) await warmUp(exporter, WARM_UP_OF_OTHERS)
     }
     await delay(REST)
     print(`at real intervals, ${processes} processes, ${kind}: CPU of a collection`)
@@ -63,6 +64,10 @@ export async function measureIntervals(
       }
     }
   }
+}
+
+async function warmUp(subject: Subject, collections: number): Promise<void> {
+  for (let count = 0; count < collections; count++) await subject.collect()
 }
 
 async function startRow(scope: Scope, crowd: Crowd, seconds: number): Promise<Row> {

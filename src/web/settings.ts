@@ -64,7 +64,7 @@ const web = {
     default: 16 * KIB,
   }),
   request_timeout: setting({
-    doc: 'Time in which a client must have asked, its TLS handshake apart; a slower one is cut off.',
+    doc: 'Time in which a client must have asked, its TLS handshake apart; a slower one is cut off, at most ten seconds later.',
     format: duration(SECOND / 10, HOUR),
     default: 10 * SECOND,
   }),
