@@ -85,7 +85,7 @@ async function start(
       procfs,
       exports: () => otlp?.counts,
       onCollecting: () => reducer.suspend(),
-      onCollected: () => reducer.resume(),
+      onCollected: (size) => reducer.resume(size),
     },
     cleanup,
   )

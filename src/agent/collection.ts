@@ -30,8 +30,8 @@ export interface CollectionOptions {
   readonly exports?: AgentSources['exports']
   /** Called when a collection begins. */
   readonly onCollecting?: () => void
-  /** Called after each collection. */
-  readonly onCollected?: () => void
+  /** Called after each collection, with the number of processes and series that there are. */
+  readonly onCollected?: (size: number) => void
 }
 
 /** The collectors behind their sampler, and what readers and routes need of them. */
@@ -115,7 +115,8 @@ export function openCollection(
     meters,
     onSnapshot: (snapshot) => {
       recording.take(snapshot)
-      onCollected?.()
+      const series = runs.values().reduce((sum, run) => sum + run.series, 0)
+      onCollected?.(procfs.count + series)
     },
     maxAge: config.collection.max_age,
     onStart: () => {

@@ -4,6 +4,9 @@
  * V8 collects its old generation when that has grown by some percent, and keeps the pages that become free for later. An
  * agent that allocates little between two scrapes so keeps the garbage of its start, and the room that a peak has taken,
  * for hours. A `last-resort` collection frees both.
+ *
+ * What has ended does not make the heap grow, so V8 does not collect it any sooner: the reducer is told how many processes and
+ * series there are.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -23,21 +26,30 @@ export interface MemoryReducerOptions {
 const IDLE_MILLISECONDS = 500
 /** The most that it takes of the CPU time of the process. */
 const SHARE_OF_CPU = 0.03
+/** The same after many processes or series have ended. */
+const SHARE_AFTER_END = 0.2
+/** Many: this part of all that there were since garbage was collected, and not less than this number. */
+const ENDED_PART = 0.2
+const ENDED_AT_LEAST = 1000
 /** A heap that has grown by this factor has had a peak; V8 itself collects garbage before that otherwise. */
 const GROWTH = 1.6
 
 /**
  * Collects all garbage when the process is idle: when the heap has grown, and otherwise for at most 3 % of the CPU time that
- * the process uses.
+ * the process uses, or 20 % after much has ended.
  */
 export class MemoryReducer {
   readonly #options: MemoryReducerOptions
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
-  /** CPU time of the process, in seconds, from which on garbage may be collected again. */
-  #due = 0
+  /** CPU time of the process, in seconds: when garbage was last collected, and how much that took. */
+  #collectedAt = Number.NEGATIVE_INFINITY
+  #cost = 0
   /** After the last time. */
   #heapSize = 0
+  /** How many processes and series there are, and were at most since then. */
+  #size = 0
+  #largestSize = 0
 
   constructor(options: MemoryReducerOptions = fromV8()) {
     this.#options = options
@@ -48,8 +60,14 @@ export class MemoryReducer {
     clearTimeout(this.#timer)
   }
 
-  /** To be called after each collection of metrics. */
-  resume(): void {
+  /**
+   * To be called after each collection of metrics.
+   *
+   * @param size how many processes and series there are.
+   */
+  resume(size: number): void {
+    this.#size = size
+    this.#largestSize = Math.max(this.#largestSize, size)
     if (this.#isClosed) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#reduce(), IDLE_MILLISECONDS).unref()
@@ -63,11 +81,19 @@ export class MemoryReducer {
   #reduce(): void {
     const { collectGarbage, cpuTime, heapSize } = this.#options
     const before = cpuTime()
-    if (before < this.#due && heapSize() < GROWTH * this.#heapSize) return
+    const share = this.#hasMuchEnded() ? SHARE_AFTER_END : SHARE_OF_CPU
+    const isDue = before >= this.#collectedAt + this.#cost / share
+    if (!isDue && heapSize() < GROWTH * this.#heapSize) return
     collectGarbage()
-    const after = cpuTime()
-    this.#due = after + (after - before) / SHARE_OF_CPU
+    this.#collectedAt = cpuTime()
+    this.#cost = this.#collectedAt - before
     this.#heapSize = heapSize()
+    this.#largestSize = this.#size
+  }
+
+  #hasMuchEnded(): boolean {
+    const ended = this.#largestSize - this.#size
+    return ended >= Math.max(ENDED_AT_LEAST, ENDED_PART * this.#largestSize)
   }
 }
 

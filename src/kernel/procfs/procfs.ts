@@ -128,6 +128,11 @@ export class Procfs {
     this.#pids = pids
   }
 
+  /** How many processes the last list had. */
+  get count(): number {
+    return this.#pids.length
+  }
+
   /** The ids of all threads of a process. */
   tids(processDirectory: string): number[] {
     return numericEntries(`${processDirectory}task`)
