@@ -1,6 +1,7 @@
 /** The collector of virtual machines: usage of the processes that KubeVirt runs for each. */
 import { hostname } from 'node:os'
 import type { BatchObservableResult, HrTime, Meter } from '@opentelemetry/api'
+import type { Members } from '../../entities/group-members.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import type { SystemConstants } from '../../kernel/system-constants.ts'
 import type { Values } from '../../lib/settings/setting.ts'
@@ -29,6 +30,8 @@ export interface KubevirtSources {
   readonly system: SystemConstants
   readonly slice: TimeSlice
   readonly workloads: Workloads
+  /** What the collector of process groups has read of processes. */
+  readonly members: Members
 }
 
 /**
@@ -39,12 +42,13 @@ export interface KubevirtSources {
 export function registerKubevirt(
   meter: Meter,
   options: KubevirtOptions,
-  { procfs, system: units, slice, workloads }: KubevirtSources,
+  { procfs, system: units, slice, workloads, members }: KubevirtSources,
 ): void {
   const { targets, strict } = options
   const vms = new VirtualMachines({
     procfs,
     workloads,
+    members,
     slice,
     ticksPerSecond: units.ticksPerSecond,
     isTarget: targets.length === 0 ? undefined : compileTargets(targets),

@@ -5,6 +5,7 @@
  * not have executed its program yet, and from time to time, because PIDs are reused.
  */
 
+import type { Members } from '../../entities/group-members.ts'
 import { isGone } from '../../kernel/errors.ts'
 import type { Procfs } from '../../kernel/procfs/procfs.ts'
 import { emptyStat } from '../../kernel/procfs/stat.ts'
@@ -21,6 +22,7 @@ import { VmProcess } from './vm-process.ts'
 export interface VirtualMachinesParts {
   readonly procfs: Procfs
   readonly workloads: Workloads
+  readonly members: Members
   readonly slice: TimeSlice
   readonly ticksPerSecond: number
   /** Selects processes of any owner; undefined for all processes of virt-launcher pods. */
@@ -109,10 +111,30 @@ export class VirtualMachines {
   #visit(pid: number): Promise<void> | undefined {
     const seen = this.#seen.get(pid)
     const process = seen?.vm?.processes.get(pid)
+    if (seen === undefined && this.#isKnownElsewhere(pid)) return undefined
     if (seen === undefined || (process === undefined && seen.due <= this.#listedAt)) {
       return this.#inspect(pid)
     }
     return process && this.#follow(seen.vm as VirtualMachine, process)
+  }
+
+  /** Whether the collector of process groups has just found that a new process belongs to none; then nothing is read again. */
+  #isKnownElsewhere(pid: number): boolean {
+    const read = this.#parts.members.process(pid)
+    if (read === undefined || this.#isAsked(read.owner)) return false
+    this.#seen.set(pid, { vm: undefined, due: this.#due(pid, read.start), pass: this.#pass })
+    return true
+  }
+
+  /** Whether the command line of a process decides. */
+  #isAsked(owner: CgroupOwner): boolean {
+    return owner.scope !== 'host' || this.#parts.isTarget !== undefined
+  }
+
+  /** When a process is inspected again: at once while it is young. Spread, so that not all old ones are in the same pass. */
+  #due(pid: number, start: number): number {
+    const isYoung = this.#uptime - start / this.#parts.ticksPerSecond < YOUNG_SECONDS
+    return isYoung ? 0 : this.#listedAt + spreadAge(INSPECT_AGAIN, pid)
   }
 
   /** Inspects a process; one that could not be read is inspected again in the next pass. */
@@ -122,18 +144,15 @@ export class VirtualMachines {
 
   /** Finds the owner of a process, and whether it belongs to a virtual machine. */
   async #inspectNew(pid: number): Promise<void> {
-    const { procfs, workloads, isTarget, ticksPerSecond } = this.#parts
+    const { procfs, workloads, isTarget } = this.#parts
     this.#forget(pid)
     const directory = procfs.directory(pid)
     if (procfs.isExecuting(directory)) await procfs.whenExecuted(directory)
     procfs.stat(directory, this.#stat)
     const comm = procfs.comm()
-    const isYoung = this.#uptime - this.#stat.starttime / ticksPerSecond < YOUNG_SECONDS
-    // Spread, so that not all old processes are inspected in the same pass.
-    const due = isYoung ? 0 : this.#listedAt + spreadAge(INSPECT_AGAIN, pid)
+    const due = this.#due(pid, this.#stat.starttime)
     const owner = workloads.ownerOfProcess(procfs.cgroups(directory))
-    const isAsked = owner.scope !== 'host' || isTarget !== undefined
-    const argv = isAsked ? await procfs.cmdline(directory) : []
+    const argv = this.#isAsked(owner) ? await procfs.cmdline(directory) : []
     const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
     const vm = isWanted ? this.#vm(pid, owner) : undefined
     this.#seen.set(pid, { vm, due, pass: this.#pass })

@@ -92,7 +92,7 @@ export function registerProcessGroups(
     classify: (process, argv) => options.rules.match(processFacts(facts, process, argv)),
     startTime: (ticks) => units.bootTime + ticks / units.ticksPerSecond,
   })
-  members.offer(() => tracker.members())
+  members.offer(tracker)
   const top = new TopGroups(now())
   const groups = createInstruments(meter, GROUP_METRICS)
   const waits = createInstruments(meter, WAIT_METRICS)

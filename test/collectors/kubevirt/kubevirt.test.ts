@@ -1,8 +1,12 @@
 /** Virtual machines on made-up procfs trees, seen as Prometheus does. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { registerKubevirt } from '../../../src/collectors/kubevirt/collector.ts'
+import { Members } from '../../../src/entities/group-members.ts'
 import { Procfs } from '../../../src/kernel/procfs/procfs.ts'
 import { TimeSlice } from '../../../src/telemetry/time-slice.ts'
+import type { CgroupOwner } from '../../../src/workloads/cgroup-path.ts'
 import { NameResolver } from '../../../src/workloads/name-resolver.ts'
 import { Workloads } from '../../../src/workloads/workloads.ts'
 import { type LauncherPod, launcherPod } from '../../support/launcher-pod.ts'
@@ -51,6 +55,7 @@ function setUp(
     for (const [pid, process] of Object.entries(all)) tree.set(Number(pid), process)
   }
   set(processes)
+  const members = new Members()
   const source = new TestSource()
   const resolver = new NameResolver({ sources: [source] })
   const naming = { host: 'node-1', strict: options.strict ?? false }
@@ -63,6 +68,7 @@ function setUp(
         system: { pageSize: 4096, ticksPerSecond: 100 },
         slice: new TimeSlice(),
         workloads: new Workloads(resolver, undefined),
+        members,
       },
     ),
   )
@@ -72,11 +78,33 @@ function setUp(
       .filter((line) => line.startsWith(name))
       .map((line) => line.slice(name.length))
       .sort()
-  return { tree, set, source, resolver, scrape, lines }
+  return { tree, set, members, source, resolver, scrape, lines }
 }
 
 const labels = ({ vm, namespace, podUid }: LauncherPod, process: string) =>
   `domain="${vm}",host="node-1",namespace="${namespace}",pod_uid="${podUid}",process="${process}"`
+
+test('a new process of which the collector of process groups knows the owner is read only when it may be one of a machine', async (t) => {
+  const { tree, members, scrape } = setUp(t, { ...HOST, ...launcherPod(ONE) })
+  const host: CgroupOwner = { scope: 'host', isMonitor: false }
+  const pod: CgroupOwner = { scope: 'pod', podUid: ONE.podUid, isMonitor: false }
+  const owners = new Map([
+    [1, host],
+    [50, host],
+    [ONE.first, pod],
+  ])
+  members.offer({
+    members: () => [],
+    process: (pid) => {
+      const owner = owners.get(pid)
+      return owner && { start: 0, owner }
+    },
+  })
+  for (const pid of [1, 50, 60]) writeFileSync(join(tree.root, String(pid), 'stat'), 'damaged')
+  const text = await scrape()
+  t.regex(text, /^kubevirt_reading_errors_total 1$/m)
+  t.is(text.split('\n').filter((line) => line.startsWith(CPU)).length, 2 * 5)
+})
 
 test('every process of a virt-launcher pod is found by command lines alone, in the values of the original', async (t) => {
   const { lines } = setUp(t, { ...HOST, ...launcherPod(ONE), ...launcherPod(TWO) })

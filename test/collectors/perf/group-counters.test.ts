@@ -37,7 +37,7 @@ function member(pid: number, group: Group): Member {
 /** Counts the members that `list` gives, of groups of any name that starts with "a". */
 async function setUp(list: () => Member[]) {
   const members = new Members()
-  members.offer(list)
+  members.offer({ members: list, process: () => undefined })
   const opener = await loadPerfOpener()
   const counted = new GroupCounters({
     procfs,

@@ -76,6 +76,8 @@ export class StrictTracker implements GroupTracker {
     return []
   }
 
+  process(): undefined {}
+
   async collect(time: HrTime): Promise<void> {
     const { procfs, slice } = this.#sources
     slice.begin()

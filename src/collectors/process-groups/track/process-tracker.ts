@@ -1,6 +1,6 @@
 /** Tracks processes: once per collection it finds new ones, classifies them, counts their usage and notices exits. */
 import type { HrTime } from '@opentelemetry/api'
-import type { Member } from '../../../entities/group-members.ts'
+import type { Member, OwnedProcess } from '../../../entities/group-members.ts'
 import { isGone } from '../../../kernel/errors.ts'
 import { readTogether, resultOf, type Settled } from '../../../kernel/read-together.ts'
 import { toSeconds } from '../../../telemetry/time.ts'
@@ -130,6 +130,12 @@ export class ProcessTracker implements GroupTracker {
       const { pid, ppid, start, directory, group } = process
       if (group !== undefined) yield { pid, ppid, start, directory, group }
     }
+  }
+
+  process(pid: number): OwnedProcess | undefined {
+    const process = this.#processes.get(pid)
+    if (process?.workloadCounts === undefined || process.pass !== this.#number) return undefined
+    return { start: process.start, owner: process.workloadCounts.owner }
   }
 
   #visit(

@@ -1,6 +1,6 @@
 /** What trackers of process groups have in common. */
 import type { HrTime } from '@opentelemetry/api'
-import type { Member } from '../../../entities/group-members.ts'
+import type { MemberSource } from '../../../entities/group-members.ts'
 import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
 import { now } from '../../../telemetry/clock.ts'
@@ -44,12 +44,10 @@ export interface Outcome {
 }
 
 /** Keeps the process groups from one collection to the next. */
-export interface GroupTracker {
+export interface GroupTracker extends MemberSource {
   /** By the keys of their assignments. A group without members may be removed. */
   readonly groups: Map<string, Group>
   readonly outcome: Outcome
-  /** The processes that belong to groups; none in strict mode. */
-  members(): Iterable<Member>
   /**
    * Reads every process once.
    *
