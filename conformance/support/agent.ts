@@ -1,5 +1,6 @@
 /** The agent under test, as its users start it: a process of its own. */
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -30,8 +31,24 @@ export async function startAgent(
   launcher: readonly string[] = [],
 ): Promise<RunningAgent> {
   const { child, url, log } = await spawnAgent(scope, flags, config, launcher)
-  await untilReady(`${url}/readyz`)
+  const over = new AbortController()
+  try {
+    const { signal } = over
+    await Promise.race([untilReady(`${url}/readyz`, undefined, signal), ended(child, log, signal)])
+  } finally {
+    over.abort()
+  }
   return { pid: child.pid as number, url, log }
+}
+
+/** @throws Error when the agent ends, with what it has logged last. */
+async function ended(
+  child: ChildProcess,
+  log: readonly string[],
+  signal: AbortSignal,
+): Promise<never> {
+  const [code, killer] = await once(child, 'exit', { signal })
+  throw new Error(['the agent has ended, with ' + (killer ?? code), ...log.slice(-5)].join('\n'))
 }
 
 /** The same, without waiting for anything. */

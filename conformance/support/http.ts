@@ -15,10 +15,15 @@ export async function get(
   return body
 }
 
-/** Asks again and again until the page answers with 200. */
-export async function untilReady(url: string, seconds = 30): Promise<void> {
+/**
+ * Asks again and again until the page answers with 200.
+ *
+ * @param signal ends the asking.
+ */
+export async function untilReady(url: string, seconds = 30, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
+    signal?.throwIfAborted()
     try {
       await get(url)
       return

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises'
 import test from 'ava'
 import { NameResolver } from '../../src/workloads/name-resolver.ts'
 import { TestSource, testContainer, testPod } from '../support/name-source.ts'
@@ -26,7 +26,9 @@ test('who stays unknown is looked up again, but not at every question', async (t
   resolver.container('late')
   await until(() => source.asked === 2)
   for (let question = 0; question < 100; question++) resolver.container('late')
-  await delay(20)
+  // A round begins in the turn of the event loop after the question.
+  await immediate()
+  await immediate()
   t.is(source.asked, 2)
   source.containers = [testContainer('late', 'x')]
   await until(() => resolver.container('late') !== undefined)

@@ -244,7 +244,7 @@ test('without a receiver, and with one that speaks something else', async (t) =>
   t.teardown(() => server.close())
   const { port } = server.address() as { port: number }
   const other = await setUpHttp(t, {
-    settings: { endpoint: `http://127.0.0.1:${port}`, export_timeout: 500 },
+    settings: { endpoint: `http://127.0.0.1:${port}`, export_timeout: 10_000 },
     sleep,
   })
   await other.reader.forceFlush()
