@@ -7,7 +7,7 @@ import { makeImages } from '../containerd/image.ts'
 import { imageArchive } from '../deploy/image.ts'
 import { agentsOf, type Build, buildAll, objectsOf } from '../deploy/manifests.ts'
 import { Agent } from '../kubernetes/agents.ts'
-import { AppliedBuild, type Probed } from '../kubernetes/builds.ts'
+import { AppliedBuild, type Probed, withProbe } from '../kubernetes/builds.ts'
 import { collectorBuilds } from '../kubernetes/collectors.ts'
 import { spendDay } from '../kubernetes/day.ts'
 import { applyDefinitions } from '../kubernetes/definitions.ts'
@@ -33,8 +33,11 @@ const WITHOUT_ROOT = 'base with without-root'
 /** The number that the agent has there. */
 const OWN_USER = 94_640
 const BY_BPF = 'base with bpf'
+const WITHOUT_SOCKETS = 'base with without-runtime-sockets'
+/** The build that is also run without the agent's seccomp filter, which shows that the probe would find what can be written. */
+const UNFILTERED = 'base'
 /** Builds without a source of names. */
-const NAMELESS = new Set([UNPRIVILEGED, WITHOUT_ROOT, BY_BPF, 'base with without-runtime-sockets'])
+const NAMELESS = new Set([UNPRIVILEGED, WITHOUT_ROOT, BY_BPF, WITHOUT_SOCKETS])
 /** Builds whose pods differ in what makes them Ready. */
 const STOPPING = new Set(['base', SIDECAR])
 /** A build whose page has no series by container: its file says what is a group. */
@@ -152,7 +155,7 @@ async function checkBuild(
   const hasCollector = name === SIDECAR || name.startsWith(BY_OTEL)
   require(isSending(yaml) === hasCollector, `${name}: a Collector sends on what it has`)
   gateway?.forget()
-  const build = new AppliedBuild(node, { name, yaml: text })
+  const build = new AppliedBuild(node, { name, yaml: withProbe(text) })
   const began = Date.now()
   await build.apply()
   const parts = [`Ready after ${seconds(began)}`]
@@ -163,6 +166,7 @@ async function checkBuild(
     ...(isOurs ? await build.changesAgain() : []).map((change) => `applied again: ${change}`),
     ...(await build.differentRights()).map((right) => `differs in the right ${right}`),
     ...wrongProbe(name, runtime, probed),
+    ...wrongOwnProbe(name, await build.probeOwnProcess()),
   ]
   require(problems.length === 0, problems.join('; '))
   if (name !== BY_OWN_RULES && isOurs) {
@@ -190,6 +194,12 @@ async function checkBuild(
   if (gateway !== undefined && hasCollector) {
     const { containers, pods } = await gateway.untilAttributed()
     parts.push(`Resources of ${containers} containers and ${pods} pods attributed`)
+  }
+  if (name === UNFILTERED) {
+    const roots = await writtenWithoutFilter(node, text)
+    parts.push(
+      `without its seccomp filter the agent's process writes below the roots of ${roots} processes`,
+    )
   }
   if (STOPPING.has(name)) {
     const rolledOut = await build.brokenRollOuts()
@@ -300,6 +310,32 @@ async function checkSocketGroup(node: KubernetesNode, yaml: string): Promise<voi
   const answer = sockets['/run/containerd/containerd.sock']
   require(answer === 'EACCES', `${UNPRIVILEGED}: the mounted socket answers ${answer}`)
   await build.remove()
+}
+
+/** What the probe could do in the agent's own process: there the seccomp filter leaves nothing, whatever the user and the mounts are. */
+function wrongOwnProbe(build: string, probed: Probed): string[] {
+  const { writable, roots, sockets, startsPrograms, signalled } = probed
+  const done = [
+    ...[...writable, ...roots.closed].map((path) => `writes ${path}`),
+    ...(roots.written > 0 ? [`writes below the roots of ${roots.written} processes`] : []),
+    ...(startsPrograms ? ['starts programs'] : []),
+    ...(signalled > 0 ? [`signals ${signalled} processes`] : []),
+  ]
+  if (build === WITHOUT_SOCKETS) {
+    const answering = Object.entries(sockets).filter(([, answer]) => answer === 'connected')
+    done.push(...answering.map(([path]) => `connects to ${path}`))
+  }
+  return done.map((what) => `the agent's process ${what}`)
+}
+
+/** Below how many roots the agent's own process writes where `agent.seccomp` is off. */
+async function writtenWithoutFilter(node: KubernetesNode, yaml: string): Promise<number> {
+  const variables = { OTEL_INTERROGATOR_AGENT_SECCOMP: 'off' }
+  const build = new AppliedBuild(node, { name: UNFILTERED, yaml: withProbe(yaml, variables) })
+  await build.apply()
+  const { roots, startsPrograms } = await build.probeOwnProcess()
+  require(roots.written > 0 && startsPrograms, 'the probe finds nothing without the filter either')
+  return roots.written
 }
 
 /** What the probe could do and should not. */

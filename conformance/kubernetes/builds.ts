@@ -5,12 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseAllDocuments, stringify } from 'yaml'
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
-import { agentsOf, type Build, type KubeObject } from '../deploy/manifests.ts'
+import { agentsOf, type Build, type KubeObject, withVariables } from '../deploy/manifests.ts'
 import { type ApiPod, wrongNames } from './names.ts'
 import type { KubernetesNode } from './node.ts'
 
 const AGENT = 'otel-interrogator'
-const PROBE = readFileSync(new URL('probe.cjs', import.meta.url), 'utf8')
+const PROBE = readFileSync(new URL('probe.mjs', import.meta.url), 'utf8')
+/** What the agent's own process prints that has imported the probe. */
+const PROBED = /^probed (\{.*\})$/m
+const PROBE_SECONDS = 30
 /** What every service account may do: ask who it is, and read what the API server is. */
 const OF_EVERYBODY = /^(?:selfsubject\w+\.|\s|\[)/
 /** A name may take this long. */
@@ -32,6 +35,19 @@ export interface Probed {
     readonly closed: readonly string[]
   }
   readonly sockets: Readonly<Record<string, string>>
+  readonly startsPrograms: boolean
+  /** Number of other processes in its PID namespace that it could signal. */
+  readonly signalled: number
+}
+
+/** A build whose agents import the probe, with further variables. */
+export function withProbe(yaml: string, variables: Readonly<Record<string, string>> = {}): string {
+  const module = `data:text/javascript;base64,${Buffer.from(PROBE).toString('base64')}`
+  const all = { NODE_OPTIONS: `--import=${module}`, ...variables }
+  const objects = parseAllDocuments(yaml).map((document) => document.toJS() as KubeObject)
+  for (const agent of agentsOf(objects)) Object.assign(agent, withVariables(agent, all))
+  // JSON is YAML, of which versions differ in whether `off` is a text.
+  return objects.map((object) => JSON.stringify(object)).join('\n---\n')
 }
 
 interface DaemonSet {
@@ -209,9 +225,24 @@ export class AppliedBuild {
     return parseSamples(text.slice(text.indexOf('# ')))
   }
 
+  /** What the probe could do in the agent's own process, of a build `withProbe`. */
+  async probeOwnProcess(): Promise<Probed> {
+    const { metadata } = await this.pod()
+    const deadline = Date.now() + PROBE_SECONDS * 1000
+    for (;;) {
+      const args = ['-n', this.#namespace, 'logs', metadata.name, '-c', AGENT]
+      const [, found] = PROBED.exec(await this.#node.kubectl(...args)) ?? []
+      if (found !== undefined) return JSON.parse(found) as Probed
+      require(Date.now() < deadline, `${this.name}: no answer of the probe in the agent's process`)
+      await delay(500)
+    }
+  }
+
+  /** What the probe could do as a program that is started in the agent's container. */
   async probe(): Promise<Probed> {
     const { metadata } = await this.pod()
-    const args = ['exec', '-i', metadata.name, '-c', AGENT, '--', '/usr/local/bin/node', '-']
+    const node = ['/usr/local/bin/node', '--input-type=module', '-']
+    const args = ['exec', '-i', metadata.name, '-c', AGENT, '--', ...node]
     const output = await this.#node.kubectlWith(PROBE, '-n', this.#namespace, ...args)
     return JSON.parse(output.slice(output.indexOf('{"own"'))) as Probed
   }

@@ -18,6 +18,8 @@ import { createRoutes, readProtection } from './server.ts'
 export interface Agent {
   /** Where it serves, if it does. */
   readonly url: string | undefined
+  /** Names of the sources of names that are asked. */
+  readonly nameSources: readonly string[]
   /**
    * Replaces the rules; every process is classified again at the next collection.
    *
@@ -135,6 +137,7 @@ async function start(
   cleanup.add(() => clearInterval(alive))
   return {
     url: server?.url,
+    nameSources: collection.nameSources.map(({ source }) => source.name),
     reloadRules: (read) => collection.rules.reload(read),
     scrape: async () => Buffer.concat(await prometheus.scrape()).toString(),
     stop: (milliseconds) => {

@@ -1,11 +1,12 @@
 /** The command `run`: the agent, until a signal ends it. */
-import { unwatchFile, watchFile } from 'node:fs'
 import type { Logger } from 'pino'
 import { type Agent, startAgent } from '../agent/agent.ts'
 import { exit } from '../agent/exit.ts'
 import { createLogger } from '../agent/logger.ts'
+import { restrictProcess } from '../agent/seccomp.ts'
 import { createRules } from '../collectors/process-groups/classify/rules.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { ChangedFiles } from '../lib/changed-files.ts'
 import type { EndSignal, Signals } from './signals.ts'
 
 /** How an agent is run. */
@@ -31,6 +32,8 @@ const STOP_MILLISECONDS = 4500
  * @throws ConfigError, StartError and errors of the system when the agent can't start; nothing is left running then.
  */
 export async function run({ load, watched, version, signals }: RunOptions): Promise<number> {
+  const changes = new ChangedFiles()
+  if (watched !== undefined) changes.note(watched)
   const { config, warnings } = load()
   const { logger, flush } = createLogger(config.log.level)
   for (const warning of warnings) logger.warn(warning)
@@ -59,14 +62,19 @@ export async function run({ load, watched, version, signals }: RunOptions): Prom
     await flush()
     return 0
   }
+  await restrictProcess(config, agent.nameSources, logger)
   logger.info({ version, node: process.version, exporters: config.exporters }, 'started')
   const started = agent
   const reload = () => reloadRules(started, logger, load)
   // The configuration may have changed after it was read.
   if (hasToReload) reload()
-  if (watched !== undefined) watchFile(watched, { interval: WATCH_MILLISECONDS }, reload)
+  const watching = setInterval(() => {
+    if (watched === undefined || !changes.haveChanged()) return
+    changes.note(watched)
+    reload()
+  }, WATCH_MILLISECONDS)
   await ended.promise
-  if (watched !== undefined) unwatchFile(watched, reload)
+  clearInterval(watching)
   await started
     .stop(STOP_MILLISECONDS - 500)
     .catch((err: unknown) => logger.warn({ err }, 'the agent did not stop in good order'))

@@ -27,6 +27,15 @@ const collection = {
   }),
 }
 
+const agent = {
+  seccomp: setting({
+    doc: 'Whether the started agent gives up, by a seccomp filter, what it does not need: to open files for writing and change any other, to start programs, to signal, trace and change other processes, to mount. auto does so where the kernel allows; the log says where not. It takes koffi.',
+    format: oneOf('auto', 'off'),
+    default: 'auto',
+    flags: ['seccomp'],
+  }),
+}
+
 const limits = {
   series: setting({
     doc: 'Series that a collector may have; those beyond are left out and counted, of the metrics with the most series first. 0 for no limit.',
@@ -50,5 +59,6 @@ export const GENERAL_SETTINGS = {
   }),
   procfs,
   collection,
+  agent,
   limits,
 }

@@ -1,7 +1,10 @@
-// Runs inside the agent's container: tries to write wherever a mount of the pod leads, to connect to the runtime, and to
-// reach other processes' files. Prints what it could do, as JSON. Nothing that it makes stays.
-const fs = require('node:fs')
-const net = require('node:net')
+// Tries to write wherever a mount of the pod leads, to connect to the runtime, and to reach other processes and their files. Prints
+// what it could do, as JSON. Nothing that it makes stays. It runs twice: as a program that is started in the agent's container, and in
+// the agent's own process, into which NODE_OPTIONS imports it, once the agent has started.
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import net from 'node:net'
 
 /** What every container has for itself: devices, its own procfs, and the file of names that the kubelet writes. */
 const OWN = /^\/(?:dev|proc|etc\/hosts$)(?:\/|$)/
@@ -16,7 +19,7 @@ function becomeAgent() {
   const field = (name) => new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(status)[1]
   const [uid, gid] = [Number(field('Uid')), Number(field('Gid'))]
   if (!isAgent || uid === process.getuid()) return
-  const libc = require('/app/node_modules/koffi').load('libc.so.6')
+  const libc = createRequire('/app/')('koffi').load('libc.so.6')
   const header = Buffer.alloc(8)
   header.writeUInt32LE(0x20080522)
   const mask = BigInt(`0x${field('CapEff')}`)
@@ -126,7 +129,9 @@ function processRoots() {
     if (namespaceOf(`${proc}/${pid}`) === namespaceOf('/proc/self')) continue
     roots.tried++
     if (attempt(() => fs.statSync(`${root}/`))) roots.reached++
-    if (['', '/tmp', '/dev/shm'].some((directory) => canCreate(root + directory))) roots.written++
+    const isWritten = ['', '/tmp', '/dev/shm'].some((directory) => canCreate(root + directory))
+    if (isWritten || ['/etc/passwd', '/etc/hostname'].some((file) => canOpen(root + file)))
+      roots.written++
     // Root writes everywhere.
     const namespace = namespaceOf(`${proc}/${pid}`)
     if (process.getuid() === 0 || namespace === undefined || namespaces.has(namespace)) continue
@@ -146,17 +151,46 @@ const connect = (path) =>
     socket.on('error', ({ code }) => resolve(code))
   })
 
-async function main() {
-  becomeAgent()
+/** How many processes in its own PID namespace it can signal; SIGCONT changes nothing for one that goes on. */
+function signalled() {
+  const pids = fs.readdirSync('/proc').map(Number)
+  return pids.filter(
+    (pid) => pid > 0 && pid !== process.pid && attempt(() => process.kill(pid, 'SIGCONT')),
+  ).length
+}
+
+async function probe() {
   const sockets = {}
   for (const prefix of ['/', '/host/proc/1/root/']) {
     for (const path of SOCKETS) sockets[prefix + path] = await connect(prefix + path)
   }
   const [, groups = ''] = /^Groups:[ \t]*(.*)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))
-  const own = { uid: process.getuid(), gid: process.getgid(), groups: groups.trim() }
-  process.stdout.write(
-    JSON.stringify({ own, writable: writableMounts(), roots: processRoots(), sockets }),
-  )
+  return JSON.stringify({
+    own: { uid: process.getuid(), gid: process.getgid(), groups: groups.trim() },
+    writable: writableMounts(),
+    roots: processRoots(),
+    sockets,
+    startsPrograms: spawnSync(process.execPath, ['--version']).error === undefined,
+    signalled: signalled(),
+  })
 }
 
-main()
+const [, program = '', word = ''] = process.argv
+if (import.meta.url.startsWith('data:')) {
+  // Neither in other programs of the container nor in an agent that only pins an iterator.
+  if (program === '/app/dist/main.js' && word.startsWith('-')) probeOnceStarted()
+} else {
+  becomeAgent()
+  process.stdout.write(await probe())
+}
+
+function probeOnceStarted() {
+  const { stdout } = process
+  const write = stdout.write.bind(stdout)
+  stdout.write = (text, ...rest) => {
+    if (String(text).includes('"msg":"started"')) {
+      setTimeout(async () => write(`probed ${await probe()}\n`), 200)
+    }
+    return write(text, ...rest)
+  }
+}
