@@ -48,7 +48,7 @@ async function ended(
   signal: AbortSignal,
 ): Promise<never> {
   const [code, killer] = await once(child, 'exit', { signal })
-  throw new Error(['the agent has ended, with ' + (killer ?? code), ...log.slice(-5)].join('\n'))
+  throw new Error([`the agent has ended, with ${killer ?? code}`, ...log.slice(-5)].join('\n'))
 }
 
 /** The same, without waiting for anything. */
