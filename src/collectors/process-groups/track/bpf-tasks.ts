@@ -36,7 +36,8 @@ export interface BpfTasksParts {
 
 /** A task by its id: where its record is, and what is kept of it between collections. */
 interface KnownTask {
-  readonly id: number
+  /** 0 for a task that has ended. */
+  id: number
   /** The last pass that showed it. */
   pass: number
   /** Of its record in that pass. */
@@ -48,6 +49,12 @@ interface KnownTask {
   /** Of a leader: the ids of its threads, and the pass that showed them; of an earlier pass where it has one now. */
   tids: number[]
   tidsOf: number
+  /**
+   * The tasks whose records followed in the last pass that showed it: any, and of leaders. The kernel lists tasks in the order
+   * of their ids, so nearly always the same ones follow again, and need not be found by their ids.
+   */
+  next: KnownTask | undefined
+  nextLeader: KnownTask | undefined
   /** CPU times never decrease; a leader has those of its process and, where threads are read, its own. */
   process: StartedTimes | undefined
   thread: StartedTimes | undefined
@@ -80,9 +87,15 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   #lastPass = 0
   /** Tasks that the pass has shown. */
   #shown = 0
+  /** When it began, by `performance.now()`. */
+  #time = 0
   /** The one whose record is the current one. */
   #task: KnownTask | undefined
-  /** The leader that was indexed last. */
+  /** The one that was looked for last. */
+  #looked: KnownTask | undefined
+  /** The task that was indexed last, the last that was a leader, and the leader of the last thread. */
+  #indexed: KnownTask | undefined
+  #indexedLeader: KnownTask | undefined
   #leader: KnownTask | undefined
   #ownStart: number | undefined
 
@@ -102,7 +115,11 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   async begin(): Promise<TaskPass> {
     this.#lastPass = this.#pass
     this.#pass = nextPass()
+    this.#time = performance.now()
     this.#task = undefined
+    this.#looked = undefined
+    this.#indexed = undefined
+    this.#indexedLeader = undefined
     this.#shown = 0
     this.#records.clear()
     const before = process.cpuUsage()
@@ -125,7 +142,13 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   end(): void {
     // Usually no task has ended.
     if (this.#shown === this.#tasks.size) return
-    for (const [id, task] of this.#tasks) if (task.pass !== this.#pass) this.#tasks.delete(id)
+    for (const [id, task] of this.#tasks) {
+      if (task.pass === this.#pass) continue
+      this.#tasks.delete(id)
+      task.id = 0
+      task.next = undefined
+      task.nextLeader = undefined
+    }
   }
 
   close(): void {
@@ -250,7 +273,10 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   #index(offset: number, pids: number[]): void {
     const records = this.#records
     const id = records.word(WORD.pid)
-    const task = this.#known(id)
+    const before = this.#indexed
+    const task = before?.next?.id === id ? before.next : this.#known(id)
+    if (before !== undefined) before.next = task
+    this.#indexed = task
     const isAsBefore = task.pass === this.#lastPass && records.isAsBefore(task.offset)
     if (!isAsBefore) task.changedIn = this.#pass
     if (task.pass !== this.#pass) this.#shown++
@@ -258,6 +284,8 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
     task.offset = offset
     if (records.isLeader) {
       pids.push(id)
+      if (this.#indexedLeader !== undefined) this.#indexedLeader.nextLeader = task
+      this.#indexedLeader = task
       this.#leader = task
       return
     }
@@ -280,7 +308,7 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
     if (task === undefined) {
       task = {
         ...{ id, pass: 0, offset: 0, changedIn: 0, threadsChangedIn: 0, tidsOf: 0, tids: NO_TIDS },
-        ...{ process: undefined, thread: undefined },
+        ...{ next: undefined, nextLeader: undefined, process: undefined, thread: undefined },
       }
       this.#tasks.set(id, task)
     }
@@ -289,8 +317,17 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
 
   /** Undefined when the pass does not show it. */
   #shownTask(id: number): KnownTask | undefined {
-    const task = this.#task?.id === id ? this.#task : this.#tasks.get(id)
-    return task?.pass === this.#pass ? task : undefined
+    const task = this.#find(id)
+    if (task?.pass !== this.#pass) return undefined
+    this.#looked = task
+    return task
+  }
+
+  #find(id: number): KnownTask | undefined {
+    const looked = this.#looked
+    if (looked?.id === id) return looked
+    if (looked?.next?.id === id) return looked.next
+    return looked?.nextLeader?.id === id ? looked.nextLeader : this.#tasks.get(id)
   }
 
   #moveTo(id: number): void {
@@ -355,7 +392,7 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
       longest: spreadAge(refresh, pid),
       shortest: refresh === 0 ? 0 : smaps_interval,
     }
-    this.memoryIsDue = this.expensive.isMemoryDue(this.stat, performance.now(), ages)
+    this.memoryIsDue = this.expensive.isMemoryDue(this.stat, this.#time, ages)
     this.hasMemory = !this.memoryIsDue
   }
 
