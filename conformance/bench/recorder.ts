@@ -53,6 +53,7 @@ export async function measureRecorder(print: (line: string) => void): Promise<vo
     for (const path of paths) makeCgroup(scope, path, root)
   }
   await measureSamples('idle', print)
+  await measureAgent('idle', print)
   for (const path of paths) {
     const child = scope.spawn('bash', ['-c', AWAKE])
     intoCgroup(scope, child.pid as number, path)
@@ -60,7 +61,7 @@ export async function measureRecorder(print: (line: string) => void): Promise<vo
   }
   await delay(2000)
   await measureSamples('awake, each five times a second,', print)
-  await measureAgent(scope, print)
+  await measureAgent('awake', print)
 }
 
 /** Seconds of the agent's life that are not measured, and that are. */
@@ -70,7 +71,8 @@ const AGENT_SECONDS = 60
 const LOOK_MILLISECONDS = 1000
 
 /** The whole agent with the recorder, which nobody scrapes: what it takes, and what it takes more while the page is open. */
-async function measureAgent(scope: Scope, print: (line: string) => void): Promise<void> {
+async function measureAgent(what: string, print: (line: string) => void): Promise<void> {
+  await using scope = new Scope()
   const { pid, url } = await startAgent(scope, ['--recorder.enabled'])
   await delay(AGENT_WARM_UP * 1000)
   const share = async () => {
@@ -84,7 +86,7 @@ async function measureAgent(scope: Scope, print: (line: string) => void): Promis
   const watched = await share()
   end()
   const percent = (part: number) => `${(part * 100).toFixed(2)} %`
-  print(`the agent with the recorder and ${CONTAINERS} containers that are awake`)
+  print(`the agent with the recorder and ${CONTAINERS} containers that are ${what}`)
   print(`  nobody looks: ${percent(alone)} of a CPU, with a collection every 15 s`)
   print(`  the page is open: ${percent(watched)}, ${percent(watched - alone)} more`)
 }

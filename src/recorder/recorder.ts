@@ -329,6 +329,8 @@ export class Recorder {
     const { layout, sums, counters, counted } = entity
     const tick = this.tickOf(at)
     const base = this.#baseOf(entity, at)
+    // Most figures were read at the same time.
+    let [read, readTick] = [Number.NaN, Number.NaN]
     for (let place = 0; place < layout.size; place++) {
       if ((entity.seen & (1 << place)) === 0) continue
       const figure = layout.figures[place]
@@ -342,19 +344,23 @@ export class Recorder {
       if (place === CPU && figure.isRate) this.#addRecent(entity, at, sum)
       const before = counted[place]
       const from = Number.isNaN(before) ? base : before
+      if (from !== read) {
+        read = from
+        readTick = this.tickOf(from)
+      }
       if (figure.isRate) {
         // Two passes in one tick: the later one waits, so that a tick has one value.
-        if (this.tickOf(before) === tick) continue
+        if (readTick === tick && !Number.isNaN(before)) continue
         const previous = Number.isNaN(before) ? 0 : counters[place]
         counters[place] = sum
         counted[place] = at
         if (Number.isNaN(from) || at <= from) continue
         const rate = Math.max(0, sum - previous) / (at - from)
         const value = Math.min(rate, this.#mostOf(figure))
-        this.#write(entity, place, this.tickOf(from) + 1, tick, value, at)
+        this.#write(entity, place, readTick + 1, tick, value, at)
       } else {
         counted[place] = at
-        const first = Number.isNaN(from) || at <= from ? tick : this.tickOf(from) + 1
+        const first = Number.isNaN(from) || at <= from ? tick : readTick + 1
         this.#write(entity, place, Math.min(first, tick), tick, sum, at)
       }
     }
@@ -396,7 +402,8 @@ export class Recorder {
       entity.changed = this.revision
     }
     this.#addPeak(entity, place, at, value)
-    if (entity.series !== undefined) entity.series.set(place, from, to, value)
+    const { series } = entity
+    if (series !== undefined) series.set(place, from, to, value)
     else {
       const { combined } = entity.layout.figures[place]
       this.#othersOf(entity.kind).series?.combine(place, from, to, value, combined)

@@ -4,6 +4,7 @@
 export class Series {
   readonly #figures: number
   readonly #ticks: number
+  /** Tick by tick: what is written together lies together. */
   readonly #values: Float32Array
   /** The newest tick that was written; older slots than the ring has are overwritten. */
   #newest = Number.NEGATIVE_INFINITY
@@ -63,20 +64,20 @@ export class Series {
 
   /** Makes room up to a tick: what lies between has no value. */
   #reach(from: number, to: number): void {
+    if (to <= this.#newest && from >= this.#oldest) return
     const first = Math.max(from, to - this.#ticks + 1)
     if (this.#newest === Number.NEGATIVE_INFINITY) this.#newest = first - 1
     this.#oldest = Math.min(this.#oldest, Math.max(first, this.#newest - this.#ticks + 1))
     const start = Math.max(this.#newest + 1, to - this.#ticks + 1)
     for (let tick = start; tick <= to; tick++) {
-      for (let figure = 0; figure < this.#figures; figure++) {
-        this.#values[this.#index(figure, tick)] = Number.NaN
-      }
+      const at = this.#index(0, tick)
+      for (let figure = 0; figure < this.#figures; figure++) this.#values[at + figure] = Number.NaN
     }
     this.#newest = Math.max(this.#newest, to)
   }
 
   #index(figure: number, tick: number): number {
-    return figure * this.#ticks + (tick % this.#ticks)
+    return (tick % this.#ticks) * this.#figures + figure
   }
 }
 
