@@ -11,6 +11,7 @@ import { Receiver } from '../churn/receiver.ts'
 import { type NamedContainer, startRuntime } from '../churn/runtime.ts'
 import { type RunningAgent, startAgent } from '../support/agent.ts'
 import { makeCgroup } from '../support/cgroups.ts'
+import { get } from '../support/http.ts'
 import { median } from '../support/median.ts'
 import { mebibytes, residentMemory } from '../support/memory.ts'
 import { isInstalled, MissingPeer } from '../support/packages.ts'
@@ -208,7 +209,7 @@ async function requireAnswered({ temporality, agent, oracle, receiver }: Side): 
   let ends = ''
   // While no request is under way both have counted the same.
   for (let look = 0; look < LOOKS; look++) {
-    const samples = parseSamples(await (await fetch(`${agent.url}/metrics`)).text())
+    const samples = parseSamples(await get(`${agent.url}/metrics`))
     const counts = samples.filter(({ name }) => name === 'otel_interrogator_export_requests_total')
     const ok = counts.find(({ labels }) => Object.values(labels).includes('OK'))?.value ?? 0
     lost = Math.min(lost, oracle.requests - ok)
@@ -217,8 +218,8 @@ async function requireAnswered({ temporality, agent, oracle, receiver }: Side): 
   }
   const { repeats } = oracle
   require(repeats <=
-    lost, `${temporality}: ${repeats} requests repeat one that was taken, of ${lost} the agent has no answer`)
-  return `${temporality}: requests ${ends}; ${repeats} repeat one whose answer was lost, ${receiver.unanswered} were given up before they were taken`
+    lost, `${temporality}: ${repeats} requests were said again, of ${lost} that were taken the agent has no answer`)
+  return `${temporality}: requests ${ends}; ${repeats} were said again, their answers were lost, ${receiver.unanswered} were given up before they were taken`
 }
 
 /** Milliseconds between looks, so that they don't keep in step with the pushes. */
@@ -260,10 +261,8 @@ function microseconds(
 
 /** Holds /metrics against the sums of all deltas since the start of each counter. */
 async function compareWithPage({ agent, oracle }: Side): Promise<number> {
-  const response = await fetch(`${agent.url}/metrics`, {
-    headers: { accept: 'application/openmetrics-text' },
-  })
-  const samples = parseSamples(await response.text())
+  const page = await get(`${agent.url}/metrics`, { accept: 'application/openmetrics-text' })
+  const samples = parseSamples(page)
   const labels = (of: Readonly<Record<string, string>>) =>
     JSON.stringify(Object.entries(of).sort(([one], [other]) => (one < other ? -1 : 1)))
   const created = new Map<string, number>()

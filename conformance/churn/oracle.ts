@@ -19,8 +19,8 @@ interface Counted {
   /** Increases that are not 0, with their times. Of delta streams. */
   readonly increases: { readonly time: bigint; readonly value: number }[]
   time: bigint
-  /** What the last request with it was, and the time before. */
-  latest?: { readonly start: bigint; readonly before: bigint }
+  /** What the last request with it was, its number, and the time before. */
+  latest?: { readonly start: bigint; readonly before: bigint; readonly request: number }
 }
 
 /** What the last request has made of a stream, so that it can be taken back. */
@@ -30,6 +30,8 @@ interface Applied {
   readonly value: number
   /** The stream before; undefined when the request had its first point. */
   readonly before: Stream | undefined
+  /** The number of that request. */
+  readonly request: number
 }
 
 /** What may be broken. */
@@ -79,21 +81,21 @@ export class Oracle {
   time = 0n
   /** How often anything was broken. */
   broken = 0
+  /** By stream: its last point. */
+  readonly #applied = new Map<string, Applied>()
   /**
-   * Requests that say again what was said last of a stream. A sender that did not get the answer has to: OTLP delivers at
-   * least once. What was said of the same interval counts no more then. A push may have several requests, and the next one
-   * may be given up before it comes to this stream, so it need not be the request just before.
+   * Numbers of the requests whose points were said again. A sender that did not get the answer has to: OTLP delivers at least
+   * once. What was said of the same interval counts no more then. A push may have several requests, and the next one
+   * may be given up before it comes to this stream, so it need not be the request just before. The points of one request may
+   * be said again in several.
    */
-  repeats = 0
+  readonly #repeated = new Set<number>()
   readonly #temporality: Temporality
   readonly #streams = new Map<string, Stream>()
   readonly #descriptions = new Map<string, string>()
   readonly #counted = new Map<string, Counted>()
   /** The same by their names on a page of Prometheus. */
   readonly #byPage = new Map<string, Counted>()
-  /** By stream: its last point. */
-  readonly #applied = new Map<string, Applied>()
-  #isRepeat = false
   readonly #broken = new Map<Rule, { count: number; readonly first: string }>()
 
   constructor(temporality: Temporality) {
@@ -107,13 +109,17 @@ export class Oracle {
     )
   }
 
+  /** Requests whose points were said again. */
+  get repeats(): number {
+    return this.#repeated.size
+  }
+
   get streams(): number {
     return this.#streams.size
   }
 
   add({ resourceMetrics }: ExportRequest): void {
     this.requests++
-    this.#isRepeat = false
     const latest = BigInt(Date.now()) * 1_000_000n + SECOND
     const resources = new Set<string>()
     const times = new Set<string>()
@@ -151,7 +157,6 @@ export class Oracle {
       }
     }
     if (times.size > 1) this.#fail('several times in a request', [...times].join())
-    if (this.#isRepeat) this.repeats++
   }
 
   /** Takes back what the last point has made of a stream, when this one says the same again. */
@@ -163,8 +168,8 @@ export class Oracle {
         ? BigInt(point.startTimeUnixNano ?? 0) === applied.start
         : BigInt(point.timeUnixNano ?? 0) === applied.time && numberOf(point) === applied.value
     if (!isSame) return
-    this.#isRepeat = true
-    const { before } = applied
+    const { before, request } = applied
+    this.#repeated.add(request)
     if (before === undefined) this.#streams.delete(key)
     else this.#streams.set(key, before)
   }
@@ -253,7 +258,7 @@ export class Oracle {
       if (last !== undefined) this.#follow(key, last, { start, value })
     }
     this.#streams.set(key, { kind, type, start, time, value })
-    this.#applied.set(key, { start, time, value, before: last })
+    this.#applied.set(key, { start, time, value, before: last, request: this.requests })
   }
 
   /** What a counter may be after what it was. */
@@ -285,11 +290,11 @@ export class Oracle {
     if (this.#temporality === 'delta') {
       const { latest } = counted
       if (latest?.start === start) {
-        this.#isRepeat = true
+        this.#repeated.add(latest.request)
         if (counted.increases.at(-1)?.time === counted.time) counted.increases.pop()
         counted.time = latest.before
       }
-      counted.latest = { start, before: counted.time }
+      counted.latest = { start, before: counted.time, request: this.requests }
       // Also over another name: what was counted under the one is not counted under the other.
       if (start < counted.time)
         this.#fail(
