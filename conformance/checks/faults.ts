@@ -4,12 +4,12 @@ import { CGROUP_LIVES } from '../faults/cgroup-life.ts'
 import { CLIENTS } from '../faults/clients.ts'
 import { CONFIGURATIONS } from '../faults/configurations.ts'
 import { lookAtCgroups, lookAtGroups, lookAtThreads } from '../faults/crowds.ts'
-import { useMemory } from '../faults/memory.ts'
 import { OUTPUTS } from '../faults/outputs.ts'
 import { PROCFS_LIVES } from '../faults/procfs-life.ts'
 import { Watch } from '../faults/watch.ts'
 import { Watchdog } from '../faults/watchdog.ts'
 import { Scope } from '../support/children.ts'
+import { useMemory } from '../support/temporary-files.ts'
 
 const AREAS: readonly Area[] = [PROCFS_LIVES, CGROUP_LIVES, CONFIGURATIONS, CLIENTS, OUTPUTS]
 /** What a usual run has time for; `CASES=100000` is the whole. */

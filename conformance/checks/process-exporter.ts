@@ -10,6 +10,7 @@ import { buildUpstream, compareDropIn } from '../process-exporter/drop-in.ts'
 import { needExporter, startExporter } from '../process-exporter/exporter.ts'
 import { RandomNode } from '../process-exporter/random-node.ts'
 import { Scope } from '../support/children.ts'
+import { useMemory } from '../support/temporary-files.ts'
 
 const SEEDS = 500
 const SCRAPES = 4
@@ -17,9 +18,10 @@ const SCRAPES = 4
 export const check: Check = {
   title: 'the real process-exporter and the agent say the same of made-up nodes that change',
 
-  async run({ print }) {
+  async run({ scope, print }) {
     await needExporter()
     await compareVersions(print)
+    useMemory(scope)
     const only = process.env.SEED
     if (only === undefined) {
       for (const golden of GOLDEN_CASES) await holdGolden(golden)

@@ -15,6 +15,10 @@ export async function get(
   return body
 }
 
+/** Milliseconds between two questions whether a program is ready. */
+const FIRST_WAIT = 5
+const LONGEST_WAIT = 50
+
 /**
  * Asks again and again until the page answers with 200.
  *
@@ -22,7 +26,8 @@ export async function get(
  */
 export async function untilReady(url: string, seconds = 30, signal?: AbortSignal): Promise<void> {
   const deadline = Date.now() + seconds * 1000
-  for (;;) {
+  // Small programs are there after a few milliseconds.
+  for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
     signal?.throwIfAborted()
     try {
       await get(url)
@@ -30,7 +35,7 @@ export async function untilReady(url: string, seconds = 30, signal?: AbortSignal
     } catch (error) {
       if (Date.now() > deadline) throw new Error(`not ready in ${seconds} s`, { cause: error })
     }
-    await delay(50)
+    await delay(wait)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Peers from Debian packages. */
 import { accessSync, constants, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { run } from './children.ts'
 
@@ -18,15 +19,19 @@ export async function needPackage(name: string, ...programs: readonly string[]):
   if (process.getuid?.() !== 0) throw new MissingPeer(`${name} is not installed, and only root can`)
   if (!isInstalled('apt-get'))
     throw new MissingPeer(`${name} is not installed, and there is no apt-get`)
-  await aptGet('update')
-  const { code, output } = await aptGet('install', '--yes', '--no-install-recommends', name)
+  const { code, output } = await install(name)
   if (code !== 0 || !programs.every(isInstalled)) {
     throw new MissingPeer(`${name} can't be installed: ${output.trim().split('\n').at(-1)}`)
   }
 }
 
-function aptGet(...args: readonly string[]) {
-  return run('env', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args])
+/** Held while a package is installed: a check that runs beside this one may want one, too. */
+const LOCK = join(tmpdir(), 'conformance-packages.lock')
+
+function install(name: string) {
+  const script = 'apt-get update; exec apt-get install --yes --no-install-recommends "$0"'
+  const variables = { DEBIAN_FRONTEND: 'noninteractive' }
+  return run('flock', [LOCK, 'sh', '-c', script, name], '', variables)
 }
 
 /** @param program a name, or the absolute path of any file. */

@@ -1,6 +1,6 @@
 /** Generated trees are on a tmpfs where there is room, where creating files is several times faster than on a disk. */
 import { statfsSync } from 'node:fs'
-import type { Scope } from '../support/children.ts'
+import type { Scope } from './children.ts'
 
 const MEMORY = '/dev/shm'
 const TMPFS_MAGIC = 0x01021994
