@@ -44,6 +44,8 @@ const CLOSE_AFTER = 60
 const RETRY_AFTER = 60
 /** Seconds of CPU time; containers that use less between two looks are not looked at. */
 const QUIET = 0.02
+/** Of a cgroup with more cgroups below it, a look reads only those that can have used more than in the second before. */
+const WIDE = 8
 /** Cgroups between two looks at the clock. */
 const AT_ONCE = 32
 /** Pressure of the node, by the place of its `some`. */
@@ -79,6 +81,14 @@ class Node {
   lookedBelow = Number.NaN
   /** The number of the last look at it. */
   look = 0
+  /** CPU time in the last sample, what had been used since the one before, and how much of that by those below that were quiet. */
+  sampled = Number.NaN
+  used = 0
+  usedByQuiet = 0
+  /** Whether it has used more than next to nothing. */
+  isBusy = false
+  /** Whether those below that are quiet are left out of the look under way. */
+  leavesQuiet = false
 
   constructor(path: string, cgroup: KnownCgroup | undefined, files: readonly SampledFile[]) {
     this.path = path
@@ -119,6 +129,9 @@ export class UsageSamples implements UsageSource {
   #hasGone = false
   #look = 1
   #lookedAt = 0
+  /** When the last sample began, by the monotonic clock, and the seconds since the one before. */
+  #sampledAt = Number.NaN
+  #seconds = Number.NaN
 
   constructor(parts: UsageParts) {
     this.#parts = parts
@@ -150,6 +163,9 @@ export class UsageSamples implements UsageSource {
     const present = await cgroups.present(time, isWalking)
     if (present !== this.#present) this.#arrange(present)
     const moved = this.#readNode()
+    const now = performance.now()
+    this.#seconds = (now - this.#sampledAt) / 1000
+    this.#sampledAt = now
     slice.begin()
     for (let index = 0; index < this.#list.length; index++) {
       if (index % AT_ONCE === 0 && slice.isOver()) await slice.next()
@@ -175,6 +191,11 @@ export class UsageSamples implements UsageSource {
     for (let index = 0, done = 0; index < this.#list.length; done++) {
       if (done % AT_ONCE === AT_ONCE - 1 && slice.isOver()) await slice.next()
       const node = this.#list[index++]
+      if (node.above?.leavesQuiet && !node.isBusy) {
+        index = node.end
+        continue
+      }
+      node.leavesQuiet = false
       if (!this.#readFile(node, 0, files[0], this.#cpu, 0)) continue
       const cpu = this.#cpu[0]
       if (node.sample?.kind === 'container') {
@@ -186,9 +207,28 @@ export class UsageSamples implements UsageSource {
         node.looked = cpu
       }
       if (cpu - node.lookedBelow < QUIET) index = Math.max(index, node.end)
-      else node.lookedBelow = cpu
+      else {
+        node.lookedBelow = cpu
+        node.isBusy = true
+        node.leavesQuiet = node.below.length > WIDE && this.#isExplained(node, cpu, files[0])
+      }
     }
     this.#lookedAt = at
+  }
+
+  /**
+   * Whether what a cgroup has used since the last sample is what those below did that are known to be busy, and what the others
+   * used in the second before.
+   */
+  #isExplained(node: Node, cpu: number, file: SampledFile): boolean {
+    let rest = cpu - node.sampled
+    for (const below of node.below) {
+      if (!below.isBusy) continue
+      if (!this.#readFile(below, 0, file, this.#cpu, 0)) return false
+      rest -= this.#cpu[0] - below.sampled
+    }
+    const seconds = (performance.now() - this.#sampledAt) / 1000
+    return rest - Math.max(0, node.usedByQuiet / this.#seconds) * seconds < QUIET
   }
 
   close(): void {
@@ -264,9 +304,15 @@ export class UsageSamples implements UsageSource {
         values[file.place] === one && (file.values < 2 || values[file.place + 1] === other)
       if (!isSame) node.moved |= bit
     }
+    const cpu = values[CPU]
     node.look = this.#look + 1
-    node.looked = values[CPU]
-    node.lookedBelow = values[CPU]
+    node.looked = cpu
+    node.lookedBelow = cpu
+    node.used = cpu - node.sampled
+    node.sampled = cpu
+    node.usedByQuiet = node.used
+    node.isBusy = node.used >= QUIET * this.#seconds
+    if (node.isBusy && node.above !== undefined) node.above.usedByQuiet -= node.used
   }
 
   /** Whether it could be read. */

@@ -211,6 +211,45 @@ test.serial(
   },
 )
 
+test.serial(
+  'among many pods a look finds the one that begins to use a CPU beside one that goes on',
+  async (t) => {
+    const reason = noCgroups()
+    if (reason !== undefined) return skip(t, reason)
+    const ids = Array.from({ length: 12 }, newId)
+    const places = ids.map((id, index) => `pod${UID.slice(0, -2)}a${index.toString(16)}/${id}`)
+    const path = makeCgroup(t, ...places.map((place) => dirname(place)), ...places)
+    const { usage, close } = await collector(CGROUP2 as string)
+    t.teardown(close)
+    const loop = (index: number) =>
+      spawnInCgroup(t, `${path}/${places[index]}`, 'sh', ['-c', 'while :; do :; done'])
+    let at = 1
+    const looked = new Map<string, number>()
+    const untilFound = async (index: number) => {
+      while (!looked.has(ids[index])) {
+        await delay(20)
+        await usage.look(at++, ({ entity }, _when, cpu) =>
+          looked.set(String(entity.attributes['container.id']), cpu),
+        )
+      }
+    }
+    await loop(3)
+    for (let sample = 0; sample < 3; sample++) {
+      await usage.sample(now())
+      await delay(300)
+    }
+    await untilFound(3)
+    const first = looked.get(ids[3]) as number
+    await loop(7)
+    await untilFound(7)
+    looked.delete(ids[3])
+    await untilFound(3)
+    t.true((looked.get(ids[3]) as number) > first)
+    const found = ids.flatMap((id, index) => (looked.has(id) ? [index] : []))
+    t.deepEqual(found, [3, 7])
+  },
+)
+
 test.serial('containers and pods, by their names, in each vocabulary', async (t) => {
   const reason = noCgroups()
   if (reason !== undefined) return skip(t, reason)
