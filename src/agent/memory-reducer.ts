@@ -3,18 +3,19 @@
  *
  * V8 collects its old generation when that has grown by some percent, and keeps the pages that become free for later. An
  * agent that allocates little between two scrapes so keeps the garbage of its start, and the room that a peak has taken,
- * for hours. A `last-resort` collection frees both.
+ * for hours. A `last-resort` collection frees both. What malloc keeps is returned with it.
  *
  * What has ended does not make the heap grow, so V8 does not collect it any sooner: the reducer is told how many processes and
  * series there are.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { limitMalloc, type Malloc } from '../kernel/malloc.ts'
 import { cpuTime } from './cpu-time.ts'
 
 /** What the reducer works with; tests have their own. */
 export interface MemoryReducerOptions {
-  /** Collects all garbage and returns free pages. */
+  /** Collects all garbage and returns free pages, of V8 and of malloc. */
   readonly collectGarbage: () => void
   /** CPU time of this process so far, in seconds. */
   readonly cpuTime: () => number
@@ -51,7 +52,7 @@ export class MemoryReducer {
   #size = 0
   #largestSize = 0
 
-  constructor(options: MemoryReducerOptions = fromV8()) {
+  constructor(options: MemoryReducerOptions = ofThisProcess()) {
     this.#options = options
   }
 
@@ -97,9 +98,21 @@ export class MemoryReducer {
   }
 }
 
-function fromV8(): MemoryReducerOptions {
+function ofThisProcess(): MemoryReducerOptions {
+  const collectGarbage = garbageCollection()
+  let loading: Promise<void> | undefined
+  let malloc: Malloc | undefined
+  const load = async () => {
+    malloc = await limitMalloc()
+    malloc?.trim()
+  }
   return {
-    collectGarbage: garbageCollection(),
+    collectGarbage: () => {
+      collectGarbage()
+      malloc?.trim()
+      // Not before: the first answer does not wait for it.
+      loading ??= load()
+    },
     cpuTime,
     heapSize: () => getHeapStatistics().total_physical_size,
   }
