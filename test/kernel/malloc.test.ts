@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import test from 'ava'
 import { limitMalloc } from '../../src/kernel/malloc.ts'
+import { skip } from '../support/skip.ts'
 
 /** Holes of 19 buffers between buffers that stay. */
 const HOLES = `
@@ -31,9 +32,7 @@ const DROPPED_BYTES = 1900 * 32 * 1024
 
 test('free pages between buffers that stay are returned', async (t) => {
   if ((await limitMalloc()) === undefined) {
-    t.log('skipped: koffi is not installed, or the C library is not glibc')
-    t.pass()
-    return
+    return skip(t, 'koffi is not installed, or the C library is not glibc')
   }
   const words = ['--expose-gc', '--input-type=module-typescript', '-e', HOLES]
   const returned = Number(execFileSync(process.execPath, words, { encoding: 'utf8' }))
