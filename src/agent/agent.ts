@@ -9,7 +9,7 @@ import { PrometheusReader } from '../telemetry/prometheus/reader.ts'
 import { startWebServer, type WebServer } from '../web/server.ts'
 import { Cleanup } from './cleanup.ts'
 import { openCollection } from './collection.ts'
-import { MemoryReducer } from './memory-reducer.ts'
+import { MemoryReducer, ofThisProcess } from './memory-reducer.ts'
 import { apiSources } from './page.ts'
 import { createResource } from './resource.ts'
 import { createRoutes, readProtection } from './server.ts'
@@ -77,7 +77,7 @@ async function start(
   const protection = hasServer ? readProtection(config.web, logger) : undefined
   let otlp: OtlpReader | undefined
   let isStopping = false
-  const reducer = new MemoryReducer()
+  const reducer = new MemoryReducer(ofThisProcess(config.agent.seccomp !== 'off'))
   cleanup.add(() => reducer.close())
   const collection = openCollection(
     {

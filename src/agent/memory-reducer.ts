@@ -52,7 +52,7 @@ export class MemoryReducer {
   #size = 0
   #largestSize = 0
 
-  constructor(options: MemoryReducerOptions = ofThisProcess()) {
+  constructor(options: MemoryReducerOptions) {
     this.#options = options
   }
 
@@ -98,9 +98,14 @@ export class MemoryReducer {
   }
 }
 
-function ofThisProcess(): MemoryReducerOptions {
+/**
+ * The options for this process.
+ *
+ * @param usesKoffi whether koffi is loaded anyway: only then malloc returns what it keeps, which is more than koffi takes itself.
+ */
+export function ofThisProcess(usesKoffi: boolean): MemoryReducerOptions {
   const collectGarbage = garbageCollection()
-  let loading: Promise<void> | undefined
+  let isLimited = !usesKoffi
   let malloc: Malloc | undefined
   const load = async () => {
     malloc = await limitMalloc()
@@ -110,8 +115,10 @@ function ofThisProcess(): MemoryReducerOptions {
     collectGarbage: () => {
       collectGarbage()
       malloc?.trim()
+      if (isLimited) return
       // Not before: the first answer does not wait for it.
-      loading ??= load()
+      isLimited = true
+      load()
     },
     cpuTime,
     heapSize: () => getHeapStatistics().total_physical_size,

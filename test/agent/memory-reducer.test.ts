@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
-import { MemoryReducer } from '../../src/agent/memory-reducer.ts'
+import { MemoryReducer, ofThisProcess } from '../../src/agent/memory-reducer.ts'
 import { until } from '../support/program.ts'
 
 /** Longer than the process has to be idle. */
@@ -8,7 +8,7 @@ const IDLE_MILLISECONDS = 700
 
 test('garbage is collected while nothing else is done', async (t) => {
   const garbage = new WeakRef({ text: 'x'.repeat(1000) })
-  const reducer = new MemoryReducer()
+  const reducer = new MemoryReducer(ofThisProcess(false))
   t.teardown(() => reducer.close())
   reducer.resume(0)
   await until(() => garbage.deref() === undefined)
