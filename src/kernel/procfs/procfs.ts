@@ -202,11 +202,6 @@ export class Procfs {
     }
   }
 
-  /** Whether the next reading of `status` takes what `isExecuting` has read. */
-  hasStatus(directory: string): boolean {
-    return this.#statusOf === directory
-  }
-
   status(directory: string, into: Status): void {
     if (this.#statusOf !== directory) this.#status.read(`${directory}status`)
     this.#statusOf = undefined

@@ -198,9 +198,6 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
     return undefined
   }
 
-  /** All is in memory. */
-  keepAhead(): void {}
-
   readRest({ pid }: TaskIdentity, expensive: ExpensiveStats): void {
     this.#moveTo(pid)
     const { usage, stat } = this

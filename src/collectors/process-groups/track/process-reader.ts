@@ -6,7 +6,7 @@ import type { Procfs } from '../../../kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../../kernel/procfs/schedstat.ts'
 import { emptyProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.ts'
-import { emptyStatus, type Status } from '../../../kernel/procfs/status.ts'
+import { emptyStatus } from '../../../kernel/procfs/status.ts'
 import { sleepsOutsideOfMap } from '../../../kernel/procfs/text.ts'
 import type { Values } from '../../../lib/settings/setting.ts'
 import { spreadAge } from '../../../lib/spread-age.ts'
@@ -47,10 +47,6 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
   readonly #other = emptyStat()
   readonly #io = emptyIo()
   readonly #schedstat = emptySchedstat()
-  /** `status` of processes that are new in this collection and have not been counted yet. */
-  readonly #ahead = new Map<IdleTaskCache, Status>()
-  /** Whether the process has not run since its `stat` was read before. */
-  #hasNotRun = false
   /** Milliseconds; of the process that is being read. */
   #maxAge = 0
   #hasSchedstat = false
@@ -67,9 +63,7 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
     return { number: nextPass(), pids: this.#procfs.pids(), reader: this }
   }
 
-  end(): void {
-    this.#ahead.clear()
-  }
+  end(): void {}
 
   /** The procfs is shared, so nothing is closed. */
   close(): void {}
@@ -78,15 +72,14 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
     directory,
     idleCache,
   }: TaskIdentity & Partial<RememberedProcess>): Promise<void> | undefined {
-    this.#hasNotRun = false
     if (idleCache?.isKernelThread) {
       // It executes nothing; of one in no group only `stat` is read.
       this.#hasSchedstat = false
       return undefined
     }
     this.#readSchedstat(directory)
-    this.#hasNotRun = this.#hasSchedstat && idleCache?.hasNotRun(this.#schedstat) === true
-    if (this.#hasNotRun || !this.#procfs.isExecuting(directory)) return undefined
+    const isElsewhere = this.#hasSchedstat && idleCache?.hasNotRun(this.#schedstat)
+    if (isElsewhere || !this.#procfs.isExecuting(directory)) return undefined
     return this.#procfs.whenExecuted(directory)
   }
 
@@ -97,19 +90,6 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
 
   isThreadAsIn(): boolean {
     return false
-  }
-
-  keepAhead({ directory, idleCache }: RememberedProcess): void {
-    if (!this.#hasSchedstat || !this.#procfs.hasStatus(directory)) return
-    const status = emptyStatus()
-    try {
-      this.#procfs.status(directory, status)
-    } catch {
-      // It is read again, and then the error counts.
-      return
-    }
-    idleCache.rememberRun(this.#schedstat, isKernelThread(this.stat))
-    this.#ahead.set(idleCache, status)
   }
 
   readHoldings(process: RememberedProcess, expensive: ExpensiveStats): void {
@@ -144,7 +124,7 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
       this.memoryIsDue = false
       return
     }
-    this.#readStatus(directory, this.#hasNotRun ? this.#ahead.get(idleCache) : undefined)
+    this.#readStatus(directory)
     this.hasIo = this.#attempt('io', directory, this.#readIo)
     this.hasDescriptors = this.#attempt('fd', directory, this.#readDescriptors)
     this.wchan = ''
@@ -234,10 +214,9 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
     if (this.#hasSchedstat) idleCache.remember(this, this.stat, this.#schedstat, this.#now)
   }
 
-  /** @param ahead what it was when it was read ahead; undefined where it has to be read. */
-  #readStatus(directory: string, ahead?: Status): void {
-    const status = ahead ?? this.#status
-    if (ahead === undefined) this.#procfs.status(directory, status)
+  #readStatus(directory: string): void {
+    const status = this.#status
+    this.#procfs.status(directory, status)
     // `stat` leaves out what each CPU has not added up yet: some MiB on machines with many CPUs.
     this.resident = status.resident ?? this.stat.rss * this.#options.pageSize
     this.swap = status.swap

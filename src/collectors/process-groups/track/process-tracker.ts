@@ -211,7 +211,6 @@ export class ProcessTracker implements GroupTracker {
     const isClassified =
       this.#isClassificationFresh(process) && !this.#isAnother(process, reader, titles.get(process))
     if (!isClassified) {
-      if (!isKnown) reader.keepAhead(process)
       process.workloadCounts = ownership.countsOf(directory)
       unclassified.push(process)
     }

@@ -48,11 +48,6 @@ export interface TaskReader extends Holdings {
    */
   readStat(process: TaskIdentity & Partial<RememberedProcess>, comm?: string): void
   /**
-   * Keeps what `readAhead` has read of a new process, whose `stat` was read since. It need not be read again in this collection
-   * if the process has not run when it is counted.
-   */
-  keepAhead(process: RememberedProcess): void
-  /**
    * Whether everything that can be read of a process and its threads is what it was in an earlier collection: they have
    * used nothing since, and hold the same. A source that can't tell says no.
    *

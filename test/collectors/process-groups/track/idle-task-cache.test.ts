@@ -1,9 +1,5 @@
 /** Tasks that have not run since they were last read: their files are not read again. */
 import test, { type ExecutionContext } from 'ava'
-import { ExpensiveStats } from '../../../../src/collectors/process-groups/track/expensive-stats.ts'
-import { IdleTaskCache } from '../../../../src/collectors/process-groups/track/idle-task-cache.ts'
-import { ProcessReader } from '../../../../src/collectors/process-groups/track/process-reader.ts'
-import { ReadErrors } from '../../../../src/collectors/process-groups/track/read-errors.ts'
 import { Procfs } from '../../../../src/kernel/procfs/procfs.ts'
 import { emptySchedstat } from '../../../../src/kernel/procfs/schedstat.ts'
 import { processGroups } from '../../../support/process-groups.ts'
@@ -60,30 +56,6 @@ for (const [what, change] of Object.entries({
     }
   })
 }
-
-test('the status of a new process is read once, unless the process has run before it is counted', async (t) => {
-  const options = { smaps: false, refresh: HOUR, smaps_interval: HOUR, pageSize: 4096 }
-  const change = { ...SLEEPER, voluntary: 11 }
-  for (const { now, voluntary } of [
-    { now: change, voluntary: 10 },
-    { now: { ...change, runs: 6 }, voluntary: 11 },
-  ]) {
-    const files = tree(t)
-    files.set(1, SLEEPER)
-    const procfs = new Procfs(files.root)
-    const reader = new ProcessReader(procfs, options, new ReadErrors())
-    const identity = { pid: 1, directory: procfs.directory(1) }
-    await reader.readAhead(identity)
-    reader.readStat(identity)
-    const process = { ...identity, idleCache: new IdleTaskCache() }
-    reader.keepAhead(process)
-    files.set(1, now)
-    await reader.readAhead(process)
-    reader.readStat(process)
-    reader.readRest(process, new ExpensiveStats())
-    t.is(reader.usage.voluntary, voluntary)
-  }
-})
 
 test('one that is running is read again, also when it has not been counted as running', async (t) => {
   const running = { state: 'R' }
