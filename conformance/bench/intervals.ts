@@ -18,7 +18,7 @@ export interface IntervalOptions {
 
 /** Collections after which compilers have done their work, which an agent does once in weeks; other programs need fewer. */
 const WARM_UP = 150
-const WARM_UP_OF_OTHERS = 5
+const WARM_UP_OF_OTHERS = 20
 /** Milliseconds in which the garbage of that is collected: V8 waits for eight seconds of rest. */
 const REST = 15_000
 /** Intervals that are not measured: the first pushes compile what pushes need. */
