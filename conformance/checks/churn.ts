@@ -18,7 +18,7 @@ import { isInstalled, MissingPeer } from '../support/packages.ts'
 import { Dice } from '../support/random.ts'
 
 /** `MINUTES=20` is the whole; a usual run is a sample. */
-const MINUTES = Number(process.env.MINUTES ?? 3)
+const MINUTES = Number(process.env.MINUTES ?? 2)
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000)
 /** The recorder's window is full by then: an hour's last quarter has no more memory than its second one. */
 const HOUR = 60

@@ -14,6 +14,7 @@ import { checkVolume } from '../collector/volume.ts'
 import { otlpReceiver, pushing, WAYS, type Way } from '../collector/ways.ts'
 import { startAgent } from '../support/agent.ts'
 import { get } from '../support/http.ts'
+import { allOf } from '../support/parallel.ts'
 import { type MadePods, makePods } from '../support/pods.ts'
 
 /** Longer than the comparison takes: every scrape and push has the same snapshot. */
@@ -36,9 +37,9 @@ export const check: Check = {
     await compareRoutes(context, program)
     await checkHostmetrics(context, program)
     await checkVolume(context, program)
-    for (const way of WAYS.filter(({ resources }) => resources === 'entity')) {
-      await checkFailures(context, program, way)
-    }
+    // Both at once: most of the time they wait for a Collector that is away.
+    const transports = WAYS.filter(({ resources }) => resources === 'entity')
+    await allOf(transports.map((way) => checkFailures(context, program, way)))
     return `${points} points equal on both outputs by each way, and delivery outlives the Collector`
   },
 }

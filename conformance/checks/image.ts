@@ -1,11 +1,17 @@
 import { statSync } from 'node:fs'
 import { parseSamples } from '../../test/support/exposition.ts'
-import { type Check, require } from '../check.ts'
+import { type Check, type CheckContext, require } from '../check.ts'
 import { Containerd } from '../containerd/containerd.ts'
 import { NODE_FACTS, runAgent } from '../deploy/agent-pod.ts'
 import { buildImage } from '../deploy/image.ts'
 import { runUnderLimits } from '../deploy/long-run.ts'
-import { agentsOf, type Container, objectsOf, withVariables } from '../deploy/manifests.ts'
+import {
+  agentsOf,
+  type Container,
+  type KubeObject,
+  objectsOf,
+  withVariables,
+} from '../deploy/manifests.ts'
 import {
   BY_RIGHTS,
   metricsSeen,
@@ -15,6 +21,7 @@ import {
   startProbe,
 } from '../deploy/rights-probe.ts'
 import { get } from '../support/http.ts'
+import { allOf } from '../support/parallel.ts'
 
 const MEGABYTE = 2 ** 20
 
@@ -54,7 +61,6 @@ export const check: Check = {
     await containerd.importImages(archive)
     print(`the image has ${(statSync(archive).size / MEGABYTE).toFixed(0)} MiB, without a base`)
 
-    const facts = NODE_FACTS
     const shop = await containerd.runPod({
       ...NAMED_POD,
       cgroupParent: '/kubepods/burstable/podPOD',
@@ -65,7 +71,7 @@ export const check: Check = {
     const other = `${image}-process-exporter`
     await containerd.importImages(await buildTarget('process-exporter', other))
     // As process-exporter's users run its image: with a privileged container's rights, and its flags alone.
-    const replaced = await runAgent(scope, containerd, facts, base, (container) => ({
+    const replaced = await runAgent(scope, containerd, NODE_FACTS, base, (container) => ({
       ...container,
       image: other,
       env: [],
@@ -81,35 +87,46 @@ export const check: Check = {
     print("the target process-exporter has that program's defaults, and sees all")
     await replaced.end()
 
-    let whole: ReadonlySet<string> | undefined
-    for (const [title, change] of Object.entries(RIGHTS)) {
-      const agent = await runAgent(scope, containerd, facts, base, change)
-      const seen = metricsSeen(parseSamples(await get(`${agent.url}/metrics`)))
-      whole ??= seen
-      const missing = [...whole.difference(seen)]
-      print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
-      require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${PROBE}`)
-      if (title === OWN_USER) {
-        const missing = BY_RIGHTS.filter((wanted) => wanted !== NAMES && !seen.has(wanted))
-        require(missing.length === 0, `${title}: no ${missing.join(', ')}`)
-      }
-      await agent.end()
-    }
-    for (const wanted of BY_RIGHTS) {
-      require(whole?.has(wanted) === true, `as in the manifest there is no ${wanted}`)
-    }
-
-    const counting = await runAgent(scope, containerd, facts, await objectsOf('overlays/perf'))
-    const events = parseSamples(await get(`${counting.url}/metrics`)).filter(
-      ({ name, value }) => name === 'perf_event_supported' && value === 1,
-    )
-    require(events.length > 0, 'the overlay perf counts no event')
-    print(`the overlay perf counts ${events.length} events`)
-    await counting.end()
-
-    await runUnderLimits({ scope, print }, containerd, facts, shop)
+    // At once: the agent under limits is waited for.
+    await allOf([
+      tryRights({ scope, print }, containerd, base),
+      runUnderLimits({ scope, print }, containerd, NODE_FACTS, shop),
+    ])
     return `${RIGHTS_COUNT} sets of rights, and the limits of the overlay process-exporter`
   },
+}
+
+/** Runs an agent with each set of rights, and with those of the overlay `perf`. */
+async function tryRights(
+  { scope, print }: CheckContext,
+  containerd: Containerd,
+  base: readonly KubeObject[],
+): Promise<void> {
+  let whole: ReadonlySet<string> | undefined
+  for (const [title, change] of Object.entries(RIGHTS)) {
+    const agent = await runAgent(scope, containerd, NODE_FACTS, base, change)
+    const seen = metricsSeen(parseSamples(await get(`${agent.url}/metrics`)))
+    whole ??= seen
+    const missing = [...whole.difference(seen)]
+    print(`${title}: ${missing.length === 0 ? 'all' : `not ${missing.join(', ')}`}`)
+    require(seen.has('cpu_seconds_total'), `${title}: no CPU time of ${PROBE}`)
+    if (title === OWN_USER) {
+      const missing = BY_RIGHTS.filter((wanted) => wanted !== NAMES && !seen.has(wanted))
+      require(missing.length === 0, `${title}: no ${missing.join(', ')}`)
+    }
+    await agent.end()
+  }
+  for (const wanted of BY_RIGHTS) {
+    require(whole?.has(wanted) === true, `as in the manifest there is no ${wanted}`)
+  }
+
+  const counting = await runAgent(scope, containerd, NODE_FACTS, await objectsOf('overlays/perf'))
+  const events = parseSamples(await get(`${counting.url}/metrics`)).filter(
+    ({ name, value }) => name === 'perf_event_supported' && value === 1,
+  )
+  require(events.length > 0, 'the overlay perf counts no event')
+  print(`the overlay perf counts ${events.length} events`)
+  await counting.end()
 }
 
 function pageOf(text: string) {

@@ -57,37 +57,23 @@ export const check: Check = {
     const archive = await imageArchive(scope, fullName(image))
     const archives = [await makeImages(scope.directory()), archive]
 
-    // Of components each is a change of the base; which runtime it is makes a difference for mounts only.
-    const withMounts = builds.filter(
-      ({ name }) =>
-        !(name.includes(' ') || name.startsWith(BY_OTEL)) ||
-        name === UNPRIVILEGED ||
-        name === WITHOUT_ROOT,
-    )
     const parts = new Set((process.env.PARTS ?? ALL_PARTS.join(',')).split(','))
     for (const part of ALL_PARTS)
       if (!parts.has(part)) print(`skipped: ${part}, for PARTS leaves it out`)
     const tools = parts.has('day') ? await buildTools(scope, print) : undefined
 
     await using nodes = new Scope()
-    const ready: ReadyNode[] = []
-    for (const [options, wanted] of [
-      [{ cluster, images: archives }, builds],
-      [{ cluster, containerd, images: archives }, withMounts],
-    ] as const) {
-      if (!parts.has('builds') || wanted.length === 0) continue
-      ready.push(await startNode(nodes, options, wanted, print))
+    const options = { cluster, images: archives }
+    const done: string[] = []
+    const running: Promise<string>[] = []
+    if (parts.has('builds')) {
+      const [withDebians, withNewest] = byRuntime(builds)
+      running.push(checkBuilds(nodes, options, withDebians, print))
+      running.push(checkBuilds(nodes, { ...options, containerd }, withNewest, print))
     }
-    const done = ready.map((one) => `${one.builds.length} builds with ${one.runtime}`)
-    // All at once: each waits most of the time.
-    const running = ready.map((one) => checkBuilds(one, print))
-    if (tools !== undefined) {
-      const options = { cluster, images: archives }
-      const day = checkDay(nodes, options, tools, fullName(image), print)
-      running.push(day.then((held) => void done.push(held)))
-    }
-    // None may look at a node that has been ended.
-    await allOf(running)
+    if (tools !== undefined) running.push(checkDay(nodes, options, tools, fullName(image), print))
+    // All at once: each waits most of the time. None may look at a node that has been ended.
+    await allOf(running.map((one) => one.then((held) => void done.push(held))))
     return `${done.join('; ')}; on Kubernetes ${cluster.version}`
   },
 }
@@ -102,17 +88,34 @@ async function wantedBuilds(scope: Scope, print: (line: string) => void): Promis
   return all.filter(({ name }) => wanted.includes(name))
 }
 
+/**
+ * What is applied with Debian's containerd, and what with the newest. Which runtime it is makes a difference for mounts only:
+ * builds that have others than the base are for both, the other ones, changes of the base and builds of Collectors, for either.
+ */
+function byRuntime(builds: readonly Build[]): [Build[], Build[]] {
+  const shared: [Build[], Build[]] = [[], []]
+  let turn = 0
+  for (const build of builds) {
+    const { name } = build
+    const hasMounts = !(name.includes(' ') || name.startsWith(BY_OTEL))
+    if (hasMounts || name === UNPRIVILEGED || name === WITHOUT_ROOT) {
+      for (const one of shared) one.push(build)
+    } else if (name === COVERED) shared[0].push(build)
+    else shared[turn++ % 2]?.push(build)
+  }
+  return shared
+}
+
 /** An image's name as containerd writes it out. */
 function fullName(image: string): string {
   return image.includes('/') ? `docker.io/${image}` : `docker.io/library/${image}`
 }
 
-/** A node with workloads, and what is to be applied there. */
+/** A node with workloads. */
 interface ReadyNode {
   readonly node: KubernetesNode
   /** Name and version. */
   readonly runtime: string
-  readonly builds: readonly Build[]
   readonly gateway: Gateway | undefined
 }
 
@@ -132,12 +135,19 @@ async function startNode(
   await node.kubectl('apply', '-f', WORKLOADS)
   const isSent = builds.some(({ yaml }) => isSending(yaml))
   const gateway = isSent ? await Gateway.start(scope, node, builds, print) : undefined
-  return { node, runtime, builds, gateway }
+  return { node, runtime, gateway }
 }
 
-/** Applies each build, one after the other. */
-async function checkBuilds(ready: ReadyNode, print: (line: string) => void): Promise<void> {
-  for (const build of ready.builds) {
+/** Applies each build to a node, one after the other. @returns how many it were. */
+async function checkBuilds(
+  scope: Scope,
+  options: NodeOptions,
+  builds: readonly Build[],
+  print: (line: string) => void,
+): Promise<string> {
+  if (builds.length === 0) return 'no build'
+  const ready = await startNode(scope, options, builds, print)
+  for (const build of builds) {
     const what = `${ready.runtime}, ${build.name}`
     try {
       print(`${what}: ${await checkBuild(ready, build)}`)
@@ -145,6 +155,7 @@ async function checkBuilds(ready: ReadyNode, print: (line: string) => void): Pro
       throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
     }
   }
+  return `${builds.length} builds with ${ready.runtime}`
 }
 
 async function checkBuild(
@@ -257,8 +268,12 @@ async function checkDay(
     ]),
   }
   await startOperator(node, tools.operator)
-  for (const agent of Object.values(agents)) await agent.install()
-  for (const agent of Object.values(agents)) await agent.untilNamed()
+  await allOf(
+    Object.values(agents).map(async (agent) => {
+      await agent.install()
+      await agent.untilNamed()
+    }),
+  )
   print(
     'the chart is installed three times, with names of the runtime, the API server and the kubelet',
   )

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { require } from '../check.ts'
+import { allOf } from '../support/parallel.ts'
 import { type Agent, NAMESPACE } from './agents.ts'
 import { makeServiceAccountKeys } from './certificates.ts'
 import { type KubernetesNode, NODE } from './node.ts'
@@ -158,16 +159,19 @@ export async function spendDay(day: Day, print: (line: string) => void): Promise
   for (const [event, happen] of Object.entries(EVENTS)) {
     try {
       const said = await happen(day)
-      const seconds: string[] = []
-      for (const agent of agents) {
-        await agent.find()
-        seconds.push((await agent.untilNamed()).toFixed(0))
-        const fallen = await agent.fallenCounters()
-        require(fallen.length ===
-          0, `${agent.release}: counters fell: ${fallen.slice(0, 3).join('; ')}`)
-      }
+      const seconds: number[] = []
+      await allOf(
+        agents.map(async (agent, index) => {
+          await agent.find()
+          seconds[index] = await agent.untilNamed()
+          const fallen = await agent.fallenCounters()
+          require(fallen.length ===
+            0, `${agent.release}: counters fell: ${fallen.slice(0, 3).join('; ')}`)
+        }),
+      )
+      const named = seconds.map((one) => one.toFixed(0)).join(', ')
       const more = said === undefined ? '' : `, ${said}`
-      print(`${event}: names right after ${seconds.join(', ')} s${more}`)
+      print(`${event}: names right after ${named} s${more}`)
     } catch (error) {
       throw new Error(`${event}: ${(error as Error).message}`, { cause: error })
     }

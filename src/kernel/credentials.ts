@@ -2,7 +2,7 @@
  * The user of this process, given up for another without the loss of capabilities: what a service manager does with ambient
  * capabilities, where there is none. By koffi, which is loaded when it is needed.
  */
-import { constants } from 'node:os'
+import { systemCallError } from './errors.ts'
 
 /**
  * What the agent reads by, in the kernel's numbers (include/uapi/linux/capability.h). SYS_ADMIN is for perf events where the kernel
@@ -19,7 +19,6 @@ const DATA_BYTES = 12
 const EFFECTIVE = 0
 const PERMITTED = 4
 const INHERITABLE = 8
-const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
 
 /**
  * Runs this program again, by execve(2) in the same process, as another user with no other group. Of its capabilities those stay
@@ -33,9 +32,7 @@ export async function restartAs(uid: number, gid: number): Promise<never> {
   const call = (name: string, types: readonly string[]) => {
     const bound = library.func(name, 'int', [...types])
     return (...words: readonly unknown[]) => {
-      if ((bound(...words) as number) >= 0) return
-      const code = NAMES.get(koffi.errno()) ?? 'EUNKNOWN'
-      throw Object.assign(new Error(`${name}: ${code}`), { code, syscall: name })
+      if ((bound(...words) as number) < 0) throw systemCallError(name, koffi.errno())
     }
   }
   const long = 'unsigned long'

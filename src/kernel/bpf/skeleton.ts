@@ -4,7 +4,8 @@
  */
 import { closeSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { type Bpf, BpfCommand, bpfError, MAX_TRIES } from './syscall.ts'
+import { systemCallError } from '../errors.ts'
+import { type Bpf, BpfCommand, MAX_TRIES } from './syscall.ts'
 
 /** What was loaded; descriptors, by the names in the source. */
 export interface LoadedProgram {
@@ -133,7 +134,9 @@ function runLoader(bpf: Bpf, data: Buffer, instructions: Buffer, context: Buffer
     let status = run()
     // A signal interrupts the verifier.
     for (let tries = 1; status === -EAGAIN && tries < MAX_TRIES; tries++) status = run()
-    if (status < 0) throw bpfError(-status, 'the kernel takes no BPF program of the agent')
+    if (status < 0) {
+      throw systemCallError('bpf', -status, 'the kernel takes no BPF program of the agent')
+    }
   } finally {
     for (const descriptor of opened) closeSync(descriptor)
   }

@@ -1,12 +1,9 @@
 /** bpf(2) by koffi, which is loaded when it is needed. */
 import { constants } from 'node:os'
+import { systemCallError } from '../errors.ts'
 
 /** Numbers of the system call, by Node's name of the architecture. */
 const NUMBERS: Readonly<Record<string, number>> = { x64: 321, arm64: 280 }
-const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
-NAMES.set(constants.errno.EAGAIN, 'EAGAIN')
-/** The kernel's own, which no C library names: what a loader program answers where BTF has no such type. */
-const UNNAMED = new Map([[524, 'ENOTSUPP']])
 
 /** Calls, and runs of a loader, that are interrupted at most. */
 export const MAX_TRIES = 10
@@ -80,7 +77,8 @@ export async function loadBpf(): Promise<Bpf> {
       if (result >= 0) return result
       // A signal interrupts the verifier.
       const isInterrupted = koffi.errno() === constants.errno.EAGAIN && tries < MAX_TRIES
-      if (!isInterrupted) throw bpfError(koffi.errno(), `bpf(2) command ${command}`)
+      if (isInterrupted) continue
+      throw systemCallError('bpf', koffi.errno(), `bpf(2) command ${command}`)
     }
   }
   return {
@@ -92,14 +90,4 @@ export async function loadBpf(): Promise<Bpf> {
     },
     callWith,
   }
-}
-
-/**
- * The error of a failed call, with the kernel's code and what was tried.
- *
- * @param number of the error, as errno(3) has it.
- */
-export function bpfError(number: number, what: string): NodeJS.ErrnoException {
-  const code = NAMES.get(number) ?? UNNAMED.get(number) ?? `E${number}`
-  return Object.assign(new Error(`${what}: ${code}`), { code, errno: number, syscall: 'bpf' })
 }

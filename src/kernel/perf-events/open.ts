@@ -1,5 +1,5 @@
 /** perf_event_open(2) by koffi, which is loaded when it is needed. */
-import { constants } from 'node:os'
+import { systemCallError } from '../errors.ts'
 import { eventAttributes } from './attributes.ts'
 import type { PerfEvent } from './events.ts'
 
@@ -8,7 +8,6 @@ const NUMBERS: Readonly<Record<string, number>> = { x64: 298, arm64: 241 }
 const PERF_FLAG_PID_CGROUP = 4
 const PERF_FLAG_FD_CLOEXEC = 8
 const ANY_CPU = -1
-const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
 
 /** A cgroup, by the descriptor of its directory, on one CPU; or a thread, on all, with whatever it starts later. */
 export type PerfTarget =
@@ -51,11 +50,7 @@ export async function loadPerfOpener(): Promise<PerfOpener> {
       const flags = mode | PERF_FLAG_FD_CLOEXEC
       const descriptor = syscall(number, attributes, id, cpu, leader, flags)
       if (descriptor >= 0) return descriptor as number
-      const code = NAMES.get(koffi.errno()) ?? 'EUNKNOWN'
-      throw Object.assign(new Error(`${event.label}: ${code}`), {
-        code,
-        syscall: 'perf_event_open',
-      })
+      throw systemCallError('perf_event_open', koffi.errno(), event.label)
     },
   }
 }

@@ -1,5 +1,5 @@
 /** Sets seccomp filters for this process, by koffi, which is loaded when it is needed. */
-import { constants } from 'node:os'
+import { systemCallError } from '../errors.ts'
 import { usesIoUring } from '../io-uring.ts'
 import { buildFilter, type FilterOptions, ioUringFilter } from './filter.ts'
 import type { Architecture } from './system-calls.ts'
@@ -16,7 +16,6 @@ const FLAG_TSYNC = 1
 /** Without it kernels before 5.16 slow down all speculation of the process. */
 const FLAG_SPEC_ALLOW = 4
 const INSTRUCTION_BYTES = 8
-const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
 
 let endAllThreads: ((code: number) => void) | undefined
 
@@ -63,7 +62,7 @@ async function load() {
   const prctl = library.func('prctl', 'int', ['int', ...Array(4).fill('unsigned long')])
   const seccomp = library.func('syscall', 'long', ['long', 'long', 'long', 'void *'])
   const check = (what: string, result: number) => {
-    if (result < 0) throw new Error(`${what}: ${NAMES.get(koffi.errno()) ?? 'EUNKNOWN'}`)
+    if (result < 0) throw systemCallError(what, koffi.errno())
     if (result > 0) throw new Error(`${what}: thread ${result} has another filter`)
   }
   const setFilter = (filter: Buffer): void => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { explainRefusal } from '../../../src/kernel/bpf/refusals.ts'
-import { bpfError } from '../../../src/kernel/bpf/syscall.ts'
+import { systemCallError } from '../../../src/kernel/errors.ts'
 
 const [EPERM, EINVAL, ENOTSUPP] = [1, 22, 524]
 
@@ -30,7 +30,7 @@ for (const [what, number, files, says] of [
     const directory = mkdtempSync(join(tmpdir(), 'refusals-'))
     t.teardown(() => rmSync(directory, { recursive: true }))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
-    const error = bpfError(number, 'bpf(2) command 5')
+    const error = systemCallError('bpf', number, 'bpf(2) command 5')
     const message = explainRefusal(error, join(directory, 'btf'), join(directory, 'lockdown'))
     t.true(message.startsWith(error.message))
     t.regex(message, says)
