@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import type { EntityPeaks } from '../collectors/peaks/collector.ts'
+import { PROCESS_GROUPS } from '../collectors/process-groups/collector.ts'
 import type { Config } from '../config/config.ts'
 import { NodeUsageReader } from '../kernel/procfs/node-usage.ts'
 import { readSystemConstants } from '../kernel/system-constants.ts'
@@ -14,6 +15,10 @@ import type { Observation } from '../web/api/live.ts'
 
 /** Milliseconds between collections where a recorder needs them and nothing says how often: as often as most people scrape. */
 const RECORDED_INTERVAL = 15_000
+/** Milliseconds between complete ones where samples have all of cgroups but their limits and faults. */
+const COMPLETE_INTERVAL = 60_000
+/** What samples do not have. */
+const UNSAMPLED: ReadonlySet<string> = new Set([PROCESS_GROUPS.name])
 /** Milliseconds between two looks at whether scrapes and pushes have collected meanwhile. */
 const RECORDED_LOOK = 1000
 
@@ -34,22 +39,30 @@ function collectionInterval({ collection, recorder }: Config): number {
 interface OwnCollections {
   readonly collection: Pick<Config['collection'], 'interval'>
   readonly recorder: Pick<Config['recorder'], 'enabled'>
+  readonly cgroups: Pick<Config['cgroups'], 'enabled'>
 }
 
 /**
  * Begins the collections that the agent makes by itself: at `collection.interval`, or for the recorder. For that it collects only
- * where no scrape and no push has for a while: each of these is recorded, too.
+ * where no scrape and no push has for a while: each of these is recorded, too. What it samples by itself is then left out most
+ * of the time.
  *
  * @returns what ends them.
  */
 export function collectByItself(
-  { collection: { interval }, recorder }: OwnCollections,
-  sampler: Pick<Sampler, 'snapshot'>,
+  { collection: { interval }, recorder, cgroups }: OwnCollections,
+  sampler: Pick<Sampler, 'snapshot' | 'refresh'>,
 ): () => void {
   if (interval === 0 && !recorder.enabled) return () => {}
-  const [every, maxAge] =
-    interval > 0 ? [interval, interval / 2] : [RECORDED_LOOK, RECORDED_INTERVAL]
-  const timer = setInterval(() => void sampler.snapshot(maxAge), every)
+  const collect = async () => {
+    if (interval > 0) await sampler.snapshot(interval / 2)
+    else if (!cgroups.enabled) await sampler.snapshot(RECORDED_INTERVAL)
+    else {
+      await sampler.snapshot(COMPLETE_INTERVAL)
+      await sampler.refresh(UNSAMPLED, RECORDED_INTERVAL)
+    }
+  }
+  const timer = setInterval(() => void collect(), interval > 0 ? interval : RECORDED_LOOK)
   return () => clearInterval(timer)
 }
 
@@ -84,7 +97,7 @@ export class Recording {
     })
   }
 
-  /** Takes a complete snapshot. */
+  /** Takes the snapshot of a collection. */
   take(snapshot: Snapshot): void {
     const recorder = this.recorder ?? this.#view
     if (recorder === undefined) return
@@ -154,14 +167,8 @@ export class Recording {
     const recorder = this.recorder ?? this.#keepView()
     // For the page, collections may take two percent of a CPU.
     const interval = Math.min(Math.max(MIN_LOOK, this.#cost * LOOK_FACTOR), MAX_LOOK)
-    const before = this.#sampler?.latest
-    const start = process.cpuUsage()
     // Less than that: two questions a second apart are to have two answers.
-    const snapshot = await this.#sampler?.snapshot(interval * 0.75)
-    if (snapshot !== before) {
-      const { user, system } = process.cpuUsage(start)
-      this.#cost = (user + system) / 1000
-    }
+    await this.#collect(interval * 0.75)
     const own = collectionInterval(this.#config)
     return {
       recorder,
@@ -169,6 +176,22 @@ export class Recording {
       groupInterval: own > 0 ? Math.min(own, interval) : interval,
       node: this.#config.node.name ?? hostname(),
     }
+  }
+
+  /** Collects what is older than that, in milliseconds; what samples have may be older. */
+  async #collect(maxAge: number): Promise<void> {
+    const sampler = this.#sampler
+    if (sampler === undefined) return
+    const before = sampler.latest
+    const isSampled = this.#schedule !== undefined
+    const start = process.cpuUsage()
+    const complete = await sampler.snapshot(isSampled ? MAX_LOOK : maxAge)
+    const hasCollected = isSampled
+      ? complete === before && (await sampler.refresh(UNSAMPLED, maxAge))
+      : complete !== before
+    if (!hasCollected) return
+    const { user, system } = process.cpuUsage(start)
+    this.#cost = (user + system) / 1000
   }
 
   /** An entity by its id in the API. */

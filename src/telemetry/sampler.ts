@@ -40,7 +40,7 @@ export interface SamplerOptions {
   readonly onStart?: () => void
   /** Called after each collector's turn, before the next one's. */
   readonly onRun: (run: CollectorRun) => void
-  /** Called with each complete snapshot. */
+  /** Called with each snapshot, the partial ones of `refresh` among them. */
   readonly onSnapshot?: (snapshot: Snapshot) => void
 }
 
@@ -51,6 +51,8 @@ export class Sampler {
   #time: HrTime | undefined
   #latest: Snapshot | undefined
   #finished = Number.NEGATIVE_INFINITY
+  /** The same of the last collection of whatever kind. */
+  #refreshed = Number.NEGATIVE_INFINITY
   #running: Promise<Snapshot> | undefined
   #between: Promise<unknown> | undefined
 
@@ -83,6 +85,20 @@ export class Sampler {
   }
 
   /**
+   * Collects some of the meters only, for `onSnapshot`: readers keep the last complete snapshot. Never rejects.
+   *
+   * @param names of the meters.
+   * @param maxAge milliseconds since a collection of any kind within which there is none.
+   * @returns whether there was one.
+   */
+  async refresh(names: ReadonlySet<string>, maxAge: number): Promise<boolean> {
+    await (this.#running ?? this.#between)
+    const meters = this.#options.meters.filter(({ scope }) => names.has(scope.name))
+    if (meters.length === 0 || performance.now() - this.#refreshed < maxAge) return false
+    return (await this.between(() => this.#run(meters))) !== undefined
+  }
+
+  /**
    * Does something that must not happen during a collection. Collections wait for it.
    *
    * @returns what it returns; undefined when a collection or another such act is under way: then it isn't done.
@@ -112,12 +128,18 @@ export class Sampler {
   }
 
   async #collect(): Promise<Snapshot> {
+    this.#latest = await this.#run(this.#options.meters)
+    this.#finished = this.#refreshed
+    return this.#latest
+  }
+
+  async #run(meters: readonly ObservableMeter[]): Promise<Snapshot> {
     this.#options.onStart?.()
     const time = later(this.#time, clock.now())
     this.#time = time
     const shown = clock.shown(time)
     const scopes: ScopeMetrics[] = []
-    for (const meter of this.#options.meters) {
+    for (const meter of meters) {
       const started = performance.now()
       const { scopeMetrics, errors, dropped } = await meter.collect(time)
       scopes.push(scopeMetrics)
@@ -130,10 +152,10 @@ export class Sampler {
         errors,
       })
     }
-    this.#latest = { time: shown, scopes }
-    this.#finished = performance.now()
-    this.#options.onSnapshot?.(this.#latest)
-    return this.#latest
+    const snapshot = { time: shown, scopes }
+    this.#refreshed = performance.now()
+    this.#options.onSnapshot?.(snapshot)
+    return snapshot
   }
 }
 

@@ -6,7 +6,7 @@ import { ObservableMeter } from '../../src/telemetry/meter.ts'
 import { Sampler } from '../../src/telemetry/sampler.ts'
 
 /** An agent whose clock is turned by hand. */
-function agent(t: ExecutionContext, interval: number, hasRecorder: boolean) {
+function agent(t: ExecutionContext, interval: number, hasRecorder: boolean, hasCgroups = true) {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   let milliseconds = 0
@@ -15,59 +15,77 @@ function agent(t: ExecutionContext, interval: number, hasRecorder: boolean) {
   t.teardown(() => {
     performance.now = now
   })
-  const collectedAt: number[] = []
+  const runs: Record<'process_groups' | 'cgroups', number[]> = { process_groups: [], cgroups: [] }
   const sampler = new Sampler({
-    meters: [new ObservableMeter({ name: 'none' }, [0, 0])],
+    meters: Object.keys(runs).map((name) => new ObservableMeter({ name }, [0, 0])),
     maxAge: 1000,
-    onStart: () => collectedAt.push(milliseconds / 1000),
-    onRun: () => {},
+    onRun: ({ name }) => runs[name as keyof typeof runs].push(milliseconds / 1000),
   })
-  const config = { collection: { interval }, recorder: { enabled: hasRecorder } }
+  const config = {
+    collection: { interval },
+    recorder: { enabled: hasRecorder },
+    cgroups: { enabled: hasCgroups },
+  }
   t.teardown(collectByItself(config, sampler))
   return {
-    collectedAt,
+    groups: runs.process_groups,
+    cgroups: runs.cgroups,
     scrape: () => sampler.snapshot(),
     async pass(seconds: number) {
       for (let second = 0; second < seconds; second++) {
         milliseconds += 1000
         mock.timers.tick(1000)
         // The collection that has begun ends.
-        await sampler.snapshot(Number.POSITIVE_INFINITY)
+        await new Promise(setImmediate)
       }
     },
   }
 }
 
-test.serial('for the recorder, every 15 s where nobody else does', async (t) => {
-  const { collectedAt, scrape, pass } = agent(t, 0, true)
+test.serial(
+  'for the recorder, every 15 s where nobody else does, cgroups once a minute',
+  async (t) => {
+    const { groups, cgroups, scrape, pass } = agent(t, 0, true)
+    await scrape()
+    await pass(121)
+    t.deepEqual(groups, [0, 15, 30, 45, 60, 75, 90, 105, 120])
+    t.deepEqual(cgroups, [0, 60, 120])
+  },
+)
+
+test.serial('for a recorder that samples no cgroups, complete every 15 s', async (t) => {
+  const { groups, cgroups, scrape, pass } = agent(t, 0, true, false)
   await scrape()
   await pass(46)
-  t.deepEqual(collectedAt, [0, 15, 30, 45])
+  t.deepEqual(groups, [0, 15, 30, 45])
+  t.deepEqual(cgroups, groups)
 })
 
 test.serial('for the recorder, not where scrapes and pushes are more frequent', async (t) => {
-  const { collectedAt, scrape, pass } = agent(t, 0, true)
+  const { groups, cgroups, scrape, pass } = agent(t, 0, true)
   for (let minute = 0; minute < 6; minute++) {
     await scrape()
     await pass(10)
   }
-  t.deepEqual(collectedAt, [0, 10, 20, 30, 40, 50])
+  t.deepEqual(groups, [0, 10, 20, 30, 40, 50])
   await pass(20)
-  t.deepEqual(collectedAt.slice(6), [65, 80])
+  t.deepEqual(groups.slice(6), [65, 80])
+  t.deepEqual(cgroups, [0, 10, 20, 30, 40, 50])
 })
 
 test.serial('at collection.interval, but for one that somebody has just made', async (t) => {
-  const { collectedAt, scrape, pass } = agent(t, 4000, true)
+  const { groups, cgroups, scrape, pass } = agent(t, 4000, true)
   await scrape()
   await pass(7)
   await scrape()
   await pass(6)
-  t.deepEqual(collectedAt, [0, 4, 7, 12])
+  t.deepEqual(groups, [0, 4, 7, 12])
+  t.deepEqual(cgroups, groups)
 })
 
 test.serial('not without a recorder and an interval', async (t) => {
-  const { collectedAt, scrape, pass } = agent(t, 0, false)
+  const { groups, scrape, pass } = agent(t, 0, false)
   await scrape()
   await pass(100)
-  t.deepEqual(collectedAt, [0])
+  t.deepEqual(groups, [0])
 })

@@ -57,6 +57,30 @@ test('nothing is done between collections while one is under way, and collection
   t.is(await one.between(work), 'done')
 })
 
+test('some meters are collected for those who follow, and readers keep the last complete snapshot', async (t) => {
+  const seen: string[][] = []
+  const one = new Sampler({
+    meters: ['first', 'second'].map((name) => new ObservableMeter({ name }, [1, 0])),
+    maxAge: 0,
+    onRun: () => {},
+    onSnapshot: ({ scopes }) => void seen.push(scopes.map(({ scope }) => scope.name)),
+  })
+  const part = new Set(['second'])
+  const complete = await one.snapshot()
+  t.false(await one.refresh(part, 3_600_000))
+  t.false(await one.refresh(new Set(['none']), 0))
+  t.true(await one.refresh(part, 0))
+  t.is(one.latest, complete)
+  t.deepEqual(await Promise.all([one.refresh(part, 0), one.refresh(part, 3_600_000)]), [
+    true,
+    false,
+  ])
+  const [next, during] = await Promise.all([one.snapshot(), one.refresh(part, 3_600_000)])
+  t.false(during)
+  t.is(one.latest, next)
+  t.deepEqual(seen, [['first', 'second'], ['second'], ['second'], ['first', 'second']])
+})
+
 test('a young snapshot serves again, an old one does not', async (t) => {
   const young = sampler(3_600_000)
   t.is(await young.sampler.snapshot(), await young.sampler.snapshot())
