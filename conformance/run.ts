@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { EXIT_FAILED, EXIT_NO_PEER, SHARED_DIRECTORY } from './check.ts'
 
@@ -19,6 +20,8 @@ const LIMIT = Number(process.env.CHECK_MINUTES ?? Number.POSITIVE_INFINITY) * 60
 /** Milliseconds for a check to end what it has started. */
 const GRACE = 60_000
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** Checks that mostly wait, and what computes meanwhile in an emulated machine: neither holds anything against a time. */
+const MEANWHILE: Readonly<Record<string, string>> = { live: 'node' }
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -32,7 +35,17 @@ async function main(wanted: readonly string[]): Promise<number> {
   const codes: number[] = []
   const shared = mkdtempSync(join(tmpdir(), 'conformance-'))
   process.on('exit', () => rmSync(shared, { recursive: true, force: true }))
-  for (const name of wanted.length > 0 ? wanted : names) codes.push(await runCheck(name, shared))
+  const stopping = new AbortController()
+  const stop = () => stopping.abort()
+  for (const signal of SIGNALS) process.on(signal, stop)
+  for (const together of sideBySide(wanted.length > 0 ? wanted : names)) {
+    const running = together.map((name, index) =>
+      runCheck(name, shared, stopping.signal, index > 0),
+    )
+    codes.push(...(await Promise.all(running)))
+    // What runs has ended what it has started, and no other one begins.
+    if (stopping.signal.aborted) return EXIT_FAILED
+  }
   const passed = codes.filter((code) => code === 0).length
   const skipped = codes.filter((code) => code === EXIT_NO_PEER).length
   const failed = codes.length - passed - skipped
@@ -47,18 +60,35 @@ function availableChecks(): string[] {
   return files.map((file) => file.replace(/\.ts$/, '')).sort()
 }
 
-/** @returns the code that the check's process exits with; that of a failure when a signal has ended it. */
-async function runCheck(name: string, shared: string): Promise<number> {
+/** The checks in their order, those together that run at once. */
+function sideBySide(names: readonly string[]): string[][] {
+  const meanwhile = names.filter((name) => names.includes(MEANWHILE[name] ?? ''))
+  const others = new Set(meanwhile.map((name) => MEANWHILE[name]))
+  return names
+    .filter((name) => !others.has(name))
+    .map((name) => (meanwhile.includes(name) ? [name, MEANWHILE[name] as string] : [name]))
+}
+
+/**
+ * @param isAside whether what it prints is kept until its end, for another one prints meanwhile.
+ * @returns the code that the check's process exits with; that of a failure when a signal has ended it.
+ */
+async function runCheck(
+  name: string,
+  shared: string,
+  stopping: AbortSignal,
+  isAside: boolean,
+): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, RUN_CHECK, name], {
-    stdio: 'inherit',
+    stdio: isAside ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     env: { ...process.env, [SHARED_DIRECTORY]: shared },
   })
-  // The check ends what it has started, and no other one begins.
-  const pass = (signal: NodeJS.Signals) => {
-    child.kill(signal)
-    void once(child, 'exit').then(() => process.exit(EXIT_FAILED))
+  const output: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => output.push(chunk))
   }
-  for (const signal of SIGNALS) process.on(signal, pass)
+  const stop = () => child.kill('SIGTERM')
+  stopping.addEventListener('abort', stop)
   const limits = Number.isFinite(LIMIT)
     ? [
         setTimeout(() => {
@@ -68,9 +98,13 @@ async function runCheck(name: string, shared: string): Promise<number> {
         setTimeout(() => child.kill('SIGKILL'), LIMIT + GRACE),
       ]
     : []
+  const closed = once(child, 'close')
   const [code] = (await once(child, 'exit')) as [number | null]
+  // A program that has outlived the check may hold what it prints to open.
+  await Promise.race([closed, delay(1000, undefined, { ref: false })])
   for (const limit of limits) clearTimeout(limit)
-  for (const signal of SIGNALS) process.off(signal, pass)
+  stopping.removeEventListener('abort', stop)
+  process.stdout.write(Buffer.concat(output))
   return code ?? EXIT_FAILED
 }
 

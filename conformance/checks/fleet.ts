@@ -17,7 +17,7 @@ const AGENTS = 50
 /** Agents that start at a time: each wants a processor for a moment. */
 const AT_ONCE = 5
 const INTERVAL = 5
-const MEASURED_SECONDS = 30
+const MEASURED_SECONDS = 15
 /** For what is on its way when a gateway goes: a resolution, the back-off, and the next push. */
 const PATIENCE = 90_000
 const NAME = 'gateways.test'

@@ -21,6 +21,10 @@ const ERRORS = 'otel_interrogator_name_source_errors_total'
 const RELOADS = 'procgroup_rules_reloads_total'
 const PROCESSES = 'namedprocess_namegroup_num_procs'
 const OTHER_VERSION = '0.1.1'
+const UNKNOWN_POD =
+  '/sys/fs/cgroup/unified/kubepods/besteffort/pod0d15ea5e-0000-4000-8000-000000000000'
+/** The cgroups of a container that no source knows. */
+const UNKNOWN = { pod: UNKNOWN_POD, container: `${UNKNOWN_POD}/${'0d15ea5e'.repeat(8)}` }
 
 /** One agent for each source of names. */
 export interface Agents {
@@ -61,8 +65,11 @@ const EVENTS: Readonly<Record<string, (day: Day) => Promise<string | undefined>>
 
   async 'containerd killed'({ node, agents, prometheus }) {
     await node.killPart('containerd')
-    // A source that is asked only when something is new is asked once a minute otherwise.
+    // Of something new the source is asked at once, otherwise once a minute.
+    const { container, pod } = UNKNOWN
+    await node.run('mkdir', ['-p', container])
     const seconds = await untilFailed(agents.runtime, 'cri')
+    await node.run('rmdir', [container, pod])
     await prometheus.until(alert('cri'), isPending)
     await node.startPart('containerd')
     await node.kubectl('wait', `node/${NODE}`, '--for=condition=Ready', '--timeout=90s')
