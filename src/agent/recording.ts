@@ -16,7 +16,7 @@ import type { Observation } from '../web/api/live.ts'
 /** Milliseconds between collections where a recorder needs them and nothing says how often: as often as most people scrape. */
 const RECORDED_INTERVAL = 15_000
 /** Milliseconds between complete ones where samples have all of cgroups but their limits and faults. */
-const COMPLETE_INTERVAL = 60_000
+const COMPLETE_INTERVAL = 120_000
 /** What samples do not have. */
 const UNSAMPLED: ReadonlySet<string> = new Set([PROCESS_GROUPS.name])
 /** Milliseconds between two looks at whether scrapes and pushes have collected meanwhile. */
