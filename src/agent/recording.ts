@@ -15,8 +15,9 @@ import type { Observation } from '../web/api/live.ts'
 
 /** Milliseconds between collections where a recorder needs them and nothing says how often: as often as most people scrape. */
 const RECORDED_INTERVAL = 15_000
-/** Milliseconds between complete ones where samples have all of cgroups but their limits and faults. */
+/** Milliseconds between complete ones where samples have all of cgroups but their limits and faults; less while the page is open. */
 const COMPLETE_INTERVAL = 120_000
+const COMPLETE_LOOK = 60_000
 /** What samples do not have. */
 const UNSAMPLED: ReadonlySet<string> = new Set([PROCESS_GROUPS.name])
 /** Milliseconds between two looks at whether scrapes and pushes have collected meanwhile. */
@@ -185,7 +186,7 @@ export class Recording {
     const before = sampler.latest
     const isSampled = this.#schedule !== undefined
     const start = process.cpuUsage()
-    const complete = await sampler.snapshot(isSampled ? MAX_LOOK : maxAge)
+    const complete = await sampler.snapshot(isSampled ? COMPLETE_LOOK : maxAge)
     const hasCollected = isSampled
       ? complete === before && (await sampler.refresh(UNSAMPLED, maxAge))
       : complete !== before
