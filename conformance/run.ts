@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -19,9 +19,15 @@ const RUN_CHECK = fileURLToPath(new URL('run-check.ts', import.meta.url))
 const LIMIT = Number(process.env.CHECK_MINUTES ?? Number.POSITIVE_INFINITY) * 60_000
 /** Milliseconds for a check to end what it has started. */
 const GRACE = 60_000
+const { priority } = constants
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
-/** Checks that mostly wait, and what computes meanwhile in an emulated machine: neither holds anything against a time. */
-const MEANWHILE: Readonly<Record<string, string>> = { live: 'node' }
+/** Checks that mostly wait, and those that compute meanwhile in an emulated machine: none of them holds anything against a time. */
+const MEANWHILE: Readonly<Record<string, string>> = {
+  churn: 'guests',
+  collector: 'arm64',
+  image: 'bpf',
+  live: 'node',
+}
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -83,6 +89,8 @@ async function runCheck(
     stdio: isAside ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     env: { ...process.env, [SHARED_DIRECTORY]: shared },
   })
+  // What computes leaves the CPUs to what waits for something.
+  if (isAside && child.pid !== undefined) setPriority(child.pid, priority.PRIORITY_BELOW_NORMAL)
   const output: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => output.push(chunk))
