@@ -12,7 +12,7 @@ import { type Crowd, startCrowd } from './crowd.ts'
 const PROCESSES = 2000
 const LARGE_CROWD = 10_000
 /** So that the large crowd has 51,000 series. */
-const MANY_GROUPS = 2125
+const MANY_GROUPS = 1306
 const SCRAPES = 40
 const STARTS = 5
 /** With a large crowd on a busy machine. */
