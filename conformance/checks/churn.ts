@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { Churn, clear, type Total } from '../churn/life.ts'
-import { Oracle, type Temporality } from '../churn/oracle.ts'
+import { type Counter, Oracle, type Temporality } from '../churn/oracle.ts'
 import { Receiver } from '../churn/receiver.ts'
 import { type NamedContainer, startRuntime } from '../churn/runtime.ts'
 import { type RunningAgent, startAgent } from '../support/agent.ts'
@@ -28,6 +28,8 @@ const MEMORY_EVERY = 5000
 /** How often each receiver is ended, and for how long: at most, in ms. */
 const KILL_EVERY = 30_000
 const AWAY = 8000
+/** Seconds until something is told, with receivers that are away now and then. */
+const PATIENCE = 180
 const PROGRAMS = ['churn-a', 'churn-b', 'churn-c', 'churn-d']
 const SERVICES = ['one', 'two']
 const CROWD = fileURLToPath(new URL('../churn/crowd.py', import.meta.url))
@@ -81,9 +83,15 @@ export const check: Check = {
       sides.push({ temporality, oracle, receiver, agent, memory: [] })
     }
     const stop = new AbortController()
-    const received = async () => {
-      const now = BigInt(Date.now()) * 1_000_000n
-      while (sides.some(({ oracle }) => oracle.time < now)) await delay(50)
+    const received = async (counter?: Counter) => {
+      const began = Date.now()
+      const timeOf = ({ oracle }: Side) =>
+        counter === undefined ? oracle.time : oracle.timeOf(counter)
+      while (sides.some((side) => timeOf(side) < BigInt(began) * 1_000_000n)) {
+        const seconds = (Date.now() - began) / 1000
+        require(seconds < PATIENCE, `not told in ${seconds} s: ${JSON.stringify(counter)}`)
+        await delay(50)
+      }
     }
     // The agents have their first collection before anything that is counted here.
     await received()

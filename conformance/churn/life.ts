@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CGROUP2 } from '../support/cgroups.ts'
 import type { Scope } from '../support/children.ts'
 import type { Dice } from '../support/random.ts'
+import type { Counter } from './oracle.ts'
 import type { NamedContainer } from './runtime.ts'
 
 /** Microseconds of CPU time, as the kernel has counted them when no process used any more. */
@@ -22,8 +23,8 @@ export interface ChurnOptions {
   readonly root: string
   /** What the container runtime knows; containers come in late. */
   readonly known: Map<string, NamedContainer>
-  /** Resolves when both receivers have what happened until now. */
-  readonly received: () => Promise<void>
+  /** Resolves when both receivers have what the counter has counted until now: a push may have several requests. */
+  readonly received: (counter: Counter) => Promise<void>
 }
 
 /** What the kernel has counted for those that came to rest before they were removed, and for those that did not. */
@@ -57,7 +58,7 @@ export class Churn {
         await this.#use(path)
         await named
         await this.#use(path)
-        await received()
+        await received(cpuTimeOf('container', 'container.id', id))
         this.containers.set(id, this.#remove(path))
         known.delete(id)
       }
@@ -71,7 +72,7 @@ export class Churn {
     while (!signal.aborted) {
       mkdirSync(join(CGROUP2, path))
       for (let uses = this.#options.dice.integer(1, 3); uses > 0; uses--) await this.#use(path)
-      await this.#options.received()
+      await this.#options.received(cpuTimeOf('cgroup', 'cgroup.path', `/${path}`))
       this.services.set(`/${path}`, sum(this.services.get(`/${path}`), this.#remove(path)))
       await delay(this.#options.dice.integer(0, 500))
     }
@@ -112,6 +113,10 @@ export class Churn {
     this.lives++
     return total
   }
+}
+
+function cpuTimeOf(level: string, key: string, value: string): Counter {
+  return { metric: `${level}.cpu.time`, attributes: { [key]: value, 'cpu.mode': 'user' } }
 }
 
 /** Ends and removes what a churn that was broken off has left below its root. */

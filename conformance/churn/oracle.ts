@@ -3,6 +3,12 @@ import type { ExportRequest, KeyValue, Metric, Point } from './receiver.ts'
 
 export type Temporality = 'cumulative' | 'delta'
 
+/** A counter, by whatever names its stream has. */
+export interface Counter {
+  readonly metric: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
 /** What is known of one stream: Resource, scope, metric and attributes together. */
 interface Stream {
   readonly kind: string
@@ -172,6 +178,11 @@ export class Oracle {
     this.#repeated.add(request)
     if (before === undefined) this.#streams.delete(key)
     else this.#streams.set(key, before)
+  }
+
+  /** The time of the last point of a counter, in nanoseconds since the epoch; 0 when none came. */
+  timeOf({ metric, attributes }: Counter): bigint {
+    return this.#counted.get(countedKey(metric, Object.entries(attributes)))?.time ?? 0n
   }
 
   /** What a counter has counted in all, in its unit; undefined when it never came. */
