@@ -68,11 +68,10 @@ function availableChecks(): string[] {
 
 /** The checks in their order, those together that run at once. */
 function sideBySide(names: readonly string[]): string[][] {
-  const meanwhile = names.filter((name) => names.includes(MEANWHILE[name] ?? ''))
-  const others = new Set(meanwhile.map((name) => MEANWHILE[name]))
+  const aside = new Set(names.map((name) => MEANWHILE[name]))
   return names
-    .filter((name) => !others.has(name))
-    .map((name) => (meanwhile.includes(name) ? [name, MEANWHILE[name] as string] : [name]))
+    .filter((name) => !aside.has(name))
+    .map((name) => [name, ...names.filter((other) => other === MEANWHILE[name])])
 }
 
 /**

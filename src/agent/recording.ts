@@ -187,9 +187,7 @@ export class Recording {
     const isSampled = this.#schedule !== undefined
     const start = process.cpuUsage()
     const complete = await sampler.snapshot(isSampled ? COMPLETE_LOOK : maxAge)
-    const hasCollected = isSampled
-      ? complete === before && (await sampler.refresh(UNSAMPLED, maxAge))
-      : complete !== before
+    const hasCollected = isSampled ? await sampler.refresh(UNSAMPLED, maxAge) : complete !== before
     if (!hasCollected) return
     const { user, system } = process.cpuUsage(start)
     this.#cost = (user + system) / 1000
