@@ -66,7 +66,7 @@ export class Procfs {
   readonly #blocking: BlockingFiles
   /** A reader of its own, because its content may be used again. */
   readonly #status = new FileReader()
-  /** Directory of the task whose `status` that is, if it was read just now. */
+  /** Directory of the task whose `status` that is, if it was read since the last list of processes. */
   #statusOf: string | undefined
   /** Readers of their own: the name is taken from the `stat` read last. */
   readonly #stats: CachedDescriptorReader
@@ -109,11 +109,12 @@ export class Procfs {
 
   /**
    * The PIDs of all processes, in the order of the directory. A new list also closes the files of tasks that were not
-   * read since the list before it: those tasks have ended.
+   * read since the list before it: those tasks have ended. No file that was read before a list is used after it.
    *
    * @param after a list that another caller was given after this time is reused (performance.now()).
    */
   pids(after = Number.POSITIVE_INFINITY): readonly number[] {
+    this.#statusOf = undefined
     if (this.#only !== undefined) return [this.#only]
     // Every collection lists once, whichever collectors it has.
     if (this.#listedAt <= after) this.setPids(numericEntries(this.root))
@@ -178,7 +179,7 @@ export class Procfs {
 
   /**
    * Whether the process may be in the middle of an execve(2), by its `status`: it waits in state D, and execve has ended all
-   * its other threads. What `status` says is kept for the next reading of it.
+   * its other threads. What `status` says is kept for the next reading of it, until processes are listed again.
    */
   isExecuting(directory: string): boolean {
     this.#statusOf = undefined
