@@ -53,6 +53,9 @@ export class VirtualMachines {
   #pass = 0
   /** When the processes were last listed, by performance.now(): a list made later by another collector is reused. */
   #listedAt = Number.POSITIVE_INFINITY
+  #pids: readonly number[] = []
+  /** When the first of them is inspected again. */
+  #nextDue = 0
   #uptime = 0
 
   constructor(parts: VirtualMachinesParts) {
@@ -60,7 +63,7 @@ export class VirtualMachines {
   }
 
   /**
-   * Visits every process.
+   * Visits every process; but where none has come or gone and none is followed, only those that are due.
    *
    * @returns the virtual machines that have processes.
    * @throws NodeJS.ErrnoException when procfs can't be listed.
@@ -73,11 +76,15 @@ export class VirtualMachines {
     const launchersBefore = new Set([...this.#vms.values()].filter((one) => one.isLauncher))
     const pids = procfs.pids(this.#listedAt)
     this.#listedAt = performance.now()
-    this.#forgetEnded(pids)
-    for (const pid of pids) {
-      if (slice.isOver()) await slice.next()
-      const pending = this.#visit(pid)
-      if (pending !== undefined) await pending
+    if (!this.#isAsBefore(pids)) {
+      this.#pids = pids
+      this.#nextDue = Number.POSITIVE_INFINITY
+      this.#forgetEnded(pids)
+      for (const pid of pids) {
+        if (slice.isOver()) await slice.next()
+        const pending = this.#visit(pid)
+        if (pending !== undefined) await pending
+      }
     }
     for (const vm of this.#vms.values()) {
       this.#name(vm)
@@ -92,6 +99,13 @@ export class VirtualMachines {
       if (vm.processes.size === 0) vm.retired.clear()
     }
     return [...this.#vms.values()].filter(({ processes }) => processes.size > 0)
+  }
+
+  /** Whether a visit to each process would find nothing: the same ones are there, none is due, and none is followed. */
+  #isAsBefore(pids: readonly number[]): boolean {
+    if (this.#nextDue <= this.#listedAt || pids.length !== this.#pids.length) return false
+    for (const vm of this.#vms.values()) if (vm.processes.size > 0) return false
+    return pids.every((pid, index) => pid === this.#pids[index])
   }
 
   /** Forgets the processes that are not listed any more. */
@@ -115,6 +129,7 @@ export class VirtualMachines {
     if (seen === undefined || (process === undefined && seen.due <= this.#listedAt)) {
       return this.#inspect(pid)
     }
+    this.#nextDue = Math.min(this.#nextDue, seen.due)
     return process && this.#follow(seen.vm as VirtualMachine, process)
   }
 
@@ -122,7 +137,7 @@ export class VirtualMachines {
   #isKnownElsewhere(pid: number): boolean {
     const read = this.#parts.members.process(pid)
     if (read === undefined || this.#isAsked(read.owner)) return false
-    this.#seen.set(pid, { vm: undefined, due: this.#due(pid, read.start), pass: this.#pass })
+    this.#see(pid, { vm: undefined, due: this.#due(pid, read.start), pass: this.#pass })
     return true
   }
 
@@ -137,9 +152,16 @@ export class VirtualMachines {
     return isYoung ? 0 : this.#listedAt + spreadAge(INSPECT_AGAIN, pid)
   }
 
+  #see(pid: number, seen: Seen): void {
+    this.#seen.set(pid, seen)
+    this.#nextDue = Math.min(this.#nextDue, seen.due)
+  }
+
   /** Inspects a process; one that could not be read is inspected again in the next pass. */
   async #inspect(pid: number): Promise<void> {
-    if (!(await this.#attempt(() => this.#inspectNew(pid)))) this.#forget(pid)
+    if (await this.#attempt(() => this.#inspectNew(pid))) return
+    this.#forget(pid)
+    this.#nextDue = 0
   }
 
   /** Finds the owner of a process, and whether it belongs to a virtual machine. */
@@ -155,7 +177,7 @@ export class VirtualMachines {
     const argv = this.#isAsked(owner) ? await procfs.cmdline(directory) : []
     const isWanted = isTarget === undefined ? owner.scope !== 'host' : isTarget(argv)
     const vm = isWanted ? this.#vm(pid, owner) : undefined
-    this.#seen.set(pid, { vm, due, pass: this.#pass })
+    this.#see(pid, { vm, due, pass: this.#pass })
     if (vm === undefined) return
     vm.members.add(pid)
     const said = identityOfProcess(argv)

@@ -139,7 +139,9 @@ export class TaskRecords {
 
   /** Whether the current record is the same, byte by byte, as that of the pass before at an offset. */
   isAsBefore(offset: number): boolean {
-    const [words, last] = [this.#words, this.#lastWords]
+    // No array for both: here, it would be an object for each task.
+    const words = this.#words
+    const last = this.#lastWords
     const before = offset >> 2
     const end = this.#at + (this.word(WORD.size) >> 2)
     for (let at = this.#at, other = before; at < end; at++, other++) {
@@ -221,7 +223,8 @@ export class TaskRecords {
     const whole =
       (isLeader ? LEADER_BYTES : TASK_BYTES) + ((flags & HAS_NAME) === 0 ? 0 : NAME_BYTES)
     const isWhole = size === whole && at + size <= this.length
-    const [pid, tgid] = [this.word(WORD.pid), this.word(WORD.tgid)]
+    const pid = this.word(WORD.pid)
+    const tgid = this.word(WORD.tgid)
     const isTask = pid > 0 && pid <= PID_MAX_LIMIT && tgid > 0 && tgid <= PID_MAX_LIMIT
     if (isWhole && isTask && (second & 0xffff) === VERSION && isLeader === (pid === tgid)) return
     throw new BpfRecordError(

@@ -32,6 +32,8 @@ const TWO: LauncherPod = {
   containerId: 'b'.repeat(64),
   first: 200,
 }
+/** Clock ticks after boot, as made-up trees count them. */
+const JUST_NOW = 99_999_900
 const HOST: Record<number, Process> = {
   1: { comm: 'init', ppid: 0, cgroups: ['/init.scope'] },
   50: {
@@ -281,6 +283,21 @@ test('who ends while it is read, or can not be read, costs only itself', async (
   t.true(text.includes('kubevirt_reading_errors_total 1\n'))
   tree.damage(104, 'statm', '100 20 7 0 0 50 0\n')
   t.is((await lines()).filter((line) => line.includes('qemu-kvm')).length, 2)
+})
+
+test('while the same processes are listed, those are inspected again that are young or could not be read', async (t) => {
+  const launcher = launcherPod(ONE)[ONE.first]
+  const { tree, set, lines } = setUp(t, { ...HOST, [ONE.first]: launcher })
+  tree.damage(ONE.first, 'stat', 'damaged')
+  t.deepEqual(await lines(), [])
+  set({ [ONE.first]: launcher })
+  t.is((await lines()).length, 2)
+
+  const young = { ...launcher, starttime: JUST_NOW }
+  const other = setUp(t, { ...HOST, [ONE.first]: { ...young, argv: ['/bin/sh'], comm: 'sh' } })
+  t.deepEqual(await other.lines(), [])
+  other.set({ [ONE.first]: young })
+  t.is((await other.lines()).length, 2)
 })
 
 test('processes that were listed before the one that says what the pod is are measured at once', async (t) => {

@@ -42,6 +42,14 @@ interface DueMemory {
   readonly isWhole: boolean
 }
 
+/** One collection, as the tracker sees it. */
+interface Visits extends Pass {
+  /** Hashes of the command lines that could be read. */
+  readonly titles: ReadonlyMap<KnownProcess, number>
+  /** Processes of this pass that are to be classified. */
+  readonly unclassified: KnownProcess[]
+}
+
 /** A process that was counted as a member of a group. */
 type CountedProcess = KnownProcess & { group: Group; expensive: ExpensiveStats }
 
@@ -86,7 +94,10 @@ export class ProcessTracker implements GroupTracker {
 
   async #collectAll(time: HrTime, { number: source, pids, reader }: TaskPass): Promise<void> {
     this.#first ??= time
-    const pass: Pass = { number: ++this.#number, source, since: this.#previous, reader }
+    const titles = await this.#readTitles()
+    const unclassified: KnownProcess[] = []
+    const since = this.#previous
+    const pass: Visits = { number: ++this.#number, source, since, reader, titles, unclassified }
     for (const group of this.groups.values()) group.beginPass()
     this.#parts.ownership.counter.beginPass()
     this.outcome = { grouped: 0, ignored: 0, vanished: 0, failed: 0 }
@@ -94,11 +105,9 @@ export class ProcessTracker implements GroupTracker {
     // So that a group whose program isn't running is exported with 0 processes.
     for (const constant of this.#parts.rules.constants) this.#group(constant, pass.since)
 
-    const titles = await this.#readTitles()
-    const unclassified: KnownProcess[] = []
     for (const pid of pids) {
       if (this.#parts.slice.isOver()) await this.#parts.slice.next()
-      const pending = this.#visit(pid, pass, titles, unclassified)
+      const pending = this.#visit(pid, pass)
       if (pending !== undefined) await pending
     }
     const { exited } = this.#parts
@@ -138,34 +147,24 @@ export class ProcessTracker implements GroupTracker {
     return { start: process.start, owner: process.workloadCounts.owner }
   }
 
-  #visit(
-    pid: number,
-    pass: Pass,
-    titles: ReadonlyMap<KnownProcess, number>,
-    unclassified: KnownProcess[],
-  ): Pending {
+  #visit(pid: number, pass: Visits): Pending {
     const known = this.#processes.get(pid)
     if (known !== undefined) {
       known.pass = pass.number
-      if (this.#isUnchanged(known, pass, titles)) return this.#countUnchanged(known, pass)
+      if (this.#isUnchanged(known, pass)) return this.#countUnchanged(known, pass)
     }
     const process = known ?? { pid, directory: this.#parts.procfs.directory(pid) }
     const ahead = pass.reader.readAhead(process)
-    return ahead === undefined
-      ? this.#visitAhead(process, known, pass, titles, unclassified)
-      : this.#proceed(ahead, () => this.#visitAhead(process, known, pass, titles, unclassified))
+    if (ahead === undefined) return this.#visitAhead(process, known, pass)
+    return this.#visitLater(ahead, process, known, pass)
   }
 
   /** Whether a member is as it was counted last, so that nothing of it needs to be read but what it holds. */
-  #isUnchanged(
-    process: KnownProcess,
-    pass: Pass,
-    titles: ReadonlyMap<KnownProcess, number>,
-  ): process is CountedProcess {
+  #isUnchanged(process: KnownProcess, { reader, titles }: Visits): process is CountedProcess {
     return (
       process.group !== undefined &&
       process.expensive !== undefined &&
-      pass.reader.isAsIn(process.countedIn, process) &&
+      reader.isAsIn(process.countedIn, process) &&
       (titles.get(process) ?? process.title) === process.title &&
       this.#isClassificationFresh(process)
     )
@@ -188,15 +187,19 @@ export class ProcessTracker implements GroupTracker {
     return ahead.then(proceed, (error) => this.#omit('stat', error))
   }
 
-  #visitAhead(
+  /** A method by itself: where a closure is made, its variables are an object, for every visit. */
+  #visitLater(
+    ahead: Promise<void>,
     identity: TaskIdentity,
     known: KnownProcess | undefined,
-    pass: Pass,
-    titles: ReadonlyMap<KnownProcess, number>,
-    unclassified: KnownProcess[],
-  ): Pending {
+    pass: Visits,
+  ): Promise<void> {
+    return this.#proceed(ahead, () => this.#visitAhead(identity, known, pass))
+  }
+
+  #visitAhead(identity: TaskIdentity, known: KnownProcess | undefined, pass: Visits): Pending {
     const { ownership } = this.#parts
-    const { reader } = pass
+    const { reader, titles, unclassified } = pass
     const { pid, directory } = identity
     try {
       reader.readStat(identity, known?.comm)
