@@ -35,7 +35,7 @@ COPY deploy/image/process-exporter /bin/process-exporter
 # Nobody. The manifests in deploy/ run it as root with two capabilities: docs/security.md says why.
 USER 65532:65532
 EXPOSE 9464
-ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=30", "/app/dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--efficiency-mode", "--heap-growing-percent=30", "/app/dist/main.js"]
 HEALTHCHECK --interval=60s --timeout=15s CMD ["/usr/local/bin/node", "/app/healthcheck.mjs"]
 
 # In the place of process-exporter's image: its command, its port and its user.
@@ -43,6 +43,6 @@ FROM run AS process-exporter
 USER 0:0
 EXPOSE 9256
 ENV OTEL_EXPORTER_PROMETHEUS_PORT=9256
-ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--no-maglev", "--heap-growing-percent=30", "/bin/process-exporter"]
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "--max-semi-space-size=2", "--v8-pool-size=1", "--efficiency-mode", "--heap-growing-percent=30", "/bin/process-exporter"]
 
 FROM run
