@@ -1,7 +1,7 @@
 /** The same comparison in a guest with Debian's kernel 6.1, the oldest that the programs are tried on. */
 import { parseSamples } from '../../test/support/exposition.ts'
 import { require } from '../check.ts'
-import { boot, needEmulator, sections } from '../guest/guest.ts'
+import { boot, needEmulator, sections, UNTIL_STARTED } from '../guest/guest.ts'
 import { makeArm64Image, makeImage } from '../guest/image.ts'
 import { type Architecture, kernelOf, unpackedGuest } from '../guest/kernel.ts'
 import type { Scope } from '../support/children.ts'
@@ -27,7 +27,7 @@ echo "=== comparison"
 node --disable-warning=ExperimentalWarning /app/conformance/bpf/inside.ts ${READINGS} $pids 2>&1
 agent() {
   node /app/dist/main.js --exporters=prometheus --prometheus.host=127.0.0.1 --prometheus.naming=otel --process-groups.source=bpf --cgroups.enabled=false > /tmp/log 2>&1 & agent=$!
-  for i in $(seq 300); do grep -q '"started"' /tmp/log && break; sleep 0.2; done
+  ${UNTIL_STARTED}
   wget -q -O - http://127.0.0.1:9464/metrics | grep -E '^procgroup_(source_active|process_count)'; cat /tmp/log
   kill $agent; wait $agent
 }

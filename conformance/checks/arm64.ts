@@ -1,6 +1,6 @@
 import { parseSamples, type Sample } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
-import { boot, needEmulator, sections } from '../guest/guest.ts'
+import { boot, needEmulator, sections, UNTIL_STARTED } from '../guest/guest.ts'
 import { makeArm64Image } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
 
@@ -24,7 +24,7 @@ mkdir ${POD}/${ID}
 node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false --collection.max-age=0 --prometheus.host=127.0.0.1 \
   --prometheus.naming=otel --perf.enabled --perf.scopes=container,pod,cgroup --cgroups.include=a,a/** \
   --perf.hardware=CPUCycles,Instructions,CacheRefs,BranchInstr > /tmp/log 2>&1 & agent=$!
-for i in $(seq 200); do grep -q '"started"' /tmp/log && break; sleep 0.2; done
+${UNTIL_STARTED}
 sh -c 'echo $$ > ${POD}/${ID}/cgroup.procs; while :; do :; done' &
 busy=$!
 sleep 1

@@ -1,7 +1,7 @@
 import { parseSamples } from '../../test/support/exposition.ts'
 import { type Check, require } from '../check.ts'
 import { COMPARED_FILES, compareWithFiles, filesOf, valueFor } from '../guest/file-comparison.ts'
-import { boot, needEmulator, sections } from '../guest/guest.ts'
+import { boot, needEmulator, sections, UNTIL_STARTED } from '../guest/guest.ts'
 import { makeImage } from '../guest/image.ts'
 import { kernelOf, unpackedGuest } from '../guest/kernel.ts'
 
@@ -38,7 +38,7 @@ node /app/dist/main.js --once --prometheus.naming=classic,otel --process-groups.
 files after
 echo "=== log"
 node /app/dist/main.js --exporters=prometheus --process-groups.enabled=false > /tmp/log 2>&1 & agent=$!
-for i in $(seq 120); do grep -q '"started"' /tmp/log && break; sleep 0.5; done
+${UNTIL_STARTED}
 kill $agent; wait $agent 2>/dev/null
 cat /tmp/log
 echo "=== namespace"

@@ -7,6 +7,12 @@ import type { Architecture } from './kernel.ts'
 
 const SECONDS = 600
 
+/**
+ * Waits, in a guest's shell, for an agent that logs to /tmp/log. Beside others an emulated machine takes minutes for what takes
+ * a second elsewhere; `boot` ends one that does not get there.
+ */
+export const UNTIL_STARTED = `for i in $(seq 2000); do grep -q '"started"' /tmp/log && break; sleep 0.2; done`
+
 interface Emulator {
   readonly package: string
   readonly program: string
