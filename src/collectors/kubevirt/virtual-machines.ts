@@ -63,7 +63,7 @@ export class VirtualMachines {
   }
 
   /**
-   * Visits every process; but where none has come or gone and none is followed, only those that are due.
+   * Visits every process, unless none has come or gone, none is followed and none is due.
    *
    * @returns the virtual machines that have processes.
    * @throws NodeJS.ErrnoException when procfs can't be listed.

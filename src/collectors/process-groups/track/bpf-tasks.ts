@@ -12,7 +12,7 @@ import { emptyStat, isKernelThread, ZOMBIE } from '../../../kernel/procfs/stat.t
 import type { SystemConstants } from '../../../kernel/system-constants.ts'
 import { spreadAge } from '../../../lib/spread-age.ts'
 import type { TimeSlice } from '../../../telemetry/time-slice.ts'
-import type { ExpensiveStats, MemoryAges } from './expensive-stats.ts'
+import type { ExpensiveStats } from './expensive-stats.ts'
 import type { IdleTaskCache } from './idle-task-cache.ts'
 import type { ProcessReaderOptions } from './process-reader.ts'
 import { ReadTask } from './read-task.ts'
@@ -98,8 +98,6 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   #indexedLeader: KnownTask | undefined
   #leader: KnownTask | undefined
   #ownStart: number | undefined
-  /** Of the memory of the process that is being read. */
-  readonly #ages: { -readonly [Age in keyof MemoryAges]: number }
 
   constructor(parts: BpfTasksParts, options: ProcessReaderOptions, system: SystemConstants) {
     super()
@@ -112,7 +110,6 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
     this.#options = options
     this.#system = system
     this.#tick = NANOSECONDS_PER_SECOND / system.ticksPerSecond
-    this.#ages = { longest: 0, shortest: options.refresh === 0 ? 0 : options.smaps_interval }
   }
 
   async begin(): Promise<TaskPass> {
@@ -380,7 +377,7 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
   }
 
   #checkMemory(pid: number): void {
-    const { refresh, smaps } = this.#options
+    const { refresh, smaps, smaps_interval } = this.#options
     this.memoryIsDue = false
     this.hasMemory = smaps
     if (!smaps) return
@@ -388,8 +385,9 @@ export class BpfTasks extends ReadTask implements TaskSource, TaskReader {
       Object.assign(this.expensive, emptyProportionalMemory())
       return
     }
-    this.#ages.longest = spreadAge(refresh, pid)
-    this.memoryIsDue = this.expensive.isMemoryDue(this.stat, this.#time, this.#ages)
+    const longest = spreadAge(refresh, pid)
+    const shortest = refresh === 0 ? 0 : smaps_interval
+    this.memoryIsDue = this.expensive.isMemoryDue(this.stat, this.#time, longest, shortest)
     this.hasMemory = !this.memoryIsDue
   }
 

@@ -11,14 +11,6 @@ import type { ProportionalMemory } from '../../../kernel/procfs/smaps.ts'
 import type { Stat } from '../../../kernel/procfs/stat.ts'
 import type { U64 } from '../../../kernel/u64.ts'
 
-/** Milliseconds. */
-export interface MemoryAges {
-  /** How old proportional memory may be while the process has not changed its page tables. */
-  readonly longest: number
-  /** How old it is at least before it is read again. */
-  readonly shortest: number
-}
-
 /** Expensive values of one process, kept between collections. */
 export class ExpensiveStats implements ProportionalMemory {
   pss = 0
@@ -75,8 +67,11 @@ export class ExpensiveStats implements ProportionalMemory {
   /**
    * Whether proportional memory is to be read; but if that takes long, not before it has taken less than a two-hundredth
    * of the time. Stores the values of `stat` as the state of the process when its memory was read.
+   *
+   * @param longest how old it may be while the process has not changed its page tables, in milliseconds.
+   * @param shortest how old it is at least before it is read again.
    */
-  isMemoryDue(stat: Stat, now: number, { longest, shortest }: MemoryAges): boolean {
+  isMemoryDue(stat: Stat, now: number, longest: number, shortest: number): boolean {
     const age = now - this.#memoryReadAt
     if (age < (this.#hasChanged(stat) ? shortest : longest)) return false
     const isExpensive = longest > 0 && this.#memoryCost > CHEAP_MILLISECONDS

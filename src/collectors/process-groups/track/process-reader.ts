@@ -291,8 +291,8 @@ export class ProcessReader extends ReadTask implements TaskSource, TaskReader, T
       Object.assign(this.expensive, emptyProportionalMemory())
       return
     }
-    const ages = { longest: this.#maxAge, shortest: refresh === 0 ? 0 : smaps_interval }
-    const isDue = this.expensive.isMemoryDue(this.stat, this.#now, ages)
+    const shortest = refresh === 0 ? 0 : smaps_interval
+    const isDue = this.expensive.isMemoryDue(this.stat, this.#now, this.#maxAge, shortest)
     const isFree = isDue && this.#isMapFree()
     this.memoryIsDue = isDue && !isFree
     this.hasMemory = isFree ? this.#attempt('smaps', directory, this.#readMemory) : !isDue
